@@ -1,0 +1,46 @@
+# The commands people type. `make` alone lists them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test lint format demo clean
+
+help: ## List these commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+install: $(VENV)/installed ## Create .venv and install what requirements.txt pins
+
+run: install ## Serve on http://localhost:3000; on an empty database print a first key and how to use it
+	@$(BIN)/python app.py serve --first-key
+
+test: $(VENV)/installed-dev ## Run the whole test suite with coverage
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/installed-dev ## Check style (ruff) and types (mypy)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(VENV)/installed-dev ## Format the code as `make lint` wants it
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+demo: install ## Run a real workflow from start to end against a throwaway server
+	@$(BIN)/python examples/index_sources.py
+
+clean: ## Remove what the other commands made, but no database
+	@rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov dist build
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Installing is skipped while the pins are older than the last installation.
+$(VENV)/installed: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Foreman needs Python 3.11 or newer, this is " + sys.version.split()[0])'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

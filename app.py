@@ -1,0 +1,20 @@
+"""Foreman's entry: the command line, and `create_app` for any other WSGI server."""
+
+from pathlib import Path
+
+from flask import Flask
+
+import foreman
+from foreman.cli import main
+from foreman.config import load
+from foreman.db import Database
+
+
+def create_app() -> Flask:
+    """The application with settings from the environment."""
+    settings = load()
+    return foreman.create_app(settings, Database(Path(settings.database), settings.durability))
+
+
+if __name__ == "__main__":
+    main()

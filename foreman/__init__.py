@@ -1,0 +1,33 @@
+"""Foreman: the small, trustworthy ledger of work. `create_app` is the one place where the parts meet."""
+
+from flask import Flask
+from flask_cors import CORS
+
+from foreman import auth, client_config, db, docs, errors, health, request_id, run_data, runs, tasks
+from foreman.config import Settings
+from foreman.contract import BASE_PATH
+from foreman.db import Database
+
+
+def create_app(settings: Settings, database: Database) -> Flask:
+    """The WSGI application over an open database.
+
+    The caller closes the database when no request is under way any more.
+    """
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body
+    app.url_map.merge_slashes = False  # a path with a slash too many is a 404, not a redirect
+    app.extensions["settings"] = settings
+
+    db.init_app(app, database)
+    errors.init_app(app)
+    request_id.init_app(app)
+    auth.init_app(app, settings, database)
+    if settings.cors_origins:
+        CORS(app, origins=list(settings.cors_origins), expose_headers=["X-Request-Id", "Location", "Retry-After"])
+
+    app.register_blueprint(health.bp)
+    app.register_blueprint(docs.bp)
+    for resource in (runs, tasks, run_data, client_config):
+        app.register_blueprint(resource.bp, url_prefix=BASE_PATH)
+    return app

@@ -1,0 +1,188 @@
+"""The command line: `serve`, `keys`, `openapi`."""
+
+import json
+import logging
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from foreman import create_app, keys, logs
+from foreman.config import Settings, WrongSetting, load
+from foreman.db import Database, NotAForemanDatabase
+from foreman.server import Server
+from foreman.version import VERSION
+
+log = logging.getLogger(__name__)
+
+FIRST_KEY = """\
+Foreman {version} listens on {url}
+
+This database has no API key yet, so here is the first one. It is shown only now:
+
+    {key}
+
+Try it:
+
+    curl -X POST {url}/api/v1/runs -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' -d '{body}'
+
+Documentation of the API: {url}/docs
+"""
+
+
+class Failure(click.ClickException):
+    """One line on stderr and exit status 1."""
+
+    def show(self, file: Any = None) -> None:
+        """Print the line."""
+        click.echo(f"foreman: {self.format_message()}", err=True)
+
+
+class WrongUsage(Failure):
+    """One line on stderr and exit status 2."""
+
+    exit_code = 2
+
+
+def flags(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Options for settings; all that have a flag when none is named. Their texts go to `config.load` as they are."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for field in reversed(fields(Settings)):
+            about = field.metadata
+            if about["flag"] and (not names or field.name in names):
+                help_text = f"{about['meaning'][0].upper()}{about['meaning'][1:]} [{about['variable']}]"
+                command = click.option(about["flag"], field.name, metavar="VALUE", help=help_text)(command)
+        return command
+
+    return decorate
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(VERSION, prog_name="foreman")
+def main() -> None:
+    """Foreman: the small, trustworthy ledger of work.
+
+    Settings come from flags, else from environment variables (in brackets), else from a .env file.
+    """
+
+
+@main.command()
+@click.option("--ephemeral", is_flag=True, help="Throwaway database, `trust`, free port; prints the URL on stdout.")
+@click.option("--first-key", is_flag=True, help="Print a first key with an example when the database has none.")
+@flags()
+def serve(ephemeral: bool, first_key: bool, **given: str | None) -> None:
+    """Run the server until SIGTERM or Ctrl-C."""
+    defaults = {"auth": "trust", "port": "0"} if ephemeral else {}
+    settings = _load({**given, **{name: given[name] or text for name, text in defaults.items()}})
+    logs.set_up(settings)
+    with tempfile.TemporaryDirectory(prefix="foreman-") if ephemeral else nullcontext() as directory:
+        if directory is not None:
+            settings = replace(settings, database=str(Path(directory) / "foreman.db"))
+        with _database(settings) as database:
+            try:
+                server = Server(create_app(settings, database), settings)
+            except OSError as error:
+                raise Failure(f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}") from None
+            server.stop_on_signals()
+            if settings.auth == "trust":
+                log.warning("FOREMAN_AUTH is trust: any well-formed key is taken at its word")
+            elif not keys.exist(database):
+                if first_key:
+                    key = keys.issue(database, "default", "dev", name="first")
+                    body = json.dumps({"inputData": {"hello": "world"}})
+                    click.echo(FIRST_KEY.format(version=VERSION, url=server.url, key=key, body=body))
+                else:
+                    log.warning("There is no API key yet; create one with: keys create --org NAME")
+            if ephemeral:
+                click.echo(server.url)
+            log.info("Foreman %s listens on %s, database %s", VERSION, server.url, settings.database)
+            server.run()
+            log.info("Stopped")
+
+
+@main.group("keys")
+def keys_group() -> None:
+    """Issue, list and revoke API keys."""
+
+
+@keys_group.command("create")
+@click.option("--org", required=True, help="Organisation that the key speaks for: a-z, 0-9 and -.")
+@click.option("--env", default="prod", show_default=True, help="Environment, a part of the key: a-z, 0-9 and -.")
+@click.option("--read-only", is_flag=True, help="The key may read but not write.")
+@click.option("--name", help="What the key is for, to be shown by `keys list`.")
+@flags("database")
+def create_key(org: str, env: str, read_only: bool, name: str | None, **given: str | None) -> None:
+    """Issue a key and print it: it is shown only now."""
+    with _database(_load(given)) as database:
+        try:
+            click.echo(keys.issue(database, org, env, read_only=read_only, name=name))
+        except keys.MalformedKey as error:
+            raise WrongUsage(str(error)) from None
+
+
+@keys_group.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@flags("database")
+def list_keys(as_json: bool, **given: str | None) -> None:
+    """Show which keys there are, never the keys themselves."""
+    with _database(_load(given)) as database:
+        rows = keys.every(database)
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    columns = ["id", "orgId", "environment", "access", "createdAt", "revokedAt", "name"]
+    table = [columns, *([row[column] or "-" for column in columns] for row in rows)]
+    widths = [max(len(line[i]) for line in table) for i in range(len(columns))]
+    for line in table:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+@keys_group.command("revoke")
+@click.argument("key_id", metavar="ID")
+@flags("database")
+def revoke_key(key_id: str, **given: str | None) -> None:
+    """Make the key with this id (see `keys list`) invalid from now on."""
+    with _database(_load(given)) as database:
+        if not keys.revoke(database, key_id.lower()):
+            raise Failure(f"there is no valid key with the id {key_id}")
+    click.echo(f"revoked {key_id.lower()}")
+
+
+@main.command()
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file, not to stdout.")
+def openapi(output: Path | None) -> None:
+    """Write the OpenAPI document."""
+    from foreman.openapi import document  # generating it needs a library that serving does not
+
+    with tempfile.TemporaryDirectory(prefix="foreman-") as directory:
+        settings = Settings(database=str(Path(directory) / "foreman.db"))
+        with _database(settings) as database:
+            text = json.dumps(document(create_app(settings, database)), indent=2) + "\n"
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        output.write_text(text, encoding="utf-8")
+
+
+def _load(given: dict[str, str | None]) -> Settings:
+    try:
+        return load(given)
+    except WrongSetting as error:
+        raise WrongUsage(str(error)) from None
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[Database]:
+    try:
+        database = Database(Path(settings.database), settings.durability)
+    except (NotAForemanDatabase, OSError) as error:
+        raise Failure(str(error)) from None
+    try:
+        yield database
+    finally:
+        database.close()

@@ -1,0 +1,169 @@
+"""Settings: one table of environment variables, from which flags, error messages and the documentation come.
+
+A command-line flag wins over the environment, the environment over a `.env` file, and all over the default.
+"""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+from limits import RateLimitItem, parse
+
+
+class WrongSetting(Exception):
+    """A setting has a value that is not allowed. The message names the variable, the value and what is allowed."""
+
+
+def _setting(
+    variable: str, default: Any, allowed: str, cast: Callable[[str], Any], meaning: str, flag: str = ""
+) -> Any:
+    return field(
+        default=default,
+        metadata={"variable": variable, "allowed": allowed, "cast": cast, "meaning": meaning, "flag": flag},
+    )
+
+
+def _one_of(*values: str) -> Callable[[str], str]:
+    def cast(text: str) -> str:
+        if text not in values:
+            raise ValueError(text)
+        return text
+
+    return cast
+
+
+def _number(lowest: int, highest: int) -> Callable[[str], int]:
+    def cast(text: str) -> int:
+        if not text.isascii() or not text.isdecimal() or not lowest <= int(text) <= highest:
+            raise ValueError(text)
+        return int(text)
+
+    return cast
+
+
+def _text(text: str) -> str:
+    if not text or "\x00" in text:
+        raise ValueError(text)
+    return text
+
+
+def _size(text: str) -> int:
+    match = re.fullmatch(r"(\d{1,9}) ?(B|KB|MB|GB)?", text, re.ASCII | re.IGNORECASE)
+    if not match or int(match[1]) == 0:
+        raise ValueError(text)
+    return int(match[1]) * {"B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3}[(match[2] or "B").upper()]
+
+
+def _rate(text: str) -> RateLimitItem | None:
+    return None if text == "off" else parse(text)
+
+
+def _database(text: str) -> str:
+    path = text.removeprefix("sqlite:///")
+    if not path or "\x00" in path or "://" in path:
+        raise ValueError(text)
+    return path
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    origins = tuple(origin.strip() for origin in text.split(",") if origin.strip())
+    if not all(origin == "*" or re.fullmatch(r"https?://[^\s/]+", origin) for origin in origins):
+        raise ValueError(text)
+    return origins
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be set. Each field names its variable, its default, what is allowed and what it means."""
+
+    host: str = _setting("FOREMAN_HOST", "127.0.0.1", "a host name or address", _text, "address to listen on", "--host")
+    port: int = _setting(
+        "FOREMAN_PORT",
+        3000,
+        "a number from 0 to 65535 (0: any free port)",
+        _number(0, 65535),
+        "port to listen on",
+        "--port",
+    )
+    database: str = _setting(
+        "FOREMAN_DATABASE", "foreman.db", "the path of a file, also as sqlite:///PATH", _database,
+        "the SQLite file", "--database",
+    )  # fmt: skip
+    auth: str = _setting(
+        "FOREMAN_AUTH", "keys", "keys or trust", _one_of("keys", "trust"),
+        "`keys`: only keys that `keys create` issued; `trust`: any well-formed key is taken at its word", "--auth",
+    )  # fmt: skip
+    rate_limit: RateLimitItem | None = _setting(
+        "FOREMAN_RATE_LIMIT", parse("6000/minute"), "a rate such as 100/second or 6000/minute, or off", _rate,
+        "requests that one API key may make; `off` turns the limit off", "--rate-limit",
+    )  # fmt: skip
+    max_body: int = _setting(
+        "FOREMAN_MAX_BODY", 10_000_000, "a size such as 500KB, 10MB or 1GB", _size,
+        "largest request body; a larger one is answered 413", "--max-body",
+    )  # fmt: skip
+    threads: int = _setting(
+        "FOREMAN_THREADS", 8, "a number from 1 to 256", _number(1, 256), "threads that handle requests", "--threads"
+    )
+    durability: str = _setting(
+        "FOREMAN_DURABILITY", "full", "full or normal", _one_of("full", "normal"),
+        "`full`: an acknowledged write survives power loss; `normal`: it survives a crash of the process, "
+        "not of the machine", "--durability",
+    )  # fmt: skip
+    log_level: str = _setting(
+        "FOREMAN_LOG_LEVEL", "info", "debug, info, warning or error", _one_of("debug", "info", "warning", "error"),
+        "least severe message that is logged", "--log-level",
+    )  # fmt: skip
+    log_format: str = _setting(
+        "FOREMAN_LOG_FORMAT", "auto", "text, json or auto", _one_of("text", "json", "auto"),
+        "form of log lines; `auto`: text on a terminal, else json", "--log-format",
+    )  # fmt: skip
+    cors_origins: tuple[str, ...] = _setting(
+        "FOREMAN_CORS_ORIGINS", (), "comma-separated origins such as https://app.example.com, or *", _origins,
+        "origins whose pages may call the API from a browser", "--cors-origins",
+    )  # fmt: skip
+    environment: str = _setting(
+        "FOREMAN_ENVIRONMENT", "production", "any text", _text, "label shown by /health and /config", "--environment"
+    )
+    redis_host: str = _setting("REDIS_HOST", "localhost", "any text", _text, "told to clients by /config/redis")
+    redis_port: int = _setting(
+        "REDIS_PORT", 6379, "a number from 1 to 65535", _number(1, 65535), "told to clients by /config/redis"
+    )
+    redis_password: str | None = _setting("REDIS_PASSWORD", None, "any text", _text, "told to clients by /config/redis")
+    redis_db: int | None = _setting(
+        "REDIS_DB", None, "a number from 0 to 1000", _number(0, 1000), "told to clients by /config/redis"
+    )
+    task_queue: str = _setting(
+        "TASK_QUEUE_NAME", "foreman-tasks", "any text", _text, "told to clients by /config/queues"
+    )
+    result_queue: str = _setting(
+        "RESULT_QUEUE_NAME", "foreman-results", "any text", _text, "told to clients by /config/queues"
+    )
+
+
+def load(flags: Mapping[str, str | None] | None = None, directory: Path | None = None) -> Settings:
+    """Settings from flags, the environment and the `.env` file of a directory.
+
+    :param flags: texts by field name, as the command line gave them; None means not given
+    :param directory: where `.env` is looked for; the current directory when not given
+    :raises WrongSetting: when a value is not allowed
+    """
+    environment = {**dotenv_values((directory or Path.cwd()) / ".env"), **os.environ}
+    values: dict[str, Any] = {}
+    for entry in fields(Settings):
+        about = entry.metadata
+        text = (flags or {}).get(entry.name)
+        name = about["flag"]
+        if text is None:
+            text, name = environment.get(about["variable"]), about["variable"]
+            if not text:  # an empty variable counts as unset
+                continue
+        try:
+            values[entry.name] = about["cast"](text)
+        except ValueError:
+            shown = "(hidden)" if "PASSWORD" in about["variable"] else repr(text)
+            raise WrongSetting(f"{name} is {shown}; allowed: {about['allowed']}") from None
+    return Settings(**values)

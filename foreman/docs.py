@@ -1,0 +1,39 @@
+"""The API's description for machines (`openapi.json`) and for people (`/docs`, which needs no internet)."""
+
+from pathlib import Path
+
+import flask_swagger_ui
+from flask import Blueprint, Response, current_app, send_from_directory
+
+from foreman.auth import public
+from foreman.contract import BASE_PATH, answer
+
+bp = Blueprint("docs", __name__)
+
+_PAGES = Path(__file__).parent / "pages"
+_OWN = frozenset({"docs.js"})
+_SWAGGER_UI = Path(flask_swagger_ui.__file__).parent / "dist"
+
+
+@bp.get(f"{BASE_PATH}/openapi.json")
+@public
+def get_openapi() -> Response:
+    """This document."""
+    # Imported when first asked for: generating it needs a library that serving requests does not.
+    from foreman.openapi import document
+
+    return answer(document(current_app))
+
+
+@bp.get("/docs")
+@public
+def show_docs() -> Response:
+    """The page that shows the document."""
+    return send_from_directory(_PAGES, "docs.html")
+
+
+@bp.get("/docs/<path:asset>")
+@public
+def send_asset(asset: str) -> Response:
+    """A script, style or picture of that page."""
+    return send_from_directory(_PAGES if asset in _OWN else _SWAGGER_UI, asset, max_age=3600)

@@ -1,0 +1,153 @@
+"""The one JSON error envelope: `{"error": text, "details": [{"field", "message"}]}`.
+
+Handlers raise; only this module builds the answer. The exceptions form one tree under `APIError`.
+"""
+
+import logging
+import re
+import sqlite3
+from collections.abc import Mapping
+from typing import TypedDict
+
+import msgspec
+from flask import Flask, Response, g
+from werkzeug.exceptions import HTTPException
+
+log = logging.getLogger(__name__)
+
+TOO_DEEP = "The body is nested too deep"
+
+# Shorter than werkzeug's, which speak to people with a browser.
+_MESSAGES = {
+    404: "There is nothing at this path",
+    405: "This path does not take this method",
+    413: "The body is larger than this server accepts",
+}
+
+# The names of the schema's CHECKs on JSON.
+_IS_JSON = re.compile(r"_is_json$")
+
+
+class Detail(TypedDict):
+    """What is wrong with one field of a body or one query parameter."""
+
+    field: str
+    message: str
+
+
+class APIError(Exception):
+    """An answer that is an error.
+
+    :param status: the HTTP status
+    :param message: what the caller may read
+    :param details: one entry per field that is wrong
+    :param headers: further headers of the answer
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        details: list[Detail] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.details = details or []
+        self.headers = headers or {}
+
+
+class Invalid(APIError):
+    """400: the request says something that is not allowed."""
+
+    def __init__(self, message: str, details: list[Detail] | None = None) -> None:
+        super().__init__(400, message, details)
+
+
+class Unauthorized(APIError):
+    """401: no key, or not a good one. Carries the challenge that RFC 9110, section 11.6.1 asks for."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(401, message, headers={"WWW-Authenticate": "Bearer"})
+
+
+class Forbidden(APIError):
+    """403: the key is good, but not for this."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(403, message)
+
+
+class NotFound(APIError):
+    """404: no such thing, or it belongs to another organisation; the answer does not tell which."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(404, f"{what} not found")
+
+
+def found(row: sqlite3.Row | None, what: str) -> sqlite3.Row:
+    """The row, when there is one.
+
+    :raises NotFound: when there is none
+    """
+    if row is None:
+        raise NotFound(what)
+    return row
+
+
+class UnsupportedMediaType(APIError):
+    """415: the body is declared to be something other than JSON."""
+
+    def __init__(self) -> None:
+        super().__init__(415, "The body must be JSON: send Content-Type: application/json")
+
+
+class TooManyRequests(APIError):
+    """429: the rate limit of this key or address is used up.
+
+    :param retry_after: seconds until the limit is renewed
+    """
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(429, message, headers={"Retry-After": str(retry_after)})
+
+
+def envelope(message: str, details: list[Detail] | None = None) -> bytes:
+    """The body of an error answer."""
+    return msgspec.json.encode({"error": message, "details": details or []})
+
+
+def init_app(app: Flask) -> None:
+    """Answer every exception with the envelope, werkzeug's and unforeseen ones included."""
+
+    @app.errorhandler(APIError)
+    def api_error(error: APIError) -> Response:
+        return _answer(error.status, error.message, error.details, error.headers)
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> Response:
+        kept = {name: value for name, value in error.get_headers() if name != "Content-Type"}
+        message = _MESSAGES.get(error.code or 500) or error.description or error.name
+        return _answer(error.code or 500, message, [], kept)
+
+    @app.errorhandler(sqlite3.IntegrityError)
+    def refused_by_database(error: sqlite3.IntegrityError) -> Response:
+        if not _IS_JSON.search(str(error)):
+            return unforeseen(error)
+        # Well-formed, or it would not have come this far: SQLite's own limit of nesting is the only one left.
+        return _answer(400, TOO_DEEP, [], {})
+
+    @app.errorhandler(sqlite3.OperationalError)
+    def database_error(error: sqlite3.OperationalError) -> Response:
+        log.error("The database cannot serve request %s", g.request_id, exc_info=error)
+        return _answer(503, "The database is not available at the moment", [], {"Retry-After": "1"})
+
+    @app.errorhandler(Exception)
+    def unforeseen(error: Exception) -> Response:
+        log.error("Unforeseen error in request %s", g.request_id, exc_info=error)
+        return _answer(500, "Internal server error", [], {})
+
+
+def _answer(status: int, message: str, details: list[Detail], headers: Mapping[str, str]) -> Response:
+    return Response(envelope(message, details), status, dict(headers), content_type="application/json")

@@ -1,0 +1,190 @@
+"""The OpenAPI 3.1 document, generated from the schemas and decorators that the handlers really use."""
+
+import inspect
+import re
+from typing import Any
+
+from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
+from apispec.ext.marshmallow.openapi import OpenAPIConverter
+from flask import Flask
+from marshmallow import Schema, fields
+
+from foreman.auth import is_public
+from foreman.contract import BASE_PATH, Operation, operation_of
+from foreman.schemas import EXAMPLE_ID, CommaList, Id, Opaque, OpaqueObject, camel_case
+from foreman.shapes import SHAPES
+from foreman.version import VERSION
+
+DESCRIPTION = """\
+The small, trustworthy ledger of work: an application opens a **run**, breaks it into **tasks**, and lets the tasks
+share **run data**, tagged key/value entries that are queried by key, prefix, glob and tag.
+
+Every request needs an API key, as `Authorization: Bearer KEY` or `X-API-Key: KEY`. A key belongs to an organisation
+and sees only its rows. Unknown body fields and query parameters are ignored.
+"""
+
+TAGS = {
+    "runs": "Pieces of work, from start to end.",
+    "tasks": "The steps of a run.",
+    "run_data": "What the tasks of a run share.",
+    "config": "What existing TypeScript clients read at their start.",
+    "health": "Whether the server works.",
+}
+
+MEANINGS = {
+    200: "As asked.",
+    201: "Created.",
+    400: "The request is not valid; `details` says where.",
+    401: "No API key, or one that is malformed, unknown or revoked.",
+    403: "The API key may only read.",
+    404: "No such thing in the caller's organisation.",
+    413: "The body is larger than the server accepts.",
+    415: "The body is declared to be something other than JSON.",
+    429: "The rate limit is used up, or this address failed to authenticate too often.",
+    500: "An error of the server.",
+    503: "The database is not available at the moment.",
+}
+
+_REQUEST_ID = {
+    "description": "The request's id, as in the server's log; the client's own if it sent one.",
+    "schema": {"type": "string"},
+}
+_RATE_LIMIT = {
+    "X-RateLimit-Limit": {"description": "Requests that the key may make.", "schema": {"type": "integer"}},
+    "X-RateLimit-Remaining": {"description": "Requests that are left.", "schema": {"type": "integer"}},
+    "X-RateLimit-Reset": {
+        "description": "When the limit is renewed, in seconds since 1970.",
+        "schema": {"type": "integer"},
+    },
+}
+_RETRY_AFTER = {
+    "Retry-After": {"description": "Seconds after which to try again.", "schema": {"type": "integer"}},
+}
+_CHALLENGE = {"WWW-Authenticate": {"description": "`Bearer`.", "schema": {"type": "string"}}}
+_LOCATION = {"Location": {"description": "Where the new resource is.", "schema": {"type": "string"}}}
+
+
+def document(app: Flask) -> dict[str, Any]:
+    """The OpenAPI document of the app's routes, as JSON-ready data."""
+    marshmallow = MarshmallowPlugin(schema_name_resolver=lambda schema: _class_of(schema).__name__)
+    spec = APISpec(
+        title="Foreman",
+        version=VERSION,
+        openapi_version="3.1.0",
+        plugins=[marshmallow],
+        info={"description": DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}},
+        servers=[{"url": "/", "description": "This server."}],
+        tags=[{"name": name, "description": text} for name, text in TAGS.items()],
+        security=[{"bearer": []}, {"header": []}],
+    )
+    spec.components.security_scheme(
+        "bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "fmn_ENV_ORG_RANDOM"}
+    )
+    spec.components.security_scheme("header", {"type": "apiKey", "in": "header", "name": "X-API-Key"})
+    converter = marshmallow.converter
+    assert converter is not None
+    converter.add_attribute_function(_own_field)
+    for name, shape in SHAPES.items():
+        if name not in spec.components.schemas:  # one that is nested in another is there already
+            spec.components.schema(name, schema=shape)
+
+    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: (_order(rule.endpoint), rule.rule)):
+        operation = operation_of(app.view_functions[rule.endpoint])
+        if operation.answers:
+            methods = sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+            spec.path(
+                path=re.sub(r"<(\w+)>", lambda match: f"{{{camel_case(match[1])}}}", rule.rule),
+                operations={
+                    method.lower(): _describe(app, rule.endpoint, method, rule.rule, operation, converter)
+                    for method in methods
+                },
+            )
+    return spec.to_dict()
+
+
+def _describe(
+    app: Flask, endpoint: str, method: str, rule: str, operation: Operation, converter: OpenAPIConverter
+) -> dict[str, Any]:
+    group, name = endpoint.split(".")
+    unprefixed = not rule.startswith(BASE_PATH)
+    summary, _, rest = (inspect.getdoc(app.view_functions[endpoint]) or "").partition("\n")
+    described: dict[str, Any] = {
+        "operationId": name + ("_without_base_path" if unprefixed else ""),
+        "tags": [group],
+        "summary": summary,
+        "parameters": [
+            *(_path_parameter(parameter) for parameter in re.findall(r"<(\w+)>", rule)),
+            *(_query_parameter(field, converter) for field in _fields(operation.query)),
+        ],
+        "responses": {},
+    }
+    if rest.strip():
+        described["description"] = rest.strip()
+    if operation.body:
+        schema = converter.resolve_nested_schema(operation.body)
+        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    needs_key = not is_public(app.view_functions[endpoint])
+    if not needs_key:
+        described["security"] = []
+    failures = operation.fails | {500} | ({401, 429, 503} if needs_key else set())
+    failures |= {403} if needs_key and method != "GET" else set()
+    for status in sorted({*operation.answers, *failures}):
+        described["responses"][str(status)] = _response(status, operation.answers.get(status, "Error"), needs_key)
+    return described
+
+
+def _response(status: int, shape: str, needs_key: bool) -> dict[str, Any]:
+    headers = {"X-Request-Id": _REQUEST_ID}
+    if needs_key and status not in (401, 403):
+        headers |= _RATE_LIMIT
+    headers |= {201: _LOCATION, 401: _CHALLENGE, 429: _RETRY_AFTER, 503: _RETRY_AFTER}.get(status, {})
+    return {
+        "description": MEANINGS[status],
+        "headers": headers,
+        "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{shape}"}}},
+    }
+
+
+def _path_parameter(name: str) -> dict[str, Any]:
+    return {
+        "name": camel_case(name),
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string", "format": "uuid", "examples": [EXAMPLE_ID]},
+    }
+
+
+def _query_parameter(field: fields.Field[Any], converter: OpenAPIConverter) -> dict[str, Any]:
+    schema = converter.field2property(field)
+    parameter: dict[str, Any] = {"name": field.data_key, "in": "query", "required": False, "schema": schema}
+    if "description" in schema:
+        parameter["description"] = schema.pop("description")
+    if isinstance(field, CommaList):
+        parameter |= {"style": "form", "explode": False}
+    return parameter
+
+
+def _own_field(self: OpenAPIConverter, field: fields.Field[Any], **_: Any) -> dict[str, Any]:
+    """What apispec cannot know of our own kinds of field."""
+    if isinstance(field, Id):
+        return {"format": "uuid"}
+    if isinstance(field, CommaList):
+        return {"type": "array", "items": self.field2property(field.inner)}
+    if isinstance(field, OpaqueObject):
+        return {"type": "object"}
+    if isinstance(field, Opaque):
+        return {"type": ["object", "array", "string", "number", "boolean", "null"]}
+    return {}
+
+
+def _fields(schema: type[Schema] | None) -> list[fields.Field[Any]]:
+    return list(schema().fields.values()) if schema else []
+
+
+def _order(endpoint: str) -> int:
+    return list(TAGS).index(endpoint.split(".")[0]) if endpoint.split(".")[0] in TAGS else len(TAGS)
+
+
+def _class_of(schema: Any) -> type[Schema]:
+    return schema if isinstance(schema, type) else type(schema)

@@ -1,0 +1,29 @@
+"""A name for every request, to be found in its answer and in the log."""
+
+import re
+import secrets
+
+from flask import Flask, Response, g, request
+
+HEADER = "X-Request-Id"
+
+_SANE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+
+def init_app(app: Flask) -> None:
+    """Take the client's own request id when it is a sane one, else make one; show it in every answer."""
+
+    @app.before_request
+    def name_request() -> None:
+        given = request.headers.get(HEADER, "")
+        g.request_id = given if _SANE.fullmatch(given) else new_request_id()
+
+    @app.after_request
+    def show_name(response: Response) -> Response:
+        response.headers[HEADER] = g.request_id
+        return response
+
+
+def new_request_id() -> str:
+    """32 random hexadecimal digits."""
+    return secrets.token_hex(16)

@@ -1,0 +1,166 @@
+"""Run data: the tagged key/value entries that the tasks of a run share."""
+
+import sqlite3
+from typing import Any
+
+import msgspec
+from flask import Blueprint, Response, g
+
+from foreman import db
+from foreman.clock import iso, new_id, now_ms
+from foreman.contract import answer, answers, asks, created, fails, takes
+from foreman.data_query import data_query
+from foreman.errors import Invalid, NotFound, found
+from foreman.opaque import as_list, raw
+from foreman.schemas import CreateData, DeleteData, QueryData, UpdateTags
+
+bp = Blueprint("run_data", __name__)
+
+MOST_TAGS = 100
+
+
+@bp.post("/runs/<run_id>/data")
+@takes(CreateData)
+@answers(201, "RunData")
+@fails(404)
+def create_data(new: dict[str, Any], run_id: str) -> Response:
+    """Add an entry. Keys may repeat: each entry is kept, the newest of a key is its latest."""
+    with db.write() as tx:
+        missing = tx.value(
+            """
+            SELECT CASE
+                WHEN NOT EXISTS (SELECT 1 FROM run WHERE org_id = :org_id AND id = :run_id) THEN 'Run'
+                WHEN NOT EXISTS (
+                    SELECT 1 FROM task WHERE org_id = :org_id AND run_id = :run_id AND id = :task_id
+                ) THEN 'Task'
+            END
+            """,
+            org_id=g.org_id, run_id=run_id.lower(), task_id=new["task_id"],
+        )  # fmt: skip
+        if missing:
+            raise NotFound(missing)
+        entry = tx.one(
+            """
+            INSERT INTO run_data (org_id, id, run_id, task_id, key, value, tags, metadata, created_at, updated_at)
+            VALUES (:org_id, :id, :run_id, :task_id, :key, :value, :tags, :metadata, :now, :now)
+            RETURNING *
+            """,
+            org_id=g.org_id, id=new_id(), run_id=run_id.lower(), task_id=new["task_id"], key=new["key"],
+            value=new["value"], tags=as_list(dict.fromkeys(new["tags"])), metadata=new.get("metadata"), now=now_ms(),
+        )  # fmt: skip
+    entry = found(entry, "Entry")
+    return created(to_json(entry), f"/runs/{entry['run_id']}/data/{entry['id']}")
+
+
+@bp.get("/runs/<run_id>/data")
+@asks(QueryData)
+@answers(200, "RunDataPage")
+@fails(404)
+def query_data(wanted: dict[str, Any], run_id: str) -> Response:
+    """Query entries by key, prefix, glob and tag: the newest matching entry of each key, or with `includeAll` all."""
+    query = data_query(g.org_id, run_id.lower(), wanted)
+    with db.read() as tx:
+        tally = tx.one(
+            "SELECT data_keys, data_entries FROM run_tally WHERE org_id = :org_id AND run_id = :run_id",
+            org_id=g.org_id, run_id=run_id.lower(),
+        )  # fmt: skip
+        tally = found(tally, "Run")
+        entries = tx.all(query.page, **query.values)
+        if query.total is not None:
+            total = tx.value(query.total, **query.values)
+        else:
+            total = tally["data_entries" if wanted["include_all"] == "true" else "data_keys"]
+    return answer(
+        {
+            "data": [to_json(entry) for entry in entries],
+            "pagination": {"limit": wanted["limit"], "offset": wanted["offset"], "total": total},
+        }
+    )
+
+
+@bp.get("/runs/<run_id>/data/<data_id>")
+@answers(200, "RunData")
+@fails(404)
+def get_data(run_id: str, data_id: str) -> Response:
+    """One entry by its id."""
+    with db.read() as tx:
+        entry = tx.one(
+            "SELECT * FROM run_data WHERE org_id = :org_id AND run_id = :run_id AND id = :id",
+            org_id=g.org_id, run_id=run_id.lower(), id=data_id.lower(),
+        )  # fmt: skip
+    return answer(to_json(found(entry, "Entry")))
+
+
+@bp.patch("/runs/<run_id>/data/<data_id>/tags")
+@takes(UpdateTags)
+@answers(200, "RunData")
+@fails(404)
+def update_tags(change: dict[str, Any], run_id: str, data_id: str) -> Response:
+    """Remove tags from an entry, then add those it does not have; the others keep their order."""
+    with db.write() as tx:
+        entry = tx.one(
+            "SELECT tags FROM run_data WHERE org_id = :org_id AND run_id = :run_id AND id = :id",
+            org_id=g.org_id, run_id=run_id.lower(), id=data_id.lower(),
+        )  # fmt: skip
+        before: list[str] = msgspec.json.decode(found(entry, "Entry")["tags"])
+        removed = set(change["remove"])
+        tags = dict.fromkeys([*(tag for tag in before if tag not in removed), *change["add"]])
+        if len(tags) > MOST_TAGS:
+            message = f"The entry would have {len(tags)} tags; {MOST_TAGS} are allowed."
+            raise Invalid("Validation failed", [{"field": "add", "message": message}])
+        entry = tx.one(
+            """
+            UPDATE run_data
+            SET tags = :tags, updated_at = :now
+            WHERE org_id = :org_id AND run_id = :run_id AND id = :id
+            RETURNING *
+            """,
+            org_id=g.org_id, run_id=run_id.lower(), id=data_id.lower(), tags=as_list(tags), now=now_ms(),
+        )  # fmt: skip
+    return answer(to_json(found(entry, "Entry")))
+
+
+@bp.delete("/runs/<run_id>/data")
+@asks(DeleteData)
+@answers(200, "Deleted")
+@fails(404)
+def delete_data(which: dict[str, Any], run_id: str) -> Response:
+    """Delete all entries of a key, or one entry by its id."""
+    with db.write() as tx:
+        found(tx.one("SELECT 1 FROM run WHERE org_id = :org_id AND id = :run_id",
+                     org_id=g.org_id, run_id=run_id.lower()), "Run")  # fmt: skip
+        if "key" in which:
+            deleted = tx.run(
+                """
+                DELETE FROM run_data
+                WHERE seq IN (
+                    SELECT seq FROM run_data_tag
+                    WHERE org_id = :org_id AND run_id = :run_id AND tag = '' AND key = :key
+                )
+                """,
+                org_id=g.org_id, run_id=run_id.lower(), key=which["key"],
+            )  # fmt: skip
+        else:
+            deleted = tx.run(
+                "DELETE FROM run_data WHERE org_id = :org_id AND run_id = :run_id AND id = :id",
+                org_id=g.org_id, run_id=run_id.lower(), id=which["id"],
+            )  # fmt: skip
+        if not deleted:
+            raise NotFound("Entry")
+    return answer({"deleted": deleted})
+
+
+def to_json(entry: sqlite3.Row) -> dict[str, Any]:
+    """The run-data object of the API."""
+    return {
+        "id": entry["id"],
+        "runId": entry["run_id"],
+        "taskId": entry["task_id"],
+        "orgId": entry["org_id"],
+        "key": entry["key"],
+        "value": raw(entry["value"]),
+        "tags": raw(entry["tags"]),
+        "metadata": raw(entry["metadata"]),
+        "createdAt": iso(entry["created_at"]),
+        "updatedAt": iso(entry["updated_at"]),
+    }

@@ -1,0 +1,135 @@
+"""Runs: open, read, change and list them."""
+
+import sqlite3
+from typing import Any
+
+from flask import Blueprint, Response, g
+
+from foreman import db
+from foreman.clock import iso, new_id, now_ms
+from foreman.contract import answer, answers, asks, created, fails, takes
+from foreman.errors import found
+from foreman.opaque import as_list, raw
+from foreman.paging import ORDERS, page, select_page
+from foreman.schemas import ENDED, RUN_STATUSES, CreateRun, ListRuns, UpdateRun
+
+bp = Blueprint("runs", __name__)
+
+# A run with the counters of its tasks.
+SELECT_RUN = """
+    SELECT run.*, run_tally.total_tasks, run_tally.completed_tasks, run_tally.failed_tasks
+    FROM run
+    JOIN run_tally ON run_tally.org_id = run.org_id AND run_tally.run_id = run.id
+    WHERE run.org_id = :org_id AND run.id = :id
+    """
+
+
+@bp.post("/runs")
+@takes(CreateRun)
+@answers(201, "Run")
+def create_run(new: dict[str, Any]) -> Response:
+    """Open a run in the caller's organisation; it starts `pending`."""
+    with db.write() as tx:
+        run_id = new_id()
+        tx.run(
+            """
+            INSERT INTO run (org_id, id, status, input_data, metadata, created_at, updated_at)
+            VALUES (:org_id, :id, 'pending', :input_data, :metadata, :now, :now)
+            """,
+            org_id=g.org_id, id=run_id, input_data=new["input_data"], metadata=new.get("metadata"), now=now_ms(),
+        )  # fmt: skip
+        run = tx.one(SELECT_RUN, org_id=g.org_id, id=run_id)
+    return created(to_json(found(run, "Run")), f"/runs/{run_id}")
+
+
+@bp.get("/runs/<run_id>")
+@answers(200, "Run")
+@fails(404)
+def get_run(run_id: str) -> Response:
+    """One run, with the exact counters of its tasks."""
+    with db.read() as tx:
+        run = tx.one(SELECT_RUN, org_id=g.org_id, id=run_id.lower())
+    return answer(to_json(found(run, "Run")))
+
+
+@bp.patch("/runs/<run_id>")
+@takes(UpdateRun)
+@answers(200, "Run")
+@fails(404)
+def update_run(change: dict[str, Any], run_id: str) -> Response:
+    """Change a run's status, output, error or metadata; what is absent stays. Any status may follow any other."""
+    with db.write() as tx:
+        tx.run(
+            """
+            UPDATE run
+            SET status       = coalesce(:status, status),
+                output_data  = coalesce(:output_data, output_data),
+                error_data   = coalesce(:error_data, error_data),
+                metadata     = coalesce(:metadata, metadata),
+                updated_at   = :now,
+                started_at   = CASE WHEN :status = 'running' THEN coalesce(started_at, :now) ELSE started_at END,
+                completed_at = CASE WHEN coalesce(:status, status) = status THEN completed_at
+                                    WHEN :status IN (SELECT value FROM json_each(:ended)) THEN :now
+                               END
+            WHERE org_id = :org_id AND id = :id
+            """,
+            org_id=g.org_id, id=run_id.lower(), now=now_ms(), ended=as_list(ENDED),
+            status=change.get("status"), output_data=change.get("output_data"),
+            error_data=change.get("error_data"), metadata=change.get("metadata"),
+        )  # fmt: skip
+        run = tx.one(SELECT_RUN, org_id=g.org_id, id=run_id.lower())
+    return answer(to_json(found(run, "Run")))
+
+
+@bp.get("/runs")
+@asks(ListRuns)
+@answers(200, "RunList")
+def list_runs(wanted: dict[str, Any]) -> Response:
+    """The organisation's runs, newest first unless asked otherwise; ties are broken by id."""
+    limit, offset, statuses = wanted["limit"], wanted["offset"], wanted.get("status")
+    rows_of_page = select_page(
+        "run", ["org_id = :org_id"], wanted["sort_by"], wanted["sort_order"], RUN_STATUSES if statuses else ()
+    )
+    with db.read() as tx:
+        runs = tx.all(
+            f"""
+            SELECT run.*, run_tally.total_tasks, run_tally.completed_tasks, run_tally.failed_tasks
+            FROM ({rows_of_page}) AS page
+            CROSS JOIN run ON run.seq = page.tiebreak
+            JOIN run_tally ON run_tally.org_id = run.org_id AND run_tally.run_id = run.id
+            ORDER BY {ORDERS[wanted["sort_order"]]}
+            """,
+            org_id=g.org_id, statuses=as_list(statuses), limit=limit, offset=offset,
+        )  # fmt: skip
+        total = tx.value(
+            """
+            SELECT coalesce(sum(runs), 0)
+            FROM run_count
+            WHERE org_id = :org_id AND status IN (SELECT value FROM json_each(:statuses))
+            """,
+            org_id=g.org_id, statuses=as_list(statuses or RUN_STATUSES),
+        )  # fmt: skip
+    return answer(page([to_json(run) for run in runs], total, limit, offset))
+
+
+def to_json(run: sqlite3.Row) -> dict[str, Any]:
+    """The run object of the API."""
+    completed_at = run["completed_at"]
+    began_at = run["started_at"] or run["created_at"]
+    return {
+        "id": run["id"],
+        "orgId": run["org_id"],
+        "status": run["status"],
+        "inputData": raw(run["input_data"]),
+        "outputData": raw(run["output_data"]),
+        "errorData": raw(run["error_data"]),
+        "metadata": raw(run["metadata"]),
+        "totalTasks": run["total_tasks"],
+        "completedTasks": run["completed_tasks"],
+        "failedTasks": run["failed_tasks"],
+        "createdAt": iso(run["created_at"]),
+        "updatedAt": iso(run["updated_at"]),
+        "startedAt": iso(run["started_at"]),
+        "completedAt": iso(completed_at),
+        "durationMs": None if completed_at is None else max(0, completed_at - began_at),
+    }

@@ -1,0 +1,327 @@
+"""What a request may say, and what an answer looks like, as marshmallow schemas. Never touches the database.
+
+Requests are validated with these; answers are built by each resource's `to_json` and only described here, for the
+OpenAPI document.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, pre_load, validate, validates_schema
+from werkzeug.datastructures import MultiDict
+
+RUN_STATUSES = ("pending", "running", "completed", "failed", "cancelled")
+TASK_STATUSES = ("pending", "queued", "running", "completed", "failed", "cancelled", "retrying")
+ENDED = ("completed", "failed", "cancelled")
+SORT_ORDERS = ("desc", "asc")
+LIST_SORTS = ("created_at", "updated_at", "started_at", "completed_at")
+DATA_SORTS = ("created_at", "updated_at", "key")
+
+# SQLite's integers have 64 bits (https://www.sqlite.org/datatype3.html).
+LARGEST_OFFSET = 2**63 - 1
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
+
+EXAMPLE_ID = "019315a4-7c3e-7b52-9d3f-1f0f6f3f2a10"
+EXAMPLE_TIME = "2024-11-10T12:00:00.000Z"
+
+
+# Fields -------------------------------------------------------------------------------------------------------------
+
+
+class Id(fields.String):
+    """A UUID in its usual form; upper case is read as lower case."""
+
+    default_error_messages = {"invalid_id": "Not a valid UUID."}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs).lower()
+        if not _UUID.fullmatch(text):
+            raise self.make_error("invalid_id")
+        return text
+
+
+class Text(fields.String):
+    """Text of 1 to 255 characters without NUL, at which SQLite's text functions would stop."""
+
+    default_error_messages = {
+        "length": "Must have 1 to 255 characters.",
+        "nul": "Must not contain the character NUL.",
+    }
+
+    def __init__(self, **kwargs: Any) -> None:
+        described = {"minLength": 1, "maxLength": 255, "pattern": r"^[^\u0000]*$"}
+        super().__init__(metadata={**described, **kwargs.pop("metadata", {})}, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        text: str = super()._deserialize(value, attr, data, **kwargs)
+        if not 1 <= len(text) <= 255:
+            raise self.make_error("length")
+        if "\x00" in text:
+            raise self.make_error("nul")
+        return text
+
+
+class Tag(Text):
+    """A tag: text without commas, because queries separate tags by commas."""
+
+    default_error_messages = {"comma": "Must not contain a comma."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"pattern": r"^[^\u0000,]*$", **kwargs.pop("metadata", {})}, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if "," in text:
+            raise self.make_error("comma")
+        return text
+
+
+class Integer(fields.Integer):
+    """A JSON number without a fraction, or the digits of a query parameter; true and false are not numbers."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int:
+        if isinstance(value, bool) or (self.strict and not isinstance(value, int | float)):
+            raise self.make_error("invalid")
+        if isinstance(value, str) and not re.fullmatch(r"-?\d{1,20}", value, re.ASCII):
+            raise self.make_error("invalid")
+        number: int = super()._deserialize(value, attr, data, **kwargs)
+        return number
+
+
+class Opaque(fields.Field[str]):
+    """Any JSON value, kept as the text it was sent as."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        return str(bytes(value), "utf-8")
+
+
+class OpaqueObject(Opaque):
+    """A JSON object, kept as the text it was sent as."""
+
+    default_error_messages = {"not_an_object": "Not a JSON object."}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if not text.startswith("{"):
+            raise self.make_error("not_an_object")
+        return text
+
+
+class CommaList(fields.Field[list[str]]):
+    """A comma-separated list in a query parameter; empty items do not count."""
+
+    def __init__(self, inner: fields.Field[Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.inner = inner or fields.String()
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> list[str]:
+        return [self.inner.deserialize(item, attr, data) for item in dict.fromkeys(value.split(",")) if item]
+
+
+def camel_case(name: str) -> str:
+    """A Python name as it is in JSON and URLs."""
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+class CamelCase(Schema):
+    """A schema whose fields are snake_case in Python and camelCase outside."""
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        """Give the field its outer name."""
+        field_obj.data_key = camel_case(field_name)
+
+
+# Requests -----------------------------------------------------------------------------------------------------------
+
+
+class Body(CamelCase):
+    """A JSON body: fields that are not opaque are decoded, unknown ones ignored."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    @pre_load
+    def decode(self, data: Mapping[str, msgspec.Raw], **_: Any) -> dict[str, Any]:
+        """Decode what will be validated; leave what will be stored."""
+        decoded: dict[str, Any] = {}
+        for field in self.load_fields.values():
+            name = str(field.data_key)
+            if name in data:
+                value = data[name]
+                decoded[name] = value if isinstance(field, Opaque) else msgspec.json.decode(value)
+        return decoded
+
+
+class Query(CamelCase):
+    """Query parameters: an empty one counts as absent, unknown ones are ignored.
+
+    Of a parameter given several times the first counts; a list goes on in the next one.
+    """
+
+    class Meta:
+        unknown = EXCLUDE
+
+    @pre_load
+    def gather(self, data: MultiDict[str, str], **_: Any) -> dict[str, str]:
+        """One text for each parameter that is not empty."""
+        gathered = {}
+        for field in self.load_fields.values():
+            name = str(field.data_key)
+            if name in data:
+                value = ",".join(data.getlist(name)) if isinstance(field, CommaList) else data[name]
+                if value:
+                    gathered[name] = value
+        return gathered
+
+
+def _opaque(example: Any, **kwargs: Any) -> Opaque:
+    return Opaque(allow_none=True, metadata={"description": "Any JSON value.", "examples": [example]}, **kwargs)
+
+
+def _metadata() -> OpaqueObject:
+    return OpaqueObject(metadata={"type": "object", "description": "Anything to be kept with it.",
+                                  "examples": [{"source": "nightly"}]})  # fmt: skip
+
+
+class CreateRun(Body):
+    """A new run."""
+
+    input_data = _opaque({"customer": 42}, required=True)
+    metadata = _metadata()
+
+
+class UpdateRun(Body):
+    """A change of a run: what is absent stays as it is."""
+
+    status = fields.String(validate=validate.OneOf(RUN_STATUSES[1:]), metadata={"examples": ["running"]})
+    output_data = _opaque({"answer": "yes"})
+    error_data = _opaque({"message": "out of memory"})
+    metadata = _metadata()
+
+
+class CreateTask(Body):
+    """A new task of a run."""
+
+    run_id = Id(required=True, metadata={"examples": [EXAMPLE_ID]})
+    parent_task_id = Id(allow_none=True, load_default=None,
+                        metadata={"description": "A task of the same run.", "examples": [EXAMPLE_ID]})  # fmt: skip
+    type = Text(required=True, metadata={"examples": ["fetch-page"]})
+    input_data = _opaque({"url": "https://example.com"}, required=True)
+    metadata = _metadata()
+    max_retries = Integer(strict=True, load_default=3, validate=validate.Range(0, 10), metadata={"examples": [3]})
+
+
+class UpdateTask(Body):
+    """A change of a task: what is absent stays as it is."""
+
+    status = fields.String(validate=validate.OneOf(TASK_STATUSES), metadata={"examples": ["completed"]})
+    output_data = _opaque({"title": "Example"})
+    error_data = _opaque({"message": "timed out"})
+    metadata = _metadata()
+    queue_job_id = Text(metadata={"examples": ["job-17"]})
+
+
+class CreateData(Body):
+    """A new entry of run data."""
+
+    task_id = Id(required=True,
+                 metadata={"description": "The task of the run that wrote it.", "examples": [EXAMPLE_ID]})  # fmt: skip
+    key = Text(required=True, metadata={"examples": ["sensor.temp.kitchen"]})
+    value = _opaque({"celsius": 21.5}, required=True)
+    tags = fields.List(Tag(), load_default=list, validate=validate.Length(max=100),
+                       metadata={"examples": [["building-A", "indoor"]]})  # fmt: skip
+    metadata = _metadata()
+
+
+class UpdateTags(Body):
+    """Tags to remove, then tags to add."""
+
+    add = fields.List(Tag(), load_default=list, validate=validate.Length(max=100), metadata={"examples": [["checked"]]})
+    remove = fields.List(
+        Tag(), load_default=list, validate=validate.Length(max=100), metadata={"examples": [["unchecked"]]}
+    )
+
+
+class Page(Query):
+    """Which part of a list, in which order."""
+
+    limit = Integer(load_default=20, validate=validate.Range(1, 100))
+    offset = Integer(load_default=0, validate=validate.Range(0, LARGEST_OFFSET))
+    sort_by = fields.String(load_default="created_at", validate=validate.OneOf(LIST_SORTS))
+    sort_order = fields.String(load_default="desc", validate=validate.OneOf(SORT_ORDERS))
+
+
+def _statuses(*allowed: str) -> CommaList:
+    return CommaList(
+        fields.String(validate=validate.OneOf(allowed)),
+        metadata={"description": f"One status or a comma-separated list: {', '.join(allowed)}."},
+    )
+
+
+class ListRuns(Page):
+    """Which runs."""
+
+    status = _statuses(*RUN_STATUSES)
+
+
+class ListTasks(Page):
+    """Which tasks."""
+
+    run_id = Id()
+    status = _statuses(*TASK_STATUSES)
+    type = Text()
+    parent_task_id = Id()
+
+
+def _keys(description: str) -> CommaList:
+    return CommaList(Text(), metadata={"description": description})
+
+
+class QueryData(Query):
+    """Which entries of a run. The key filters are joined by OR, the tag filters narrow that further by AND."""
+
+    key = Text(metadata={"description": "This key exactly."})
+    keys = _keys("Comma-separated keys, each exactly.")
+    key_starts_with = CommaList(
+        Text(),
+        metadata={"description": "Comma-separated prefixes of keys, taken literally."},
+    )
+    key_pattern = Text(
+        metadata={"description": "Glob for the whole key: `*`, `?`, `[abc]`, `[a-z]`, `[^a]`; case-sensitive."},
+    )
+    tags = _keys("Comma-separated tags.")
+    tag_starts_with = CommaList(
+        Text(),
+        metadata={"description": "Comma-separated prefixes of tags, taken literally."},
+    )
+    tag_mode = fields.String(
+        load_default="any",
+        validate=validate.OneOf(("any", "all")),
+        metadata={"description": "Whether one of the tags (and one of the prefixes) must match, or all of them."},
+    )
+    include_all = fields.String(
+        load_default="false",
+        validate=validate.OneOf(("true", "false")),
+        metadata={"description": "`true`: every matching entry, not only the newest matching one of each key."},
+    )
+    limit = Integer(load_default=100, validate=validate.Range(1, 1000))
+    offset = Integer(load_default=0, validate=validate.Range(0, LARGEST_OFFSET))
+    sort_by = fields.String(load_default="created_at", validate=validate.OneOf(DATA_SORTS))
+    sort_order = fields.String(load_default="desc", validate=validate.OneOf(SORT_ORDERS))
+
+
+class DeleteData(Query):
+    """Which entries to delete: all of a key, or one by its id."""
+
+    key = Text(metadata={"description": "Delete all entries with this key."})
+    id = Id(metadata={"description": "Delete this entry."})
+
+    @validates_schema
+    def exactly_one(self, data: Mapping[str, Any], **_: Any) -> None:
+        """:raises ValidationError: unless exactly one of the two is given"""
+        if len(data) != 1:
+            raise ValidationError("Exactly one of key and id is required.", "key")

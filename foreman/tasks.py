@@ -1,0 +1,179 @@
+"""Tasks: create, read, change and list them."""
+
+import sqlite3
+from typing import Any
+
+from flask import Blueprint, Response, g
+
+from foreman import db
+from foreman.clock import iso, new_id, now_ms
+from foreman.contract import answer, answers, asks, created, fails, takes
+from foreman.errors import NotFound, found
+from foreman.opaque import as_list, raw
+from foreman.paging import ORDERS, page, select_page
+from foreman.schemas import ENDED, TASK_STATUSES, CreateTask, ListTasks, UpdateTask
+
+bp = Blueprint("tasks", __name__)
+
+# What narrows the list of tasks, one line per query parameter (`status` is the page's own).
+CONDITIONS = {
+    "run_id": "run_id = :run_id",
+    "parent_task_id": "parent_task_id = :parent_task_id",
+    "type": "type = :type",
+}
+
+
+@bp.post("/tasks")
+@takes(CreateTask)
+@answers(201, "Task")
+@fails(404)
+def create_task(new: dict[str, Any]) -> Response:
+    """Add a task to a run; it starts `pending`. The run, and the parent task in that run, must exist."""
+    with db.write() as tx:
+        missing = tx.value(
+            """
+            SELECT CASE
+                WHEN NOT EXISTS (SELECT 1 FROM run WHERE org_id = :org_id AND id = :run_id) THEN 'Run'
+                WHEN :parent_task_id IS NOT NULL AND NOT EXISTS (
+                    SELECT 1 FROM task WHERE org_id = :org_id AND run_id = :run_id AND id = :parent_task_id
+                ) THEN 'Parent task'
+            END
+            """,
+            org_id=g.org_id, run_id=new["run_id"], parent_task_id=new["parent_task_id"],
+        )  # fmt: skip
+        if missing:
+            raise NotFound(missing)
+        task = tx.one(
+            """
+            INSERT INTO task (org_id, id, run_id, parent_task_id, type, status, input_data, metadata, max_retries,
+                              created_at, updated_at)
+            VALUES (:org_id, :id, :run_id, :parent_task_id, :type, 'pending', :input_data, :metadata, :max_retries,
+                    :now, :now)
+            RETURNING *
+            """,
+            org_id=g.org_id, id=new_id(), run_id=new["run_id"], parent_task_id=new["parent_task_id"],
+            type=new["type"], input_data=new["input_data"], metadata=new.get("metadata"),
+            max_retries=new["max_retries"], now=now_ms(),
+        )  # fmt: skip
+    task = found(task, "Task")
+    return created(to_json(task), f"/tasks/{task['id']}")
+
+
+@bp.get("/tasks/<task_id>")
+@answers(200, "Task")
+@fails(404)
+def get_task(task_id: str) -> Response:
+    """One task."""
+    with db.read() as tx:
+        task = tx.one("SELECT * FROM task WHERE org_id = :org_id AND id = :id", org_id=g.org_id, id=task_id.lower())
+    return answer(to_json(found(task, "Task")))
+
+
+@bp.patch("/tasks/<task_id>")
+@takes(UpdateTask)
+@answers(200, "Task")
+@fails(404)
+def update_task(change: dict[str, Any], task_id: str) -> Response:
+    """Change a task's status, output, error, metadata or queue job; what is absent stays.
+
+    Any status may follow any other, because queues and workers decide. The times and the retry count follow it: a
+    status that is sent again changes none of them.
+    """
+    with db.write() as tx:
+        task = tx.one(
+            """
+            UPDATE task
+            SET status       = coalesce(:status, status),
+                output_data  = coalesce(:output_data, output_data),
+                error_data   = coalesce(:error_data, error_data),
+                metadata     = coalesce(:metadata, metadata),
+                queue_job_id = coalesce(:queue_job_id, queue_job_id),
+                updated_at   = :now,
+                queued_at    = CASE WHEN :status = 'queued'  THEN coalesce(queued_at, :now)  ELSE queued_at  END,
+                started_at   = CASE WHEN :status = 'running' THEN coalesce(started_at, :now) ELSE started_at END,
+                completed_at = CASE WHEN coalesce(:status, status) = status THEN completed_at
+                                    WHEN :status IN (SELECT value FROM json_each(:ended)) THEN :now
+                               END,
+                retry_count  = retry_count + CASE WHEN :status = 'retrying' AND status <> 'retrying' THEN 1 ELSE 0 END
+            WHERE org_id = :org_id AND id = :id
+            RETURNING *
+            """,
+            org_id=g.org_id, id=task_id.lower(), now=now_ms(), ended=as_list(ENDED),
+            status=change.get("status"), output_data=change.get("output_data"),
+            error_data=change.get("error_data"), metadata=change.get("metadata"),
+            queue_job_id=change.get("queue_job_id"),
+        )  # fmt: skip
+    return answer(to_json(found(task, "Task")))
+
+
+@bp.get("/tasks")
+@asks(ListTasks)
+@answers(200, "TaskList")
+def list_tasks(wanted: dict[str, Any]) -> Response:
+    """The organisation's tasks, of one run, parent, type or status when asked; newest first unless asked otherwise."""
+    limit, offset, statuses = wanted["limit"], wanted["offset"], wanted.get("status")
+    conditions = [condition for name, condition in CONDITIONS.items() if name in wanted]
+    rows_of_page = select_page(
+        "task",
+        ["org_id = :org_id", *conditions],
+        wanted["sort_by"],
+        wanted["sort_order"],
+        TASK_STATUSES if statuses else (),
+    )
+    values = {
+        "org_id": g.org_id,
+        "run_id": wanted.get("run_id"),
+        "parent_task_id": wanted.get("parent_task_id"),
+        "type": wanted.get("type"),
+    }
+    with db.read() as tx:
+        tasks = tx.all(
+            f"""
+            SELECT task.*
+            FROM ({rows_of_page}) AS page
+            CROSS JOIN task ON task.seq = page.tiebreak
+            ORDER BY {ORDERS[wanted["sort_order"]]}
+            """,
+            statuses=as_list(statuses), limit=limit, offset=offset, **values,
+        )  # fmt: skip
+        # A parent's children are all in the parent's run: asked for in another one, there are none.
+        total = tx.value(
+            """
+            SELECT coalesce(sum(tasks), 0)
+            FROM task_count
+            WHERE org_id = :org_id AND scope_id = coalesce(:parent_task_id, :run_id, '') AND type = coalesce(:type, '')
+              AND status IN (SELECT value FROM json_each(:statuses))
+              AND (:parent_task_id IS NULL OR :run_id IS NULL OR EXISTS (
+                  SELECT 1 FROM task WHERE org_id = :org_id AND run_id = :run_id AND id = :parent_task_id
+              ))
+            """,
+            statuses=as_list(statuses or TASK_STATUSES), **values,
+        )  # fmt: skip
+    return answer(page([to_json(task) for task in tasks], total, limit, offset))
+
+
+def to_json(task: sqlite3.Row) -> dict[str, Any]:
+    """The task object of the API."""
+    completed_at = task["completed_at"]
+    began_at = task["started_at"] or task["created_at"]
+    return {
+        "id": task["id"],
+        "runId": task["run_id"],
+        "parentTaskId": task["parent_task_id"],
+        "orgId": task["org_id"],
+        "type": task["type"],
+        "status": task["status"],
+        "inputData": raw(task["input_data"]),
+        "outputData": raw(task["output_data"]),
+        "errorData": raw(task["error_data"]),
+        "metadata": raw(task["metadata"]),
+        "retryCount": task["retry_count"],
+        "maxRetries": task["max_retries"],
+        "createdAt": iso(task["created_at"]),
+        "updatedAt": iso(task["updated_at"]),
+        "queuedAt": iso(task["queued_at"]),
+        "startedAt": iso(task["started_at"]),
+        "completedAt": iso(completed_at),
+        "durationMs": None if completed_at is None else max(0, completed_at - began_at),
+        "queueJobId": task["queue_job_id"],
+    }
