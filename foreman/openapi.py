@@ -27,7 +27,7 @@ and sees only its rows. Unknown body fields and query parameters are ignored.
 TAGS = {
     "runs": "Pieces of work, from start to end.",
     "tasks": "The steps of a run.",
-    "run_data": "What the tasks of a run share.",
+    "run data": "What the tasks of a run share.",
     "config": "What existing TypeScript clients read at their start.",
     "health": "Whether the server works.",
 }
@@ -89,30 +89,29 @@ def document(app: Flask) -> dict[str, Any]:
         if name not in spec.components.schemas:  # one that is nested in another is there already
             spec.components.schema(name, schema=shape)
 
-    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: (_order(rule.endpoint), rule.rule)):
+    documented = [rule for rule in app.url_map.iter_rules() if operation_of(app.view_functions[rule.endpoint]).answers]
+    for rule in sorted(documented, key=lambda rule: (list(TAGS).index(_tag(rule.endpoint)), rule.rule)):
         operation = operation_of(app.view_functions[rule.endpoint])
-        if operation.answers:
-            methods = sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
-            spec.path(
-                path=re.sub(r"<(\w+)>", lambda match: f"{{{camel_case(match[1])}}}", rule.rule),
-                operations={
-                    method.lower(): _describe(app, rule.endpoint, method, rule.rule, operation, converter)
-                    for method in methods
-                },
-            )
+        spec.path(
+            path=re.sub(r"<(\w+)>", lambda match: f"{{{camel_case(match[1])}}}", rule.rule),
+            operations={
+                method.lower(): _describe(app, rule.endpoint, method, rule.rule, operation, converter)
+                for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+            },
+        )
     return spec.to_dict()
 
 
 def _describe(
     app: Flask, endpoint: str, method: str, rule: str, operation: Operation, converter: OpenAPIConverter
 ) -> dict[str, Any]:
-    group, name = endpoint.split(".")
+    name = endpoint.split(".")[1]
     unprefixed = not rule.startswith(BASE_PATH)
     summary, _, rest = (inspect.getdoc(app.view_functions[endpoint]) or "").partition("\n")
     described: dict[str, Any] = {
         "operationId": name + ("_without_base_path" if unprefixed else ""),
-        "tags": [group],
-        "summary": summary,
+        "tags": [_tag(endpoint)],
+        "summary": summary.replace("`", ""),
         "parameters": [
             *(_path_parameter(parameter) for parameter in re.findall(r"<(\w+)>", rule)),
             *(_query_parameter(field, converter) for field in _fields(operation.query)),
@@ -182,8 +181,8 @@ def _fields(schema: type[Schema] | None) -> list[fields.Field[Any]]:
     return list(schema().fields.values()) if schema else []
 
 
-def _order(endpoint: str) -> int:
-    return list(TAGS).index(endpoint.split(".")[0]) if endpoint.split(".")[0] in TAGS else len(TAGS)
+def _tag(endpoint: str) -> str:
+    return endpoint.split(".")[0].replace("_", " ")
 
 
 def _class_of(schema: Any) -> type[Schema]:

@@ -79,13 +79,22 @@ class Tag(Text):
         return text
 
 
+class TextFilter(Text):
+    """Text in a query parameter that narrows a list; an empty one does not narrow it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"minLength": 0, **kwargs.pop("metadata", {})}, **kwargs)
+
+
 class Integer(fields.Integer):
     """A JSON number without a fraction, or the digits of a query parameter; true and false are not numbers."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int:
-        if isinstance(value, bool) or (self.strict and not isinstance(value, int | float)):
-            raise self.make_error("invalid")
-        if isinstance(value, str) and not re.fullmatch(r"-?\d{1,20}", value, re.ASCII):
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # JSON Schema counts 3.0 as an integer
+        if isinstance(value, str) and not self.strict and re.fullmatch(r"-?\d{1,20}", value, re.ASCII):
+            value = int(value)
+        if type(value) is not int:
             raise self.make_error("invalid")
         number: int = super()._deserialize(value, attr, data, **kwargs)
         return number
@@ -146,20 +155,25 @@ class Body(CamelCase):
 
     @pre_load
     def decode(self, data: Mapping[str, msgspec.Raw], **_: Any) -> dict[str, Any]:
-        """Decode what will be validated; leave what will be stored."""
+        """Decode what will be validated; leave what will be stored.
+
+        :raises ValidationError: when a number is beyond what a float can hold, or a value is nested too deep
+        """
         decoded: dict[str, Any] = {}
         for field in self.load_fields.values():
             name = str(field.data_key)
             if name in data:
-                value = data[name]
-                decoded[name] = value if isinstance(field, Opaque) else msgspec.json.decode(value)
+                try:
+                    decoded[name] = data[name] if isinstance(field, Opaque) else msgspec.json.decode(data[name])
+                except (msgspec.DecodeError, RecursionError):
+                    raise ValidationError("Not a valid value.", name) from None
         return decoded
 
 
 class Query(CamelCase):
-    """Query parameters: an empty one counts as absent, unknown ones are ignored.
+    """Query parameters: an empty filter counts as absent, unknown parameters are ignored.
 
-    Of a parameter given several times the first counts; a list goes on in the next one.
+    A list may go on in a second parameter of the same name; others may be given only once.
     """
 
     class Meta:
@@ -167,14 +181,20 @@ class Query(CamelCase):
 
     @pre_load
     def gather(self, data: MultiDict[str, str], **_: Any) -> dict[str, str]:
-        """One text for each parameter that is not empty."""
+        """One text for each parameter.
+
+        :raises ValidationError: when a parameter that is no list is given more than once
+        """
         gathered = {}
         for field in self.load_fields.values():
             name = str(field.data_key)
-            if name in data:
-                value = ",".join(data.getlist(name)) if isinstance(field, CommaList) else data[name]
-                if value:
-                    gathered[name] = value
+            values = data.getlist(name)
+            if isinstance(field, CommaList):
+                values = [",".join(values)]
+            if len(values) > 1:
+                raise ValidationError("Given more than once.", name)
+            if values and (values[0] or not isinstance(field, CommaList | TextFilter)):
+                gathered[name] = values[0]
         return gathered
 
 
@@ -246,13 +266,39 @@ class UpdateTags(Body):
     )
 
 
+def _limit(usual: int, most: int) -> Integer:
+    return Integer(load_default=usual, validate=validate.Range(1, most), metadata={"description": "How many at most."})
+
+
+def _offset() -> Integer:
+    return Integer(
+        load_default=0,
+        validate=validate.Range(0, LARGEST_OFFSET),
+        metadata={"description": "How many to pass over first."},
+    )
+
+
+def _sort_by(columns: tuple[str, ...], remark: str) -> fields.String:
+    return fields.String(
+        load_default=columns[0],
+        validate=validate.OneOf(columns),
+        metadata={"description": f"What to sort by; {remark}."},
+    )
+
+
+def _sort_order() -> fields.String:
+    return fields.String(
+        load_default="desc",
+        validate=validate.OneOf(SORT_ORDERS),
+        metadata={"description": "Largest or smallest first."},
+    )
+
+
 class Page(Query):
     """Which part of a list, in which order."""
 
-    limit = Integer(load_default=20, validate=validate.Range(1, 100))
-    offset = Integer(load_default=0, validate=validate.Range(0, LARGEST_OFFSET))
-    sort_by = fields.String(load_default="created_at", validate=validate.OneOf(LIST_SORTS))
-    sort_order = fields.String(load_default="desc", validate=validate.OneOf(SORT_ORDERS))
+    limit, offset = _limit(20, 100), _offset()
+    sort_by, sort_order = _sort_by(LIST_SORTS, "the rows without a value come last"), _sort_order()
 
 
 def _statuses(*allowed: str) -> CommaList:
@@ -273,7 +319,7 @@ class ListTasks(Page):
 
     run_id = Id()
     status = _statuses(*TASK_STATUSES)
-    type = Text()
+    type = TextFilter()
     parent_task_id = Id()
 
 
@@ -284,13 +330,13 @@ def _keys(description: str) -> CommaList:
 class QueryData(Query):
     """Which entries of a run. The key filters are joined by OR, the tag filters narrow that further by AND."""
 
-    key = Text(metadata={"description": "This key exactly."})
+    key = TextFilter(metadata={"description": "This key exactly."})
     keys = _keys("Comma-separated keys, each exactly.")
     key_starts_with = CommaList(
         Text(),
         metadata={"description": "Comma-separated prefixes of keys, taken literally."},
     )
-    key_pattern = Text(
+    key_pattern = TextFilter(
         metadata={"description": "Glob for the whole key: `*`, `?`, `[abc]`, `[a-z]`, `[^a]`; case-sensitive."},
     )
     tags = _keys("Comma-separated tags.")
@@ -308,16 +354,14 @@ class QueryData(Query):
         validate=validate.OneOf(("true", "false")),
         metadata={"description": "`true`: every matching entry, not only the newest matching one of each key."},
     )
-    limit = Integer(load_default=100, validate=validate.Range(1, 1000))
-    offset = Integer(load_default=0, validate=validate.Range(0, LARGEST_OFFSET))
-    sort_by = fields.String(load_default="created_at", validate=validate.OneOf(DATA_SORTS))
-    sort_order = fields.String(load_default="desc", validate=validate.OneOf(SORT_ORDERS))
+    limit, offset = _limit(100, 1000), _offset()
+    sort_by, sort_order = _sort_by(DATA_SORTS, "ties are in the order of insertion"), _sort_order()
 
 
 class DeleteData(Query):
     """Which entries to delete: all of a key, or one by its id."""
 
-    key = Text(metadata={"description": "Delete all entries with this key."})
+    key = Text(metadata={"description": "Delete all entries with this key.", "examples": ["temp-data"]})
     id = Id(metadata={"description": "Delete this entry."})
 
     @validates_schema

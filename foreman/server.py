@@ -69,6 +69,7 @@ class Server:
     def __init__(self, app: Flask, settings: Settings) -> None:
         self._stopping = threading.Event()
         self._give_up = threading.Event()
+        self._stopped = threading.Event()
         self._server = waitress.create_server(
             app,
             host=settings.host,
@@ -100,6 +101,7 @@ class Server:
         while self._busy() and time.monotonic() < deadline and not self._give_up.is_set():
             wasyncore.loop(timeout=0.1, use_poll=True, map=self._map, count=1)
         self._server.task_dispatcher.shutdown()
+        self._stopped.set()
         wasyncore.close_all(self._map)
 
     def stop(self) -> None:
@@ -107,8 +109,9 @@ class Server:
         if self._stopping.is_set():
             self._give_up.set()
         self._stopping.set()
-        for each in self._sockets:
-            each.pull_trigger()
+        if not self._stopped.is_set():  # its file descriptors may belong to somebody else by now
+            for each in self._sockets:
+                each.pull_trigger()
 
     def stop_on_signals(self) -> None:
         """Stop on SIGTERM and Ctrl-C. For the main thread."""

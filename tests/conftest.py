@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from flask import Flask
 
 from foreman import create_app, keys
 from foreman.config import Settings
@@ -27,6 +28,7 @@ class Running:
     """A server under test, its database and clients for it."""
 
     url: str
+    app: Flask
     database: Database
     server: Server
     thread: threading.Thread
@@ -61,10 +63,11 @@ def start(tmp_path: Path) -> Iterator[Start]:
     def start_server(**settings: Any) -> Running:
         chosen = replace(Settings(port=0, database=str(tmp_path / "foreman.db"), rate_limit=None), **settings)
         database = Database(Path(chosen.database), chosen.durability)
-        server = Server(create_app(chosen, database), chosen)
+        app = create_app(chosen, database)
+        server = Server(app, chosen)
         thread = threading.Thread(target=server.run)
         thread.start()
-        running.append(Running(f"http://127.0.0.1:{server.port}", database, server, thread))
+        running.append(Running(f"http://127.0.0.1:{server.port}", app, database, server, thread))
         return running[-1]
 
     yield start_server

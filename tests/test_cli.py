@@ -1,0 +1,257 @@
+"""The command line, as people and scripts use it: real processes."""
+
+import json
+import os
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import ok
+
+APP = Path(__file__).parent.parent / "app.py"
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+Serve = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("FOREMAN_")}
+
+
+@pytest.fixture
+def run(tmp_path: Path, environment: dict[str, str]) -> Run:
+    """Run a command to its end, in a directory of its own."""
+
+    def run_command(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, APP, *arguments],
+            cwd=tmp_path,
+            env={**environment, **variables},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    return run_command
+
+
+@pytest.fixture
+def serve(tmp_path: Path, environment: dict[str, str]) -> Iterator[Serve]:
+    """Start `serve` on a free port and leave it running."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start_server(*arguments: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, APP, "serve", "--port", "0", "--log-format", "text", *arguments],
+            cwd=tmp_path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start_server
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def url_in_log(process: subprocess.Popen[str]) -> str:
+    assert process.stderr is not None
+    for line in process.stderr:
+        listening = re.search(r"listens on (http://\S+),", line)
+        if listening:
+            return listening[1]
+    raise AssertionError("the server did not start")
+
+
+def assert_fails(result: subprocess.CompletedProcess[str], status: int, *words: str) -> None:
+    assert result.returncode == status, result.stderr
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert all(word in line for word in words), line
+
+
+# serve --------------------------------------------------------------------------------------------------------------
+
+
+def test_first_start_prints_a_key_and_a_curl_line_that_works(serve: Serve, run: Run) -> None:
+    process = serve("--first-key")
+    url_in_log(process)
+    assert process.stdout is not None
+    shown = ""
+    while "Documentation of the API" not in shown:
+        shown += process.stdout.readline()
+    (curl,) = re.findall(r"^ +(curl .+)$", shown, re.MULTILINE)
+    answer = subprocess.run(["sh", "-c", f"{curl} --silent --fail"], capture_output=True, text=True, timeout=30)
+    assert answer.returncode == 0, answer.stderr
+    created = json.loads(answer.stdout)
+    assert created["orgId"] == "default"
+    assert created["inputData"] == {"hello": "world"}
+    (key,) = json.loads(run("keys", "list", "--json").stdout)
+    assert (key["orgId"], key["environment"]) == ("default", "dev")
+
+
+def test_first_key_is_made_once(serve: Serve, run: Run) -> None:
+    run("keys", "create", "--org", "acme")
+    process = serve("--first-key")
+    url_in_log(process)
+    process.terminate()
+    assert process.communicate(timeout=30)[0] == ""
+    assert len(json.loads(run("keys", "list", "--json").stdout)) == 1
+
+
+def test_without_first_key_no_key_is_printed_but_how_to_make_one(serve: Serve) -> None:
+    process = serve()
+    assert process.stderr is not None
+    assert "keys create --org NAME" in process.stderr.readline()
+    process.terminate()
+    assert process.communicate(timeout=30)[0] == ""
+
+
+def test_ephemeral_prints_its_url_alone_trusts_and_leaves_nothing(environment: dict[str, str], tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, APP, "serve", "--ephemeral"],
+        cwd=tmp_path,
+        env={**environment, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        url = process.stdout.readline().rstrip("\n")
+        assert re.fullmatch(r"http://localhost:\d+", url)
+        headers = {"Authorization": "Bearer fmn_test_anyone_1"}
+        assert ok(httpx.post(f"{url}/api/v1/runs", json={"inputData": 1}, headers=headers), 201)["orgId"] == "anyone"
+        assert [path.name.startswith("foreman-") for path in tmp_path.iterdir()] == [True]
+    finally:
+        process.terminate()
+        rest, log = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert rest == ""
+    assert "any well-formed key is taken at its word" in log
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_stops_cleanly_and_leaves_one_file(serve: Serve, tmp_path: Path, number: signal.Signals) -> None:
+    process = serve("--auth", "trust")
+    url = url_in_log(process)
+    headers = {"Authorization": "Bearer fmn_test_acme_1"}
+    for number_of_run in range(5):
+        ok(httpx.post(f"{url}/api/v1/runs", json={"inputData": number_of_run}, headers=headers), 201)
+    process.send_signal(number)
+    log = process.communicate(timeout=30)[1]
+    assert process.returncode == 0, log
+    assert "Traceback" not in log
+    assert [path.name for path in tmp_path.iterdir()] == ["foreman.db"]
+    connection = sqlite3.connect(tmp_path / "foreman.db")
+    assert connection.execute("SELECT count(*) FROM run").fetchone() == (5,)
+    connection.close()
+
+
+def test_port_in_use_is_one_clear_line(run: Run) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        result = run("serve", "--port", port, "--auth", "trust")
+    assert_fails(result, 1, f"cannot listen on 127.0.0.1:{port}", "in use")
+
+
+def test_json_log_has_one_object_per_line(environment: dict[str, str], tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, APP, "serve", "--port", "0", "--log-format", "json"],
+        cwd=tmp_path, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    url_in_log(process)
+    process.terminate()
+    last = json.loads(process.communicate(timeout=30)[1].splitlines()[-1])
+    assert set(last) == {"time", "level", "logger", "message"}
+    assert last["message"] == "Stopped"
+
+
+# Wrong usage and failures -------------------------------------------------------------------------------------------
+
+
+def test_wrong_setting_stops_the_start_with_one_line(run: Run) -> None:
+    result = run("serve", FOREMAN_PORT="high")
+    assert_fails(result, 2, "FOREMAN_PORT", "'high'", "a number from 0 to 65535")
+    assert_fails(run("serve", "--auth", "none"), 2, "--auth", "'none'", "keys or trust")
+
+
+@pytest.mark.parametrize("arguments", [["serve", "--nonsense"], ["nonsense"], ["keys", "create"], ["keys", "revoke"]])
+def test_wrong_usage_exits_2(run: Run, arguments: list[str]) -> None:
+    result = run(*arguments)
+    assert result.returncode == 2
+    assert "Error:" in result.stderr
+
+
+def test_file_of_something_else_is_refused_untouched(run: Run, tmp_path: Path) -> None:
+    other = tmp_path / "foreman.db"
+    other.write_bytes(b"a diary, not a database" * 20)
+    before = other.read_bytes()
+    for command in (["serve", "--port", "0"], ["keys", "list"]):
+        assert_fails(run(*command), 1, "foreman.db is not a Foreman database")
+    assert other.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["foreman.db"]
+
+
+def test_database_in_a_missing_directory_is_one_clear_line(run: Run) -> None:
+    assert_fails(run("keys", "list", "--database", "no/such/foreman.db"), 1, "does not exist")
+
+
+@pytest.mark.parametrize(
+    "command", [[], ["serve"], ["keys"], ["keys", "create"], ["keys", "list"], ["keys", "revoke"], ["openapi"]]
+)
+def test_every_command_has_help(run: Run, command: list[str]) -> None:
+    result = run(*command, "--help")
+    assert result.returncode == 0
+    assert result.stdout.startswith("Usage: ")
+
+
+def test_version(run: Run) -> None:
+    assert run("--version").stdout == "foreman, version 0.1.0\n"
+
+
+# keys ---------------------------------------------------------------------------------------------------------------
+
+
+def test_keys_are_created_listed_and_revoked_while_the_server_runs(serve: Serve, run: Run) -> None:
+    url = url_in_log(serve())
+    created = run("keys", "create", "--org", "acme", "--env", "ci", "--name", "build server")
+    assert re.fullmatch(r"fmn_ci_acme_[A-Za-z0-9]{32}\n", created.stdout)
+    key = created.stdout.strip()
+    reader = run("keys", "create", "--org", "acme", "--read-only").stdout.strip()
+    ok(httpx.post(f"{url}/api/v1/runs", json={"inputData": 1}, headers={"X-API-Key": key}), 201)
+    refused = httpx.post(f"{url}/api/v1/runs", json={"inputData": 1}, headers={"X-API-Key": reader})
+    assert refused.status_code == 403
+
+    table = run("keys", "list").stdout
+    heading, first, second = table.splitlines()
+    assert heading.split() == ["id", "orgId", "environment", "access", "createdAt", "revokedAt", "name"]
+    assert "build server" in first
+    assert "read-only" in second
+    assert key.rsplit("_", 1)[1] not in table
+
+    key_id = first.split()[0]
+    assert run("keys", "revoke", key_id).returncode == 0
+    assert httpx.get(f"{url}/api/v1/runs", headers={"X-API-Key": key}).status_code == 401
+    assert_fails(run("keys", "revoke", key_id), 1, "no valid key", key_id)
+
+
+def test_key_for_an_impossible_name_is_wrong_usage(run: Run) -> None:
+    assert_fails(run("keys", "create", "--org", "Acme Inc"), 2, "[a-z0-9-]{1,64}")
