@@ -24,7 +24,7 @@ CREATE TABLE api_key (
 ) STRICT, WITHOUT ROWID;
 
 -- Who is calling: one lookup per request.
-CREATE INDEX api_key_by_hash_prefix ON api_key (hash_prefix);
+CREATE UNIQUE INDEX api_key_by_hash_prefix ON api_key (hash_prefix);
 
 
 -- Runs ---------------------------------------------------------------------------------------------------------------
@@ -174,10 +174,15 @@ CREATE TRIGGER task_created AFTER INSERT ON task BEGIN
     WHERE org_id = new.org_id AND run_id = new.run_id;
 
     INSERT INTO task_count (org_id, scope_id, type, status, tasks)
-    SELECT new.org_id, scope.id, kind.type, new.status, 1
-    FROM (SELECT '' AS id UNION ALL SELECT new.run_id UNION ALL SELECT new.parent_task_id) AS scope,
-         (SELECT '' AS type UNION ALL SELECT new.type) AS kind
-    WHERE scope.id IS NOT NULL
+    VALUES (new.org_id, '', '', new.status, 1),
+           (new.org_id, '', new.type, new.status, 1),
+           (new.org_id, new.run_id, '', new.status, 1),
+           (new.org_id, new.run_id, new.type, new.status, 1)
+    ON CONFLICT (org_id, scope_id, type, status) DO UPDATE SET tasks = tasks + 1;
+    INSERT INTO task_count (org_id, scope_id, type, status, tasks)
+    SELECT new.org_id, new.parent_task_id, '', new.status, 1 WHERE new.parent_task_id IS NOT NULL
+    UNION ALL
+    SELECT new.org_id, new.parent_task_id, new.type, new.status, 1 WHERE new.parent_task_id IS NOT NULL
     ON CONFLICT (org_id, scope_id, type, status) DO UPDATE SET tasks = tasks + 1;
 END;
 
@@ -193,10 +198,15 @@ CREATE TRIGGER task_changed_status AFTER UPDATE OF status ON task WHEN old.statu
       AND status = old.status;
 
     INSERT INTO task_count (org_id, scope_id, type, status, tasks)
-    SELECT new.org_id, scope.id, kind.type, new.status, 1
-    FROM (SELECT '' AS id UNION ALL SELECT new.run_id UNION ALL SELECT new.parent_task_id) AS scope,
-         (SELECT '' AS type UNION ALL SELECT new.type) AS kind
-    WHERE scope.id IS NOT NULL
+    VALUES (new.org_id, '', '', new.status, 1),
+           (new.org_id, '', new.type, new.status, 1),
+           (new.org_id, new.run_id, '', new.status, 1),
+           (new.org_id, new.run_id, new.type, new.status, 1)
+    ON CONFLICT (org_id, scope_id, type, status) DO UPDATE SET tasks = tasks + 1;
+    INSERT INTO task_count (org_id, scope_id, type, status, tasks)
+    SELECT new.org_id, new.parent_task_id, '', new.status, 1 WHERE new.parent_task_id IS NOT NULL
+    UNION ALL
+    SELECT new.org_id, new.parent_task_id, new.type, new.status, 1 WHERE new.parent_task_id IS NOT NULL
     ON CONFLICT (org_id, scope_id, type, status) DO UPDATE SET tasks = tasks + 1;
 END;
 
@@ -252,9 +262,6 @@ CREATE TABLE run_data_tag (
     created_at INTEGER NOT NULL,
     PRIMARY KEY (org_id, run_id, tag, key, seq)
 ) STRICT, WITHOUT ROWID;
-
--- The entries with one tag in order of time, whatever their keys.
-CREATE INDEX run_data_tag_by_created_at ON run_data_tag (org_id, run_id, tag, created_at, seq) WHERE tag <> '';
 
 -- All entries of one key in order of time.
 CREATE INDEX run_data_key_by_created_at ON run_data_tag (org_id, run_id, key, created_at, seq) WHERE tag = '';
@@ -312,16 +319,19 @@ CREATE TRIGGER run_data_tag_removed AFTER DELETE ON run_data_tag BEGIN
     WHERE org_id = old.org_id AND run_id = old.run_id AND tag = old.tag AND key = old.key AND entries = 1;
 
     UPDATE run_data_latest
-    SET entries = entries - 1,
-        (seq, created_at) = (
-            SELECT remaining.seq, remaining.created_at
-            FROM run_data_tag AS remaining
-            WHERE remaining.org_id = old.org_id AND remaining.run_id = old.run_id
-              AND remaining.tag = old.tag AND remaining.key = old.key
-            ORDER BY remaining.seq DESC
-            LIMIT 1
-        )
+    SET entries = entries - 1
     WHERE org_id = old.org_id AND run_id = old.run_id AND tag = old.tag AND key = old.key;
+
+    UPDATE run_data_latest
+    SET (seq, created_at) = (
+        SELECT remaining.seq, remaining.created_at
+        FROM run_data_tag AS remaining
+        WHERE remaining.org_id = old.org_id AND remaining.run_id = old.run_id
+          AND remaining.tag = old.tag AND remaining.key = old.key
+        ORDER BY remaining.seq DESC
+        LIMIT 1
+    )
+    WHERE org_id = old.org_id AND run_id = old.run_id AND tag = old.tag AND key = old.key AND seq = old.seq;
 END;
 
 CREATE TRIGGER run_data_key_added AFTER INSERT ON run_data_latest WHEN new.tag = '' BEGIN

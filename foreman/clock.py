@@ -37,6 +37,13 @@ def iso(milliseconds: int | None) -> str | None:
     return f"{_iso_second(milliseconds // 1000)}.{milliseconds % 1000:03d}Z"
 
 
+def duration(created_at: int, started_at: int | None, completed_at: int | None) -> int | None:
+    """Milliseconds from the start, else the creation, to the end; None before it. Never less than 0."""
+    if completed_at is None:
+        return None
+    return max(0, completed_at - (created_at if started_at is None else started_at))
+
+
 @lru_cache(maxsize=4096)
 def _iso_second(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

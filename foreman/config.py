@@ -19,11 +19,18 @@ class WrongSetting(Exception):
 
 
 def _setting(
-    variable: str, default: Any, allowed: str, cast: Callable[[str], Any], meaning: str, flag: str = ""
+    variable: str, default: str | None, allowed: str, cast: Callable[[str], Any], meaning: str, flag: str = ""
 ) -> Any:
     return field(
-        default=default,
-        metadata={"variable": variable, "allowed": allowed, "cast": cast, "meaning": meaning, "flag": flag},
+        default=None if default is None else cast(default),
+        metadata={
+            "variable": variable,
+            "default": default,
+            "allowed": allowed,
+            "cast": cast,
+            "meaning": meaning,
+            "flag": flag,
+        },
     )
 
 
@@ -83,7 +90,7 @@ class Settings:
     host: str = _setting("FOREMAN_HOST", "127.0.0.1", "a host name or address", _text, "address to listen on", "--host")
     port: int = _setting(
         "FOREMAN_PORT",
-        3000,
+        "3000",
         "a number from 0 to 65535 (0: any free port)",
         _number(0, 65535),
         "port to listen on",
@@ -98,15 +105,15 @@ class Settings:
         "`keys`: only keys that `keys create` issued; `trust`: any well-formed key is taken at its word", "--auth",
     )  # fmt: skip
     rate_limit: RateLimitItem | None = _setting(
-        "FOREMAN_RATE_LIMIT", parse("6000/minute"), "a rate such as 100/second or 6000/minute, or off", _rate,
+        "FOREMAN_RATE_LIMIT", "6000/minute", "a rate such as 100/second or 6000/minute, or off", _rate,
         "requests that one API key may make; `off` turns the limit off", "--rate-limit",
     )  # fmt: skip
     max_body: int = _setting(
-        "FOREMAN_MAX_BODY", 10_000_000, "a size such as 500KB, 10MB or 1GB", _size,
+        "FOREMAN_MAX_BODY", "10MB", "a size such as 500KB, 10MB or 1GB", _size,
         "largest request body; a larger one is answered 413", "--max-body",
     )  # fmt: skip
     threads: int = _setting(
-        "FOREMAN_THREADS", 8, "a number from 1 to 256", _number(1, 256), "threads that handle requests", "--threads"
+        "FOREMAN_THREADS", "8", "a number from 1 to 256", _number(1, 256), "threads that handle requests", "--threads"
     )
     durability: str = _setting(
         "FOREMAN_DURABILITY", "full", "full or normal", _one_of("full", "normal"),
@@ -122,7 +129,7 @@ class Settings:
         "form of log lines; `auto`: text on a terminal, else json", "--log-format",
     )  # fmt: skip
     cors_origins: tuple[str, ...] = _setting(
-        "FOREMAN_CORS_ORIGINS", (), "comma-separated origins such as https://app.example.com, or *", _origins,
+        "FOREMAN_CORS_ORIGINS", "", "comma-separated origins such as https://app.example.com, or *", _origins,
         "origins whose pages may call the API from a browser", "--cors-origins",
     )  # fmt: skip
     environment: str = _setting(
@@ -130,7 +137,7 @@ class Settings:
     )
     redis_host: str = _setting("REDIS_HOST", "localhost", "any text", _text, "told to clients by /config/redis")
     redis_port: int = _setting(
-        "REDIS_PORT", 6379, "a number from 1 to 65535", _number(1, 65535), "told to clients by /config/redis"
+        "REDIS_PORT", "6379", "a number from 1 to 65535", _number(1, 65535), "told to clients by /config/redis"
     )
     redis_password: str | None = _setting("REDIS_PASSWORD", None, "any text", _text, "told to clients by /config/redis")
     redis_db: int | None = _setting(

@@ -12,6 +12,12 @@ from foreman.opaque import as_list, as_pairs
 from foreman.paging import ORDERS
 from foreman.ranges import glob_range, prefix_range
 
+# What an entry is answered from (`run_data.to_json`), in its order.
+COLUMNS = """
+    run_data.id, run_data.run_id, run_data.task_id, run_data.org_id, run_data.key, run_data.value,
+    run_data.tags, run_data.metadata, run_data.created_at, run_data.updated_at
+    """
+
 # Each key filter selects keys of the run; UNION joins them, that is OR.
 KEY_FILTERS = {
     "keys": """
@@ -45,13 +51,35 @@ TAG_FILTERS = {
         WHERE tagged.org_id = :org_id AND tagged.run_id = :run_id
           AND tagged.tag IN (SELECT value FROM json_each(:tags)) {of_keys}
         """,
+    # Only the entries with the rarest tag are looked at (counting beyond 1,000 would not pay).
     ("tags", "all"): """
         SELECT tagged.key, tagged.seq, tagged.created_at
         FROM {tagged} AS tagged
         WHERE tagged.org_id = :org_id AND tagged.run_id = :run_id
-          AND tagged.tag IN (SELECT value FROM json_each(:tags)) {of_keys}
-        GROUP BY tagged.key, tagged.seq, tagged.created_at
-        HAVING count(*) = json_array_length(:tags)
+          AND tagged.tag = (
+              SELECT wanted.value
+              FROM json_each(:tags) AS wanted
+              ORDER BY (
+                  SELECT count(*)
+                  FROM (
+                      SELECT 1 AS one
+                      FROM run_data_tag AS counted
+                      WHERE counted.org_id = :org_id AND counted.run_id = :run_id AND counted.tag = wanted.value
+                      LIMIT 1000
+                  ) AS some
+              )
+              LIMIT 1
+          ) {of_keys}
+          AND NOT EXISTS (
+              SELECT 1
+              FROM json_each(:tags) AS wanted
+              WHERE NOT EXISTS (
+                  SELECT 1
+                  FROM run_data_tag AS other
+                  WHERE other.org_id = :org_id AND other.run_id = :run_id
+                    AND other.tag = wanted.value AND other.key = tagged.key AND other.seq = tagged.seq
+              )
+          )
         """,
     ("tag_starts_with", "any"): """
         SELECT tagged.key, tagged.seq, tagged.created_at
@@ -83,7 +111,20 @@ NEWEST_OF_EACH_KEY = """
     WHERE nth = 1
     """
 
-COLUMNS = {"created_at": "created_at", "updated_at": "updated_at", "key": "key"}
+# The entries, or with run_data_latest the newest entry of each key, that have one tag.
+ONE_TAG = """
+    SELECT tagged.key, tagged.seq, tagged.created_at
+    FROM {table} AS tagged
+    WHERE tagged.org_id = :org_id AND tagged.run_id = :run_id AND {tag} {of_keys}
+    """
+
+TOTAL_OF_ONE_TAG = """
+    SELECT {count}
+    FROM run_data_latest AS tagged
+    WHERE tagged.org_id = :org_id AND tagged.run_id = :run_id AND {tag} {of_keys}
+    """
+
+POSITIONS = {"created_at": "created_at", "updated_at": "updated_at", "key": "key"}
 
 
 @dataclass(frozen=True)
@@ -116,21 +157,20 @@ def data_query(org_id: str, run_id: str, wanted: dict[str, Any]) -> DataQuery:
         wanted_keys = f"WITH wanted_key (key) AS ({' UNION '.join(key_filters)})"
         of_keys = "AND tagged.key IN (SELECT wanted_key.key FROM wanted_key)"
 
-    if tag_filters:
-        matches = _with_tags(tag_filters, wanted["tag_mode"], latest, of_keys)
-        total = f"{wanted_keys} SELECT count(*) FROM ({matches}) AS matching"
+    one_tag = not tag_filters or (tag_filters == [TAG_FILTERS["tags", wanted["tag_mode"]]] and len(wanted["tags"]) == 1)
+    if one_tag:
+        # Without tag filters it is the empty tag, which every entry has.
+        tag = "tagged.tag = :only_tag" if tag_filters else "tagged.tag = ''"
+        matches = ONE_TAG.format(table="run_data_latest" if latest else "run_data_tag", tag=tag, of_keys=of_keys)
+        total = TOTAL_OF_ONE_TAG.format(
+            count="count(*)" if latest else "coalesce(sum(tagged.entries), 0)", tag=tag, of_keys=of_keys
+        )
     else:
-        matches = _with_keys(latest, of_keys)
-        counted = "count(*)" if latest else "coalesce(sum(entries), 0)"
-        total = f"""
-            {wanted_keys}
-            SELECT {counted}
-            FROM run_data_latest AS tagged
-            WHERE tagged.org_id = :org_id AND tagged.run_id = :run_id AND tagged.tag = '' {of_keys}
-            """
+        matches = _with_tags(tag_filters, wanted["tag_mode"], latest, of_keys)
+        total = f"SELECT count(*) FROM ({matches}) AS matching"
     if not key_filters and not tag_filters and not latest and wanted["sort_by"] != "key":
         cut = f"""
-            SELECT seq AS tiebreak, {COLUMNS[wanted["sort_by"]]} AS position
+            SELECT seq AS tiebreak, {POSITIONS[wanted["sort_by"]]} AS position
             FROM run_data
             WHERE org_id = :org_id AND run_id = :run_id
             """
@@ -141,29 +181,19 @@ def data_query(org_id: str, run_id: str, wanted: dict[str, Any]) -> DataQuery:
             CROSS JOIN run_data ON run_data.seq = matching.seq
             """
     else:
-        cut = f"SELECT seq AS tiebreak, {COLUMNS[wanted['sort_by']]} AS position FROM ({matches}) AS matching"
+        cut = f"SELECT seq AS tiebreak, {POSITIONS[wanted['sort_by']]} AS position FROM ({matches}) AS matching"
     order = ORDERS[wanted["sort_order"]]
     return DataQuery(
         page=f"""
             {wanted_keys}
-            SELECT run_data.*
+            SELECT {COLUMNS}
             FROM ({cut} ORDER BY {order} LIMIT :limit OFFSET :offset) AS page
             CROSS JOIN run_data ON run_data.seq = page.tiebreak
             ORDER BY {order}
             """,
-        total=total if key_filters or tag_filters else None,
+        total=f"{wanted_keys} {total}" if key_filters or tag_filters else None,
         values={"org_id": org_id, "run_id": run_id, **_bound(keys, wanted)},
     )
-
-
-def _with_keys(latest: bool, of_keys: str) -> str:
-    """The entries, or with `latest` the newest entry, of each wanted key."""
-    table = "run_data_latest" if latest else "run_data_tag"
-    return f"""
-        SELECT tagged.key, tagged.seq, tagged.created_at
-        FROM {table} AS tagged
-        WHERE tagged.org_id = :org_id AND tagged.run_id = :run_id AND tagged.tag = '' {of_keys}
-        """
 
 
 def _with_tags(tag_filters: list[str], mode: str, latest: bool, of_keys: str) -> str:
@@ -178,14 +208,16 @@ def _with_tags(tag_filters: list[str], mode: str, latest: bool, of_keys: str) ->
 
 def _bound(keys: list[str], wanted: dict[str, Any]) -> dict[str, Any]:
     glob_from, glob_to = glob_range(wanted.get("key_pattern", ""))
+    tags = wanted.get("tags", [])
     return {
         "only_key": keys[0] if keys else None,
+        "only_tag": tags[0] if tags else None,
         "keys": as_list(keys),
         "key_ranges": as_pairs(prefix_range(prefix) for prefix in wanted.get("key_starts_with", [])),
         "key_pattern": wanted.get("key_pattern"),
         "glob_from": glob_from,
         "glob_to": glob_to,
-        "tags": as_list(wanted.get("tags")),
+        "tags": as_list(tags),
         "tag_ranges": as_pairs(prefix_range(prefix) for prefix in wanted.get("tag_starts_with", [])),
         "limit": wanted["limit"],
         "offset": wanted["offset"],

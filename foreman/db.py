@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from flask import Flask, current_app
 
@@ -53,13 +54,11 @@ class Database:
 
     def read(self) -> Reader:
         """`with db.read() as tx:` one unchanging view of the database, whatever writers do meanwhile."""
-        reader: Reader | None = getattr(self._local, "reader", None)
-        if reader is None:
-            connection = self._connect()
-            connection.execute("PRAGMA query_only = ON")
-            self._readers.append(connection)
-            reader = self._local.reader = Reader(connection)
-        return reader
+        return self._reader()
+
+    def one(self, sql: str, /, **values: Any) -> sqlite3.Row | None:
+        """The first row of a statement that needs no other: it is a transaction in itself."""
+        return self._reader().statements.one(sql, **values)
 
     def write(self) -> Writer:
         """`with db.write() as tx:` a transaction that is on disk when the block has been left without an error."""
@@ -72,6 +71,15 @@ class Database:
         self._readers.clear()
         self._local = threading.local()
         self._writer.close()
+
+    def _reader(self) -> Reader:
+        reader: Reader | None = getattr(self._local, "reader", None)
+        if reader is None:
+            connection = self._connect()
+            connection.execute("PRAGMA query_only = ON")
+            self._readers.append(connection)
+            reader = self._local.reader = Reader(connection)
+        return reader
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -96,6 +104,12 @@ def read() -> Reader:
     """`with db.read() as tx:` in a handler: `Database.read` of the app that handles the request."""
     database: Database = current_app.extensions["database"]
     return database.read()
+
+
+def one(sql: str, /, **values: Any) -> sqlite3.Row | None:
+    """`Database.one` of the app that handles the request."""
+    database: Database = current_app.extensions["database"]
+    return database.one(sql, **values)
 
 
 def write() -> Writer:

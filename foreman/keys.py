@@ -78,8 +78,7 @@ def every(db: Database) -> list[dict[str, str | None]]:
 
 def exist(db: Database) -> bool:
     """Whether any key was ever issued."""
-    with db.read() as tx:
-        return bool(tx.value("SELECT EXISTS (SELECT 1 FROM api_key)"))
+    return db.one("SELECT 1 FROM api_key LIMIT 1") is not None
 
 
 def verify(db: Database, key: str) -> Caller | None:
@@ -90,19 +89,17 @@ def verify(db: Database, key: str) -> Caller | None:
     if not _KEY.fullmatch(key):
         raise MalformedKey
     digest = _hash(key)
-    with db.read() as tx:
-        rows = tx.all(
-            """
-            SELECT id, org_id, read_only, hash
-            FROM api_key
-            WHERE hash_prefix = :hash_prefix AND revoked_at IS NULL
-            """,
-            hash_prefix=digest[:16],
-        )
-    for row in rows:
-        if hmac.compare_digest(row["hash"], digest):
-            return Caller(row["org_id"], row["id"], bool(row["read_only"]))
-    return None
+    row = db.one(
+        """
+        SELECT id, org_id, read_only, hash
+        FROM api_key
+        WHERE hash_prefix = :hash_prefix AND revoked_at IS NULL
+        """,
+        hash_prefix=digest[:16],
+    )
+    if row is None or not hmac.compare_digest(row["hash"], digest):
+        return None
+    return Caller(row["org_id"], row["id"], bool(row["read_only"]))
 
 
 def take_at_its_word(key: str) -> Caller:

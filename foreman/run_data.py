@@ -9,7 +9,7 @@ from flask import Blueprint, Response, g
 from foreman import db
 from foreman.clock import iso, new_id, now_ms
 from foreman.contract import answer, answers, asks, created, fails, takes
-from foreman.data_query import data_query
+from foreman.data_query import COLUMNS, data_query
 from foreman.errors import Invalid, NotFound, found
 from foreman.opaque import as_list, raw
 from foreman.schemas import CreateData, DeleteData, QueryData, UpdateTags
@@ -40,10 +40,10 @@ def create_data(new: dict[str, Any], run_id: str) -> Response:
         if missing:
             raise NotFound(missing)
         entry = tx.one(
-            """
+            f"""
             INSERT INTO run_data (org_id, id, run_id, task_id, key, value, tags, metadata, created_at, updated_at)
             VALUES (:org_id, :id, :run_id, :task_id, :key, :value, :tags, :metadata, :now, :now)
-            RETURNING *
+            RETURNING {COLUMNS}
             """,
             org_id=g.org_id, id=new_id(), run_id=run_id.lower(), task_id=new["task_id"], key=new["key"],
             value=new["value"], tags=as_list(dict.fromkeys(new["tags"])), metadata=new.get("metadata"), now=now_ms(),
@@ -83,11 +83,10 @@ def query_data(wanted: dict[str, Any], run_id: str) -> Response:
 @fails(404)
 def get_data(run_id: str, data_id: str) -> Response:
     """One entry by its id."""
-    with db.read() as tx:
-        entry = tx.one(
-            "SELECT * FROM run_data WHERE org_id = :org_id AND run_id = :run_id AND id = :id",
-            org_id=g.org_id, run_id=run_id.lower(), id=data_id.lower(),
-        )  # fmt: skip
+    entry = db.one(
+        f"SELECT {COLUMNS} FROM run_data WHERE org_id = :org_id AND run_id = :run_id AND id = :id",
+        org_id=g.org_id, run_id=run_id.lower(), id=data_id.lower(),
+    )  # fmt: skip
     return answer(to_json(found(entry, "Entry")))
 
 
@@ -109,11 +108,11 @@ def update_tags(change: dict[str, Any], run_id: str, data_id: str) -> Response:
             message = f"The entry would have {len(tags)} tags; {MOST_TAGS} are allowed."
             raise Invalid("Validation failed", [{"field": "add", "message": message}])
         entry = tx.one(
-            """
+            f"""
             UPDATE run_data
             SET tags = :tags, updated_at = :now
             WHERE org_id = :org_id AND run_id = :run_id AND id = :id
-            RETURNING *
+            RETURNING {COLUMNS}
             """,
             org_id=g.org_id, run_id=run_id.lower(), id=data_id.lower(), tags=as_list(tags), now=now_ms(),
         )  # fmt: skip
@@ -151,16 +150,17 @@ def delete_data(which: dict[str, Any], run_id: str) -> Response:
 
 
 def to_json(entry: sqlite3.Row) -> dict[str, Any]:
-    """The run-data object of the API."""
+    """The run-data object of the API, from a row of `COLUMNS`."""
+    data_id, run_id, task_id, org_id, key, value, tags, metadata, created_at, updated_at = entry
     return {
-        "id": entry["id"],
-        "runId": entry["run_id"],
-        "taskId": entry["task_id"],
-        "orgId": entry["org_id"],
-        "key": entry["key"],
-        "value": raw(entry["value"]),
-        "tags": raw(entry["tags"]),
-        "metadata": raw(entry["metadata"]),
-        "createdAt": iso(entry["created_at"]),
-        "updatedAt": iso(entry["updated_at"]),
+        "id": data_id,
+        "runId": run_id,
+        "taskId": task_id,
+        "orgId": org_id,
+        "key": key,
+        "value": raw(value),
+        "tags": raw(tags),
+        "metadata": raw(metadata),
+        "createdAt": iso(created_at),
+        "updatedAt": iso(updated_at),
     }

@@ -6,7 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, g
 
 from foreman import db
-from foreman.clock import iso, new_id, now_ms
+from foreman.clock import duration, iso, new_id, now_ms
 from foreman.contract import answer, answers, asks, created, fails, takes
 from foreman.errors import found
 from foreman.opaque import as_list, raw
@@ -15,9 +15,15 @@ from foreman.schemas import ENDED, RUN_STATUSES, CreateRun, ListRuns, UpdateRun
 
 bp = Blueprint("runs", __name__)
 
-# A run with the counters of its tasks.
-SELECT_RUN = """
-    SELECT run.*, run_tally.total_tasks, run_tally.completed_tasks, run_tally.failed_tasks
+# What `to_json` takes, in its order.
+COLUMNS = """
+    run.id, run.org_id, run.status, run.input_data, run.output_data, run.error_data, run.metadata,
+    run_tally.total_tasks, run_tally.completed_tasks, run_tally.failed_tasks,
+    run.created_at, run.updated_at, run.started_at, run.completed_at
+    """
+
+SELECT_RUN = f"""
+    SELECT {COLUMNS}
     FROM run
     JOIN run_tally ON run_tally.org_id = run.org_id AND run_tally.run_id = run.id
     WHERE run.org_id = :org_id AND run.id = :id
@@ -47,8 +53,7 @@ def create_run(new: dict[str, Any]) -> Response:
 @fails(404)
 def get_run(run_id: str) -> Response:
     """One run, with the exact counters of its tasks."""
-    with db.read() as tx:
-        run = tx.one(SELECT_RUN, org_id=g.org_id, id=run_id.lower())
+    run = db.one(SELECT_RUN, org_id=g.org_id, id=run_id.lower())
     return answer(to_json(found(run, "Run")))
 
 
@@ -93,7 +98,7 @@ def list_runs(wanted: dict[str, Any]) -> Response:
     with db.read() as tx:
         runs = tx.all(
             f"""
-            SELECT run.*, run_tally.total_tasks, run_tally.completed_tasks, run_tally.failed_tasks
+            SELECT {COLUMNS}
             FROM ({rows_of_page}) AS page
             CROSS JOIN run ON run.seq = page.tiebreak
             JOIN run_tally ON run_tally.org_id = run.org_id AND run_tally.run_id = run.id
@@ -113,23 +118,26 @@ def list_runs(wanted: dict[str, Any]) -> Response:
 
 
 def to_json(run: sqlite3.Row) -> dict[str, Any]:
-    """The run object of the API."""
-    completed_at = run["completed_at"]
-    began_at = run["started_at"] or run["created_at"]
+    """The run object of the API, from a row of `COLUMNS`."""
+    (
+        run_id, org_id, status, input_data, output_data, error_data, metadata,
+        total_tasks, completed_tasks, failed_tasks,
+        created_at, updated_at, started_at, completed_at,
+    ) = run  # fmt: skip
     return {
-        "id": run["id"],
-        "orgId": run["org_id"],
-        "status": run["status"],
-        "inputData": raw(run["input_data"]),
-        "outputData": raw(run["output_data"]),
-        "errorData": raw(run["error_data"]),
-        "metadata": raw(run["metadata"]),
-        "totalTasks": run["total_tasks"],
-        "completedTasks": run["completed_tasks"],
-        "failedTasks": run["failed_tasks"],
-        "createdAt": iso(run["created_at"]),
-        "updatedAt": iso(run["updated_at"]),
-        "startedAt": iso(run["started_at"]),
+        "id": run_id,
+        "orgId": org_id,
+        "status": status,
+        "inputData": raw(input_data),
+        "outputData": raw(output_data),
+        "errorData": raw(error_data),
+        "metadata": raw(metadata),
+        "totalTasks": total_tasks,
+        "completedTasks": completed_tasks,
+        "failedTasks": failed_tasks,
+        "createdAt": iso(created_at),
+        "updatedAt": iso(updated_at),
+        "startedAt": iso(started_at),
         "completedAt": iso(completed_at),
-        "durationMs": None if completed_at is None else max(0, completed_at - began_at),
+        "durationMs": duration(created_at, started_at, completed_at),
     }

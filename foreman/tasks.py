@@ -6,7 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, g
 
 from foreman import db
-from foreman.clock import iso, new_id, now_ms
+from foreman.clock import duration, iso, new_id, now_ms
 from foreman.contract import answer, answers, asks, created, fails, takes
 from foreman.errors import NotFound, found
 from foreman.opaque import as_list, raw
@@ -14,6 +14,13 @@ from foreman.paging import ORDERS, page, select_page
 from foreman.schemas import ENDED, TASK_STATUSES, CreateTask, ListTasks, UpdateTask
 
 bp = Blueprint("tasks", __name__)
+
+# What `to_json` takes, in its order.
+COLUMNS = """
+    task.id, task.run_id, task.parent_task_id, task.org_id, task.type, task.status,
+    task.input_data, task.output_data, task.error_data, task.metadata, task.retry_count, task.max_retries,
+    task.created_at, task.updated_at, task.queued_at, task.started_at, task.completed_at, task.queue_job_id
+    """
 
 # What narrows the list of tasks, one line per query parameter (`status` is the page's own).
 CONDITIONS = {
@@ -44,12 +51,12 @@ def create_task(new: dict[str, Any]) -> Response:
         if missing:
             raise NotFound(missing)
         task = tx.one(
-            """
+            f"""
             INSERT INTO task (org_id, id, run_id, parent_task_id, type, status, input_data, metadata, max_retries,
                               created_at, updated_at)
             VALUES (:org_id, :id, :run_id, :parent_task_id, :type, 'pending', :input_data, :metadata, :max_retries,
                     :now, :now)
-            RETURNING *
+            RETURNING {COLUMNS}
             """,
             org_id=g.org_id, id=new_id(), run_id=new["run_id"], parent_task_id=new["parent_task_id"],
             type=new["type"], input_data=new["input_data"], metadata=new.get("metadata"),
@@ -64,8 +71,9 @@ def create_task(new: dict[str, Any]) -> Response:
 @fails(404)
 def get_task(task_id: str) -> Response:
     """One task."""
-    with db.read() as tx:
-        task = tx.one("SELECT * FROM task WHERE org_id = :org_id AND id = :id", org_id=g.org_id, id=task_id.lower())
+    task = db.one(
+        f"SELECT {COLUMNS} FROM task WHERE org_id = :org_id AND id = :id", org_id=g.org_id, id=task_id.lower()
+    )
     return answer(to_json(found(task, "Task")))
 
 
@@ -81,7 +89,7 @@ def update_task(change: dict[str, Any], task_id: str) -> Response:
     """
     with db.write() as tx:
         task = tx.one(
-            """
+            f"""
             UPDATE task
             SET status       = coalesce(:status, status),
                 output_data  = coalesce(:output_data, output_data),
@@ -96,7 +104,7 @@ def update_task(change: dict[str, Any], task_id: str) -> Response:
                                END,
                 retry_count  = retry_count + CASE WHEN :status = 'retrying' AND status <> 'retrying' THEN 1 ELSE 0 END
             WHERE org_id = :org_id AND id = :id
-            RETURNING *
+            RETURNING {COLUMNS}
             """,
             org_id=g.org_id, id=task_id.lower(), now=now_ms(), ended=as_list(ENDED),
             status=change.get("status"), output_data=change.get("output_data"),
@@ -129,7 +137,7 @@ def list_tasks(wanted: dict[str, Any]) -> Response:
     with db.read() as tx:
         tasks = tx.all(
             f"""
-            SELECT task.*
+            SELECT {COLUMNS}
             FROM ({rows_of_page}) AS page
             CROSS JOIN task ON task.seq = page.tiebreak
             ORDER BY {ORDERS[wanted["sort_order"]]}
@@ -153,27 +161,30 @@ def list_tasks(wanted: dict[str, Any]) -> Response:
 
 
 def to_json(task: sqlite3.Row) -> dict[str, Any]:
-    """The task object of the API."""
-    completed_at = task["completed_at"]
-    began_at = task["started_at"] or task["created_at"]
+    """The task object of the API, from a row of `COLUMNS`."""
+    (
+        task_id, run_id, parent_task_id, org_id, type_, status,
+        input_data, output_data, error_data, metadata, retry_count, max_retries,
+        created_at, updated_at, queued_at, started_at, completed_at, queue_job_id,
+    ) = task  # fmt: skip
     return {
-        "id": task["id"],
-        "runId": task["run_id"],
-        "parentTaskId": task["parent_task_id"],
-        "orgId": task["org_id"],
-        "type": task["type"],
-        "status": task["status"],
-        "inputData": raw(task["input_data"]),
-        "outputData": raw(task["output_data"]),
-        "errorData": raw(task["error_data"]),
-        "metadata": raw(task["metadata"]),
-        "retryCount": task["retry_count"],
-        "maxRetries": task["max_retries"],
-        "createdAt": iso(task["created_at"]),
-        "updatedAt": iso(task["updated_at"]),
-        "queuedAt": iso(task["queued_at"]),
-        "startedAt": iso(task["started_at"]),
+        "id": task_id,
+        "runId": run_id,
+        "parentTaskId": parent_task_id,
+        "orgId": org_id,
+        "type": type_,
+        "status": status,
+        "inputData": raw(input_data),
+        "outputData": raw(output_data),
+        "errorData": raw(error_data),
+        "metadata": raw(metadata),
+        "retryCount": retry_count,
+        "maxRetries": max_retries,
+        "createdAt": iso(created_at),
+        "updatedAt": iso(updated_at),
+        "queuedAt": iso(queued_at),
+        "startedAt": iso(started_at),
         "completedAt": iso(completed_at),
-        "durationMs": None if completed_at is None else max(0, completed_at - began_at),
-        "queueJobId": task["queue_job_id"],
+        "durationMs": duration(created_at, started_at, completed_at),
+        "queueJobId": queue_job_id,
     }

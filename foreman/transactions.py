@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Transaction:
-    """Statements with bound values, on one connection, inside one transaction."""
+    """Statements with bound values on one connection."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -34,15 +34,15 @@ class Transaction:
 
 
 class Reader:
-    """A read transaction on a thread's own connection."""
+    """A thread's own connection for reading: statements one by one, or in a `with` block several over one view."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._transaction = Transaction(connection)
+        self.statements = Transaction(connection)
 
     def __enter__(self) -> Transaction:
         self._connection.execute("BEGIN")
-        return self._transaction
+        return self.statements
 
     def __exit__(self, *_: object) -> None:
         self._connection.execute("COMMIT")

@@ -56,7 +56,7 @@ def test_other_authorization_schemes_are_passed_over(served: Running) -> None:
     ],
 )
 def test_anything_but_an_issued_key_is_unauthorized(served: Running, key: str | None, message: str) -> None:
-    headers = {} if key is None else {"X-API-Key": key.encode()}
+    headers = [] if key is None else [(b"X-API-Key", key.encode())]
     with served.anonymous() as nobody:
         answer = nobody.get("/runs", headers=headers)
         assert assert_error(answer, 401)["error"] == message

@@ -113,9 +113,9 @@ def test_answers_have_exactly_the_documented_fields(client: httpx.Client) -> Non
 
 def test_command_line_writes_the_same_document(document: Json, tmp_path: Path) -> None:
     written = tmp_path / "openapi.json"
-    command = [sys.executable, ROOT / "app.py", "openapi"]
+    command = [sys.executable, str(ROOT / "app.py"), "openapi"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True)
-    subprocess.run([*command, "--output", written], check=True)
+    subprocess.run([*command, "--output", str(written)], check=True)
     assert json.loads(printed.stdout) == json.loads(written.read_text()) == document
 
 
