@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format demo clean
+.PHONY: help install run test lint format demo bench clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -16,7 +16,7 @@ run: install ## Serve on http://localhost:3000; on an empty database print a fir
 	@$(BIN)/python app.py serve --first-key
 
 test: $(VENV)/installed-dev ## Run the whole test suite with coverage
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2
 
 lint: $(VENV)/installed-dev ## Check style (ruff) and types (mypy)
 	@$(BIN)/ruff check .
@@ -29,6 +29,9 @@ format: $(VENV)/installed-dev ## Format the code as `make lint` wants it
 
 demo: install ## Run a real workflow from start to end against a throwaway server
 	@$(BIN)/python examples/index_sources.py
+
+bench: $(VENV)/installed-bench ## Measure everything and write docs/performance.md; QUICK=1 takes two minutes, into build/
+	@$(BIN)/python -m bench $(if $(QUICK),--quick)
 
 clean: ## Remove what the other commands made, but no database
 	@rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov dist build
@@ -43,4 +46,8 @@ $(VENV)/installed: requirements.txt
 
 $(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/installed-bench: requirements-bench.txt $(VENV)/installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
 	@touch $@

@@ -223,7 +223,7 @@ CREATE TRIGGER task_deleted AFTER DELETE ON task BEGIN
 
     DELETE FROM task_count
     WHERE org_id = old.org_id AND scope_id IN ('', old.run_id, old.parent_task_id) AND type IN ('', old.type)
-      AND status = old.status AND tasks = 0;
+      AND tasks = 0;
 END;
 
 

@@ -18,6 +18,7 @@ SCHEMA = Path(__file__).parent.parent / "schema.sql"
 
 # "FMAN" in the header of the file (https://www.sqlite.org/fileformat2.html, offset 68) tells our files from others.
 APPLICATION_ID = 0x464D414E
+_NOT_OURS = "{} is not a Foreman database; it has not been changed"
 _MAGIC = b"SQLite format 3\x00"
 
 _BUSY_TIMEOUT_MS = 5000
@@ -42,23 +43,21 @@ class Database:
         self._readers: list[sqlite3.Connection] = []
         self._local = threading.local()
         _refuse_foreign_file(path)
-        connection = self._connect()
-        try:
-            _create_or_check_schema(connection)
-            # https://www.sqlite.org/wal.html: readers go on while the writer writes.
-            connection.execute("PRAGMA journal_mode = WAL")
-        except BaseException:
-            connection.close()
-            raise
-        self._writer = Writer(connection)
+        self._writer = Writer(self._create())
 
     def read(self) -> Reader:
         """`with db.read() as tx:` one unchanging view of the database, whatever writers do meanwhile."""
-        return self._reader()
+        reader: Reader | None = getattr(self._local, "reader", None)
+        if reader is None:
+            connection = self._connect()
+            connection.execute("PRAGMA query_only = ON")
+            self._readers.append(connection)
+            reader = self._local.reader = Reader(connection)
+        return reader
 
     def one(self, sql: str, /, **values: Any) -> sqlite3.Row | None:
         """The first row of a statement that needs no other: it is a transaction in itself."""
-        return self._reader().statements.one(sql, **values)
+        return self.read().statements.one(sql, **values)
 
     def write(self) -> Writer:
         """`with db.write() as tx:` a transaction that is on disk when the block has been left without an error."""
@@ -72,14 +71,21 @@ class Database:
         self._local = threading.local()
         self._writer.close()
 
-    def _reader(self) -> Reader:
-        reader: Reader | None = getattr(self._local, "reader", None)
-        if reader is None:
+    def _create(self) -> sqlite3.Connection:
+        """The first connection: it makes the file what it must be."""
+        connection = None
+        try:
             connection = self._connect()
-            connection.execute("PRAGMA query_only = ON")
-            self._readers.append(connection)
-            reader = self._local.reader = Reader(connection)
-        return reader
+            _create_or_check_schema(connection)
+            # https://www.sqlite.org/wal.html: readers go on while the writer writes.
+            connection.execute("PRAGMA journal_mode = WAL")
+        except BaseException as error:
+            if connection is not None:
+                connection.close()
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
+                raise NotAForemanDatabase(_NOT_OURS.format(self.path)) from None
+            raise
+        return connection
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -128,8 +134,10 @@ def _refuse_foreign_file(path: Path) -> None:
         return
     with path.open("rb") as file:
         header = file.read(100)
-    if not header.startswith(_MAGIC) or int.from_bytes(header[68:72]) != APPLICATION_ID:
-        raise NotAForemanDatabase(f"{path} is not a Foreman database; it has not been changed")
+    application_id, in_wal_mode = int.from_bytes(header[68:72]), header[18:19] == b"\x02"
+    # Without an id, in the mode before WAL, it may be ours: empty, or about to be created by another process.
+    if not header.startswith(_MAGIC) or (application_id != APPLICATION_ID and (application_id != 0 or in_wal_mode)):
+        raise NotAForemanDatabase(_NOT_OURS.format(path))
     _refuse_newer(path, int.from_bytes(header[60:64]))
 
 
@@ -143,10 +151,18 @@ def _refuse_newer(path: Path | str, version: int) -> None:
 
 def _create_or_check_schema(connection: sqlite3.Connection) -> None:
     """Create the schema in an empty file, in one transaction, so that two starting servers cannot both do it."""
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    _refuse_newer(connection.execute("PRAGMA database_list").fetchone()["file"], version)
+    path, version, tables = connection.execute(
+        """
+        SELECT (SELECT file FROM pragma_database_list WHERE name = 'main'),
+               (SELECT user_version FROM pragma_user_version),
+               (SELECT count(*) FROM sqlite_master)
+        """
+    ).fetchone()
+    _refuse_newer(path, version)
     if version:
         return
+    if tables:
+        raise NotAForemanDatabase(_NOT_OURS.format(path))
     # incremental vacuum gives deleted space back; it can only be chosen before the first table is created.
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("BEGIN IMMEDIATE")

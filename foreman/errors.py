@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 TOO_DEEP = "The body is nested too deep"
 
 # Shorter than werkzeug's, which speak to people with a browser.
-_MESSAGES = {
+MESSAGES = {
     404: "There is nothing at this path",
     405: "This path does not take this method",
     413: "The body is larger than this server accepts",
@@ -128,7 +128,7 @@ def init_app(app: Flask) -> None:
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
         kept = {name: value for name, value in error.get_headers() if name != "Content-Type"}
-        message = _MESSAGES.get(error.code or 500) or error.description or error.name
+        message = MESSAGES.get(error.code or 500) or error.description or error.name
         return _answer(error.code or 500, message, [], kept)
 
     @app.errorhandler(sqlite3.IntegrityError)

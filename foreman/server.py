@@ -9,11 +9,12 @@ import waitress
 from flask import Flask
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import BaseWSGIServer, MultiSocketServer
 from waitress.task import ErrorTask, WSGITask
 
 from foreman.config import Settings
-from foreman.errors import envelope
+from foreman.errors import MESSAGES, envelope
 from foreman.request_id import HEADER, new_request_id
 
 # Seconds that requests under way have to finish after the server is told to stop.
@@ -26,13 +27,27 @@ _READ_ON = 3
 _MOST_CONNECTIONS = 1000
 
 
+class Parser(HTTPRequestParser):
+    """A request as it arrives."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Take the head of the request apart.
+
+        :raises ParsingError: also for what waitress's own parser stumbles over, such as a URL with half an address
+        """
+        try:
+            super().parse_header(header_plus)
+        except ValueError:
+            raise ParsingError("Malformed head") from None
+
+
 class JSONErrorTask(ErrorTask):
     """An answer to a request that never reached the application, such as malformed HTTP."""
 
     def execute(self) -> None:
         """Answer waitress's error in the one envelope."""
         error = self.request.error
-        body = envelope(f"{error.reason}: {error.body}" if error.body else error.reason)
+        body = envelope(MESSAGES.get(error.code) or (f"{error.reason}: {error.body}" if error.body else error.reason))
         self.status = f"{error.code} {error.reason}"
         self.response_headers.append(("Content-Type", "application/json"))
         self.response_headers.append((HEADER, new_request_id()))
@@ -55,6 +70,7 @@ class Task(WSGITask):
 class Channel(HTTPChannel):
     """A connection. `stopping` is set by the server that owns it."""
 
+    parser_class = Parser
     error_task_class = JSONErrorTask
     task_class = Task
     stopping = threading.Event()
@@ -69,7 +85,8 @@ class Server:
     def __init__(self, app: Flask, settings: Settings) -> None:
         self._stopping = threading.Event()
         self._give_up = threading.Event()
-        self._stopped = threading.Event()
+        self._stopped = False
+        self._ending = threading.RLock()  # of `stop` and the end of `run`; a signal may call `stop` in between
         self._server = waitress.create_server(
             app,
             host=settings.host,
@@ -101,17 +118,19 @@ class Server:
         while self._busy() and time.monotonic() < deadline and not self._give_up.is_set():
             wasyncore.loop(timeout=0.1, use_poll=True, map=self._map, count=1)
         self._server.task_dispatcher.shutdown()
-        self._stopped.set()
-        wasyncore.close_all(self._map)
+        with self._ending:
+            self._stopped = True
+            wasyncore.close_all(self._map)
 
     def stop(self) -> None:
         """Ask `run` to return; asked again, it gives up on requests under way."""
         if self._stopping.is_set():
             self._give_up.set()
         self._stopping.set()
-        if not self._stopped.is_set():  # its file descriptors may belong to somebody else by now
-            for each in self._sockets:
-                each.pull_trigger()
+        with self._ending:
+            if not self._stopped:  # else its file descriptors may belong to somebody else by now
+                for each in self._sockets:
+                    each.pull_trigger()
 
     def stop_on_signals(self) -> None:
         """Stop on SIGTERM and Ctrl-C. For the main thread."""

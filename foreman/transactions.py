@@ -53,16 +53,17 @@ class _Batch:
 
     def __init__(self) -> None:
         self.members = 0
-        self.error: sqlite3.Error | None = None
+        self.error: Exception | None = None
         self.decided = threading.Event()
 
 
 class Writer:
     """The one writer: threads take turns, and those who wait for a turn share one commit.
 
-    Each `with` block runs in a savepoint of its own. Whoever ends a block while others wait leaves the transaction
-    open for them and waits; the last in line commits for all. So a block is left without an error only after its
-    changes are on disk, and a commit's wait for the disk is shared by everyone who came meanwhile.
+    Whoever ends a `with` block while others wait leaves the transaction open for them and waits; the last in line
+    commits for all. So a block is left without an error only after its changes are on disk, and a commit's wait for
+    the disk is shared by everyone who came meanwhile. A block that joins an open transaction runs in a savepoint, so
+    that an error in it undoes only what it did itself.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -71,15 +72,15 @@ class Writer:
         self._turn = threading.Lock()
         self._waiting: deque[None] = deque()  # its length counts; appending and popping are atomic
         self._batch = _Batch()
+        self._joined = False  # whether the block that has the turn joined an open transaction
 
     def __enter__(self) -> Transaction:
         self._waiting.append(None)
         self._turn.acquire()
         self._waiting.pop()
         try:
-            if not self._connection.in_transaction:
-                self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.execute("SAVEPOINT block")
+            self._joined = self._connection.in_transaction
+            self._connection.execute("SAVEPOINT block" if self._joined else "BEGIN IMMEDIATE")
         except BaseException:
             self._end_turn()
             raise
@@ -91,11 +92,13 @@ class Writer:
         batch = self._batch
         try:
             if kind is None:
-                self._connection.execute("RELEASE block")
+                if self._joined:
+                    self._connection.execute("RELEASE block")
                 batch.members += 1
             elif self._connection.in_transaction:
-                self._connection.execute("ROLLBACK TO block")
-                self._connection.execute("RELEASE block")
+                self._connection.execute("ROLLBACK TO block" if self._joined else "ROLLBACK")
+                if self._joined:
+                    self._connection.execute("RELEASE block")
         finally:
             self._end_turn()
         if kind is None:
@@ -118,16 +121,16 @@ class Writer:
         finally:
             self._turn.release()
 
-    def _commit(self) -> sqlite3.Error | None:
+    def _commit(self) -> Exception | None:
         try:
             self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except Exception as error:  # also MemoryError, which is how sqlite3 says SQLITE_NOMEM
             with suppress(sqlite3.Error):  # it may have rolled back by itself
                 self._connection.execute("ROLLBACK")
             return error
         return None
 
-    def _decide(self, error: sqlite3.Error | None) -> None:
+    def _decide(self, error: Exception | None) -> None:
         batch, self._batch = self._batch, _Batch()
         batch.error = error
         batch.decided.set()

@@ -1,0 +1,207 @@
+"""The wall between organisations, tried on every route there is: new routes are covered on arrival."""
+
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from foreman import create_app
+from foreman.auth import is_public
+from foreman.config import Settings
+from foreman.contract import BASE_PATH
+from foreman.db import Database
+from tests.conftest import Json, Running, assert_error, make_run, make_task, ok, put_data
+
+Ids = dict[str, str]
+
+UNKNOWN: Ids = dict.fromkeys(["run_id", "task_id", "data_id"], "019315a4-7c3e-7b52-9d3f-1f0f6f3f2a10")
+
+# What a request must say besides its path, for those routes that need something to succeed.
+EXAMPLES: dict[tuple[str, str], Callable[[Ids], dict[str, Any]]] = {
+    ("POST", "/runs"): lambda _: {"json": {"inputData": 1}},
+    ("PATCH", "/runs/<run_id>"): lambda _: {"json": {"status": "failed", "outputData": "taken over"}},
+    ("POST", "/tasks"): lambda ids: {
+        "json": {"runId": ids["run_id"], "parentTaskId": ids["task_id"], "type": "x", "inputData": 1}
+    },
+    ("PATCH", "/tasks/<task_id>"): lambda _: {"json": {"status": "failed", "outputData": "taken over"}},
+    ("POST", "/runs/<run_id>/data"): lambda ids: {"json": {"taskId": ids["task_id"], "key": "k", "value": 1}},
+    ("PATCH", "/runs/<run_id>/data/<data_id>/tags"): lambda _: {"json": {"add": ["taken"], "remove": ["secret"]}},
+    ("DELETE", "/runs/<run_id>/data"): lambda ids: {"params": {"id": ids["data_id"]}},
+}
+
+
+def rules() -> list[tuple[str, str, bool]]:
+    """Method, path and whether it is public, of all that the application serves."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "foreman.db"
+        database = Database(path)
+        app = create_app(Settings(database=str(path)), database)
+        database.close()
+    return [
+        (method, rule.rule, is_public(app.view_functions[rule.endpoint]))
+        for rule in app.url_map.iter_rules()
+        for method in sorted((rule.methods or set()) - {"OPTIONS"})
+    ]
+
+
+ROUTES = [(method, rule.removeprefix(BASE_PATH)) for method, rule, public in rules() if not public]
+every_route = pytest.mark.parametrize(("method", "rule"), ROUTES, ids=[" ".join(route) for route in ROUTES])
+
+
+def send(client: httpx.Client, method: str, rule: str, ids: Ids) -> httpx.Response:
+    """A request of this route about these things."""
+    path, more = filled(method, rule, ids)
+    return client.request(method, path, **more)
+
+
+def filled(method: str, rule: str, ids: Ids) -> tuple[str, dict[str, Any]]:
+    path = re.sub(r"<(\w+)>", lambda name: ids[name[1]], rule)
+    example = EXAMPLES.get((method, rule))
+    return path, example(ids) if example else {}
+
+
+def names_something(method: str, rule: str) -> bool:
+    """Whether requests of this route are about things that have ids."""
+    return filled(method, rule, UNKNOWN) != filled(method, rule, dict.fromkeys(UNKNOWN, "another"))
+
+
+@pytest.fixture
+def acmes(client: httpx.Client) -> Ids:
+    """What acme has."""
+    run = make_run(client, "secret input", metadata={"secret": True})
+    task = make_task(client, run, type="secret-type")
+    return {
+        "run_id": run["id"],
+        "task_id": task["id"],
+        "data_id": put_data(client, task, "secret-key", "secret value", tags=["secret"])["id"],
+    }
+
+
+def everything_of(client: httpx.Client, ids: Ids) -> list[Json]:
+    run_data = f"/runs/{ids['run_id']}/data?includeAll=true"
+    return [ok(client.get(path)) for path in ("/runs", "/tasks", run_data, f"/runs/{ids['run_id']}")]
+
+
+def test_public_routes_are_exactly_health_and_documentation() -> None:
+    assert {rule for _, rule, public in rules() if public} == {
+        "/health",
+        "/api/v1/health",
+        "/api/v1/openapi.json",
+        "/docs",
+        "/docs/<path:asset>",
+    }
+
+
+@every_route
+def test_request_without_a_key_is_refused(
+    served: Running, client: httpx.Client, acmes: Ids, method: str, rule: str
+) -> None:
+    before = everything_of(client, acmes)
+    with served.anonymous() as nobody:
+        for ids in (acmes, UNKNOWN):
+            response = send(nobody, method, rule, ids)
+            assert response.headers["WWW-Authenticate"] == "Bearer"
+            if method == "HEAD":
+                assert (response.status_code, response.content) == (401, b"")
+            else:
+                assert_error(response, 401)
+    assert everything_of(client, acmes) == before
+
+
+@every_route
+def test_what_another_organisation_has_is_as_if_it_did_not_exist(
+    client: httpx.Client, rival: httpx.Client, acmes: Ids, method: str, rule: str
+) -> None:
+    before = everything_of(client, acmes)
+    response, about_nothing = send(rival, method, rule, acmes), send(rival, method, rule, UNKNOWN)
+    if names_something(method, rule):
+        assert response.status_code == about_nothing.status_code == 404
+        assert response.content == about_nothing.content
+        assert set(response.headers) == set(about_nothing.headers)
+        if method != "HEAD":
+            assert_error(response, 404)
+    else:
+        assert response.is_success
+        assert "secret" not in response.text
+        assert not any(known in response.text for known in acmes.values())
+    assert everything_of(client, acmes) == before
+    # The same request is a good one when acme itself sends it: it was refused for no other reason.
+    assert send(client, method, rule, acmes).is_success
+
+
+def test_lists_of_another_organisation_are_empty(rival: httpx.Client, acmes: Ids) -> None:
+    nothing = {"items": [], "total": 0, "limit": 20, "offset": 0}
+    for path in (
+        "/runs",
+        "/runs?status=pending",
+        "/runs?sortBy=updated_at&sortOrder=asc",
+        "/tasks",
+        "/tasks?status=pending,running",
+        "/tasks?type=secret-type",
+        f"/tasks?runId={acmes['run_id']}",
+        f"/tasks?parentTaskId={acmes['task_id']}",
+        f"/tasks?runId={acmes['run_id']}&status=pending&type=secret-type",
+    ):
+        assert ok(rival.get(path)) == nothing, path
+
+
+def test_own_rows_cannot_be_tied_to_those_of_another_organisation(
+    client: httpx.Client, rival: httpx.Client, acmes: Ids
+) -> None:
+    before = everything_of(client, acmes)
+    run = make_run(rival)
+    task = make_task(rival, run)
+    step = {"type": "x", "inputData": 1}
+    entry = {"key": "k", "value": 1}
+    for path, body in (
+        ("/tasks", {"runId": acmes["run_id"], **step}),
+        ("/tasks", {"runId": run["id"], "parentTaskId": acmes["task_id"], **step}),
+        ("/tasks", {"runId": acmes["run_id"], "parentTaskId": task["id"], **step}),
+        (f"/runs/{run['id']}/data", {"taskId": acmes["task_id"], **entry}),
+        (f"/runs/{acmes['run_id']}/data", {"taskId": task["id"], **entry}),
+    ):
+        assert_error(rival.post(path, json=body), 404)
+    own = put_data(rival, task, "k")
+    assert_error(rival.get(f"/runs/{run['id']}/data/{acmes['data_id']}"), 404)
+    assert_error(rival.patch(f"/runs/{run['id']}/data/{acmes['data_id']}/tags", json={"add": ["x"]}), 404)
+    assert_error(rival.patch(f"/runs/{acmes['run_id']}/data/{own['id']}/tags", json={"add": ["x"]}), 404)
+    assert_error(rival.delete(f"/runs/{run['id']}/data", params={"id": acmes["data_id"]}), 404)
+    assert_error(rival.delete(f"/runs/{run['id']}/data", params={"key": "secret-key"}), 404)
+    assert everything_of(client, acmes) == before
+    assert ok(rival.get(f"/runs/{run['id']}"))["totalTasks"] == 1
+
+
+def test_organisations_count_and_query_apart(client: httpx.Client, rival: httpx.Client) -> None:
+    for owner, runs in ((client, 2), (rival, 3)):
+        for _ in range(runs):
+            task = make_task(owner, make_run(owner), type="same")
+            put_data(owner, task, "same", tags=["same"])
+    for owner, name, runs in ((client, "acme", 2), (rival, "rival", 3)):
+        for path in ("/runs", "/tasks?type=same"):
+            listed = ok(owner.get(path))
+            assert (listed["total"], [item["orgId"] for item in listed["items"]]) == (runs, [name] * runs)
+
+
+def test_all_keys_of_an_organisation_see_the_same(served: Running, client: httpx.Client, acmes: Ids) -> None:
+    with served.client("acme") as colleague:
+        assert everything_of(colleague, acmes) == everything_of(client, acmes)
+
+
+@pytest.mark.parametrize("org_id", ["acm", "acme-2", "acme2", "a"])
+def test_organisation_of_a_similar_name_is_another_one(served: Running, acmes: Ids, org_id: str) -> None:
+    with served.client(org_id) as neighbour:
+        assert ok(neighbour.get("/runs"))["total"] == 0
+        assert_error(neighbour.get(f"/runs/{acmes['run_id']}"), 404)
+
+
+def test_organisation_cannot_be_chosen_by_the_request(rival: httpx.Client, acmes: Ids) -> None:
+    for name in ("orgId", "org_id"):
+        query = {name: "acme"}
+        assert ok(rival.get("/tasks", params=query))["total"] == 0
+        assert_error(rival.get(f"/runs/{acmes['run_id']}", params=query, headers={"X-Org-Id": "acme"}), 404)
+        run = ok(rival.post("/runs", params=query, json={"inputData": 1, **query}), 201)
+        assert run["orgId"] == "rival"
