@@ -113,7 +113,7 @@ class Settings:
         "largest request body; a larger one is answered 413", "--max-body",
     )  # fmt: skip
     threads: int = _setting(
-        "FOREMAN_THREADS", "8", "a number from 1 to 256", _number(1, 256), "threads that handle requests", "--threads"
+        "FOREMAN_THREADS", "4", "a number from 1 to 256", _number(1, 256), "threads that handle requests", "--threads"
     )
     durability: str = _setting(
         "FOREMAN_DURABILITY", "full", "full or normal", _one_of("full", "normal"),

@@ -55,9 +55,10 @@ class Turn:
         """Return when one more thread waits for the lock, or has it."""
         assert self.asked.acquire(timeout=PATIENCE)
 
-    def acquire(self) -> None:
-        self.asked.release()
-        self.lock.acquire()
+    def acquire(self, blocking: bool = True) -> bool:
+        if blocking or not self.lock.locked():
+            self.asked.release()
+        return self.lock.acquire(blocking)
 
     def release(self) -> None:
         self.lock.release()

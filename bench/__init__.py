@@ -1,0 +1,1 @@
+"""The benchmark behind docs/performance.md: `make bench`, or `python -m bench --help`."""

@@ -1,0 +1,154 @@
+"""The whole benchmark: what is loaded, started, checked and measured, in this order."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from bench import cases, data, footprint, forms, schedule, servers
+from bench.cases import COMPARED, OWNERS, WORKERS, Case
+from bench.data import Progress, Sized, Work
+from bench.footprint import Footprint
+from bench.load import LoadGenerator
+from bench.results import Results
+from bench.schedule import Unit
+from bench.servers import Server
+from bench.targets import COMMIT, LIMITER, TAGS
+from bench.traffic import Script
+
+SECTIONS = ("operations", "workflow", "limiter", "commit", "tags", "sizes", "footprint")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much to measure.
+
+    :param sizes: entries and runs of each database; the operations use a copy of the first
+    :param rounds: how often everything is measured
+    :param seconds: how long an operation is measured each time
+    :param sized_seconds: how long a query form is measured each time
+    :param rows: how many runs, tasks and entries the operations take in turn
+    :param deletions: how many entries there are to delete in each way
+    :param starts: how often the server is started to time it
+    :param disk_entries: how many entries are stored to measure bytes on disk
+    """
+
+    sizes: tuple[int, ...] = (10_000, 100_000, 1_000_000)
+    rounds: int = 5
+    seconds: float = 2
+    sized_seconds: float = 1
+    rows: int = 1000
+    deletions: int = 60_000
+    starts: int = 9
+    disk_entries: int = 20_000
+
+
+FULL = Plan()
+QUICK = Plan((10_000, 50_000), 1, 0.6, 0.3, 500, 5_000, 3, 4_000)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All that a benchmark found out, and the cases that are compared with the floor."""
+
+    results: Results
+    footprint: Footprint
+    operations: list[Case]
+    sized: list[Sized]
+
+
+def run(
+    plan: Plan, directory: Path, generator: LoadGenerator, progress: Progress, only: Sequence[str] = ()
+) -> Measured:
+    """Load, start, check and measure.
+
+    :param directory: where the databases go; the caller removes it
+    :param only: patterns of sections or names of cases to measure; everything when empty
+    """
+    taken = Footprint()
+    first, work_path, keys, work = _load_first(plan, directory, progress)
+    operations = [*cases.writes(work), *cases.reads(work), *cases.queries(first), cases.whole_workflow()]
+    sized = [first]
+    if _wanted("sizes", [form.title for form in forms.FORMS] + [forms.LIST_RUNS], only):
+        sized += [data.load_sized(directory / f"{size}.db", size, OWNERS, progress) for size in plan.sizes[1:]]
+    units = _units(plan, operations, work, sized)
+    units = [unit for unit in units if _wanted(unit.section, [case.name for case in unit.cases], only)]
+    if _wanted("footprint", [], only):
+        progress("starting the server again and again")
+        footprint.measure_start(taken, data.copy(work_path, "start.db"), keys, plan.starts)
+        progress("measuring bytes on disk")
+        footprint.measure_disk(taken, directory, plan.disk_entries)
+
+    copies = {name: data.copy(work_path, f"{name}.db") for name in ("unlimited", "commit-each")}
+    with ExitStack() as stack:
+        running = {"work": stack.enter_context(servers.foreman(work_path, keys))}
+        taken.idle = running["work"].resident()
+        used = {case.server for unit in units for case in unit.cases}
+        if "unlimited" in used:
+            running["unlimited"] = stack.enter_context(servers.foreman(copies["unlimited"], keys, rate_limit="off"))
+        if "commit-each" in used:
+            server = servers.foreman(copies["commit-each"], keys, program=servers.COMMIT_EACH)
+            running["commit-each"] = stack.enter_context(server)
+        for each in sized:
+            if str(each.entries) in used:
+                own = keys if each is first else {OWNERS: servers.create_key(each.path, OWNERS)}
+                running[str(each.entries)] = stack.enter_context(servers.foreman(each.path, own))
+        with Server(servers.FLOOR, [], directory / "floor.log") as floor:
+            all_servers = {**running, "floor": floor}
+            floors = cases.floors()
+            progress("checking the answers")
+            for case in [*floors, *(case for unit in units for case in unit.cases)]:
+                cases.verify(case, all_servers[case.server])
+            results = schedule.measure(units, floors, all_servers, generator, plan.rounds, progress)
+        if not only:
+            footprint.measure_memory(taken, running)
+    return Measured(results, taken, operations, sized)
+
+
+def _load_first(plan: Plan, directory: Path, progress: Progress) -> tuple[Sized, Path, dict[str, str], Work]:
+    """The smallest database, and a copy of it with more rows for the operations; both take the same keys."""
+    first = data.load_sized(directory / f"{plan.sizes[0]}.db", plan.sizes[0], OWNERS, progress)
+    keys = {org_id: servers.create_key(first.path, org_id) for org_id in (OWNERS, WORKERS)}
+    work_path = data.copy(first.path, "work.db")
+    progress("loading rows for the operations")
+    return first, work_path, keys, data.load_work(work_path, WORKERS, plan.rows, plan.deletions)
+
+
+def _units(plan: Plan, operations: Sequence[Case], work: Work, sized: Sequence[Sized]) -> list[Unit]:
+    """Everything there is to measure."""
+    every = [
+        Unit("workflow" if case.script is None else "operations", (case,), connections, plan.seconds, floored=True)
+        for connections in (COMPARED, 1)
+        for case in operations
+    ]
+    create = [
+        request for case in operations if case.name == "create run" and case.script for request in case.script.requests
+    ]
+    read = [
+        request for case in operations if case.name == "get run" and case.script for request in case.script.requests
+    ]
+    pairs = {
+        "limiter": [
+            Case(name, server, Script(read)) for name, server in zip(LIMITER, ("work", "unlimited"), strict=True)
+        ],
+        "commit": [
+            Case(name, server, Script(create), 201)
+            for name, server in zip(COMMIT, ("work", "commit-each"), strict=True)
+        ],
+        "tags": [
+            Case(name, "work", Script(cases.entries(work, tags)), 201)
+            for name, tags in zip(TAGS, (data.COMMON_TAGS[:20], []), strict=True)
+        ],
+    }
+    every += [Unit(section, tuple(pair), COMPARED, plan.seconds, repeat=3) for section, pair in pairs.items()]
+    every += [
+        Unit("sizes", tuple(forms.cases_of(form, each, str(each.entries)) for each in sized), 1, plan.sized_seconds)
+        for form in forms.FORMS
+    ]
+    lists = tuple(forms.list_runs(each, str(each.entries)) for each in sized)
+    return [*every, Unit("sizes", lists, 1, plan.sized_seconds)]
+
+
+def _wanted(section: str, names: Sequence[str], only: Sequence[str]) -> bool:
+    return not only or any(fnmatchcase(name, pattern) for pattern in only for name in (section, *names))

@@ -1,0 +1,219 @@
+"""What the databases hold: loaded straight into the file, with the schema's triggers at work, before a server starts.
+
+Every size has the same 1,000 keys, `area0.sensor00` to `area9.sensor99`. The keys of area 9 have ten entries each
+whatever the size, and so have the rare tags 100: questions about them have the same answer in every size. The other
+900 keys share the remaining entries, and each of 50 common tags is on about two percent of all entries: their matches
+grow with the size.
+"""
+
+import json
+import random
+import shutil
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from foreman.clock import new_id, now_ms
+from foreman.db import Database
+
+Progress = Callable[[str], None]
+
+KEYS = 1000
+FIXED_KEYS = 100
+ENTRIES_PER_FIXED_KEY = 10
+COMMON_TAGS = [f"tag{number:02d}" for number in range(50)]
+# The entries with the rare tags, among those of the fixed keys: one of each key.
+RARE = range(500, 600)
+
+_BATCH = 20_000
+_DAY_MS = 86_400_000
+
+INSERT_RUN = """
+    INSERT INTO run (org_id, id, status, input_data, metadata, created_at, updated_at, completed_at)
+    VALUES (:org_id, :id, :status, :input_data, NULL, :now, :now, CASE WHEN :status = 'completed' THEN :now END)
+    """
+INSERT_TASK = """
+    INSERT INTO task (org_id, id, run_id, type, status, input_data, max_retries, created_at, updated_at)
+    VALUES (:org_id, :id, :run_id, 'step', 'pending', '{"part": 1}', 3, :now, :now)
+    """
+INSERT_ENTRY = """
+    INSERT INTO run_data (org_id, id, run_id, task_id, key, value, tags, metadata, created_at, updated_at)
+    VALUES (:org_id, :id, :run_id, :task_id, :key, :value, :tags, NULL, :now, :now)
+    """
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Sized:
+    """A database with a run of so many entries, and as many runs."""
+
+    path: Path
+    entries: int
+    run_id: str
+    file_bytes: int
+
+
+@dataclass
+class Work:
+    """Rows that operations read and change."""
+
+    run_ids: list[str] = field(default_factory=list)
+    task_ids: list[str] = field(default_factory=list)  # one of each run, in the same order
+    entry_ids: list[str] = field(default_factory=list)  # likewise
+    delete_run_id: str = ""
+    delete_ids: list[str] = field(default_factory=list)
+    delete_keys: list[str] = field(default_factory=list)
+
+
+def key_name(number: int) -> str:
+    """The key with this number, 0 to 999; the last 100 are area 9."""
+    return f"area{number // 100}.sensor{number % 100:02d}"
+
+
+def key_of(entry: int, entries: int) -> int:
+    """The number of the key of the n-th entry of a run with so many entries."""
+    every = entries // (FIXED_KEYS * ENTRIES_PER_FIXED_KEY)
+    if entry % every == 0:
+        return KEYS - FIXED_KEYS + entry // every % FIXED_KEYS
+    return (entry - entry // every - 1) % (KEYS - FIXED_KEYS)
+
+
+def tags_of(entry: int, entries: int, dice: random.Random) -> list[str]:
+    """The tags of the n-th entry: 0 to 2 common ones, and rare ones on 100 entries of the fixed keys."""
+    tags = list(dict.fromkeys(dice.choice(COMMON_TAGS) for _ in range(dice.choice((0, 1, 1, 2)))))
+    every = entries // (FIXED_KEYS * ENTRIES_PER_FIXED_KEY)
+    if entry % every == 0 and entry // every in RARE:
+        tags += ["rare-both", "rare-a" if entry // every % 2 else "rare-b"]
+    return tags
+
+
+def load_sized(path: Path, entries: int, org_id: str, progress: Progress) -> Sized:
+    """Make a database with `entries` entries in one run, and as many runs.
+
+    :param entries: a multiple of 10,000
+    """
+    dice = random.Random(entries)
+    begin = now_ms() - _DAY_MS
+    with closing(Database(path, "normal")) as database:
+        run_id, task_id = new_id(), new_id()
+        first = {"org_id": org_id, "id": run_id, "status": "running", "input_data": "{}", "now": begin}
+        _insert(database, INSERT_RUN, [first])
+        _insert(database, INSERT_TASK, [{"org_id": org_id, "id": task_id, "run_id": run_id, "now": begin}])
+        runs = (
+            {
+                "org_id": org_id,
+                "id": new_id(),
+                "status": dice.choice(("completed", "completed", "completed", "running", "pending")),
+                "input_data": f'{{"customer": {number}, "source": "nightly"}}',
+                "now": begin + number,
+            }
+            for number in range(1, entries)
+        )
+        _insert(database, INSERT_RUN, runs, lambda done: progress(f"loading {done:,} of {entries:,} runs"))
+        rows = (
+            {
+                "org_id": org_id,
+                "id": new_id(),
+                "run_id": run_id,
+                "task_id": task_id,
+                "key": key_name(key_of(number, entries)),
+                "value": f'{{"celsius": {number / 7:.3f}, "unit": "C"}}',
+                "tags": json.dumps(tags_of(number, entries, dice)),
+                "now": begin + number,
+            }
+            for number in range(entries)
+        )
+        _insert(database, INSERT_ENTRY, rows, lambda done: progress(f"loading {done:,} of {entries:,} entries"))
+    return Sized(path, entries, run_id, path.stat().st_size)
+
+
+def load_work(path: Path, org_id: str, rows: int, deletions: int) -> Work:
+    """Add what the operations need: runs with a task and an entry each, and entries to delete."""
+    work = Work()
+    now = now_ms()
+    with closing(Database(path, "normal")) as database:
+        work.run_ids = [new_id() for _ in range(rows + 1)]
+        work.task_ids = [new_id() for _ in work.run_ids]
+        work.entry_ids = [new_id() for _ in work.run_ids]
+        common = {"org_id": org_id, "status": "pending", "input_data": '{"customer": 42}', "now": now}
+        _insert(database, INSERT_RUN, ({**common, "id": run_id} for run_id in work.run_ids))
+        _insert(
+            database,
+            INSERT_TASK,
+            (
+                {"org_id": org_id, "id": task_id, "run_id": run_id, "now": now}
+                for run_id, task_id in zip(work.run_ids, work.task_ids, strict=True)
+            ),
+        )
+        entry = {"org_id": org_id, "key": "result", "value": '{"celsius": 21.5}', "tags": '["new", "raw"]', "now": now}
+        _insert(
+            database,
+            INSERT_ENTRY,
+            (
+                {**entry, "id": entry_id, "run_id": run_id, "task_id": task_id}
+                for run_id, task_id, entry_id in zip(work.run_ids, work.task_ids, work.entry_ids, strict=True)
+            ),
+        )
+        work.delete_run_id, task_id = work.run_ids.pop(), work.task_ids.pop()
+        work.entry_ids.pop()
+        work.delete_ids = [new_id() for _ in range(deletions)]
+        work.delete_keys = [f"old.{number}" for number in range(deletions)]
+        entry |= {"run_id": work.delete_run_id, "task_id": task_id}
+        _insert(database, INSERT_ENTRY, ({**entry, "id": data_id, "key": "gone"} for data_id in work.delete_ids))
+        _insert(database, INSERT_ENTRY, ({**entry, "id": new_id(), "key": key} for key in work.delete_keys))
+    return work
+
+
+def bytes_per_entry(path: Path, entries: int, payload: int, tags: int) -> float:
+    """How much a database file grows by an entry whose value has `payload` bytes, with so many of the 50 tags."""
+    dice = random.Random(tags)
+    with closing(Database(path, "normal")) as database:
+        run_id, task_id, now = new_id(), new_id(), now_ms()
+        run = {"org_id": "acme", "id": run_id, "status": "running", "input_data": "{}", "now": now}
+        _insert(database, INSERT_RUN, [run])
+        _insert(database, INSERT_TASK, [{"org_id": "acme", "id": task_id, "run_id": run_id, "now": now}])
+    before = path.stat().st_size
+    with closing(Database(path, "normal")) as database:
+        rows = (
+            {
+                "org_id": "acme",
+                "id": new_id(),
+                "run_id": run_id,
+                "task_id": task_id,
+                "key": key_name(number % KEYS),
+                "value": json.dumps("x" * (payload - 2)),
+                "tags": json.dumps(dice.sample(COMMON_TAGS, tags)),
+                "now": now + number,
+            }
+            for number in range(entries)
+        )
+        _insert(database, INSERT_ENTRY, rows)
+    return (path.stat().st_size - before) / entries
+
+
+def copy(path: Path, name: str) -> Path:
+    """A copy of a database that is closed, beside it."""
+    return Path(shutil.copyfile(path, path.with_name(name)))
+
+
+def _insert(
+    database: Database, statement: str, rows: Iterable[Row], progress: Callable[[int], None] = lambda _: None
+) -> None:
+    """Run the statement for every row, in transactions of a size that stays in memory."""
+    batch: list[Row] = []
+
+    def flush() -> None:
+        with database.write() as tx:
+            for row in batch:
+                tx.run(statement, **row)
+        batch.clear()
+
+    for done, row in enumerate(rows, 1):
+        batch.append(row)
+        if len(batch) == _BATCH:
+            flush()
+            progress(done)
+    flush()

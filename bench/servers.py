@@ -1,0 +1,140 @@
+"""Servers as users start them: processes of `app.py serve` on loopback, each over a database file of its own."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from bench.load import HOST, TIMEOUT, Target
+from bench.traffic import Request
+
+ROOT = Path(__file__).parent.parent
+APP = [str(ROOT / "app.py")]
+COMMIT_EACH = ["-m", "bench.commit_each"]
+FLOOR = ["-m", "bench.floor"]
+
+# On, and never reached.
+RATE_LIMIT = "1000000000/minute"
+
+_POLL_SECONDS = 0.005
+
+
+class ServerFailed(Exception):
+    """A server did not start or answered wrongly."""
+
+
+class Server:
+    """A server process, from its start to the end of the `with` block.
+
+    :param program: what Python runs
+    :param arguments: the command line
+    :param log: where its log goes
+    :param keys: an API key for each organisation
+    """
+
+    def __init__(
+        self, program: list[str], arguments: list[str], log: Path, keys: Mapping[str, str] | None = None
+    ) -> None:
+        port = _free_port()
+        self._port, self._keys = port, keys or {}
+        self._log = log
+        begin = time.perf_counter()
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, *program, *arguments, "--port", str(port)],
+                stdout=output, stderr=output, cwd=log.parent, env=_environment(),
+            )  # fmt: skip
+        try:
+            self._wait_until_it_answers()
+        except BaseException:
+            self.stop()
+            raise
+        self.seconds_to_first_answer = time.perf_counter() - begin
+
+    def __enter__(self) -> "Server":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    def target(self, org_id: str = "") -> Target:
+        """Where load for an organisation goes."""
+        return Target(self._port, self._keys.get(org_id, "none"))
+
+    def ask(self, request: Request, org_id: str = "") -> tuple[int, Any]:
+        """Send one request; the answer's status and JSON."""
+        connection = http.client.HTTPConnection(HOST, self._port, timeout=TIMEOUT)
+        try:
+            connection.request(request.method, request.path, request.body, request.headers(self.target(org_id).key))
+            response = connection.getresponse()
+            return response.status, json.loads(response.read())
+        finally:
+            connection.close()
+
+    def resident(self) -> float:
+        """The memory that it occupies, in MiB (VmRSS)."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
+        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+    def stop(self) -> None:
+        """Stop the process and wait for its end."""
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _wait_until_it_answers(self) -> None:
+        deadline = time.monotonic() + TIMEOUT
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                self.ask(Request("GET", "/health"))
+            except (OSError, http.client.HTTPException):
+                time.sleep(_POLL_SECONDS)
+            except ValueError:  # the floor answers, but has no /health: 404 in HTML
+                return
+            else:
+                return
+        raise ServerFailed(f"a server did not start: {self._log.read_text(encoding='utf-8')[-2000:]}")
+
+
+def foreman(
+    database: Path, keys: Mapping[str, str], *, program: list[str] = APP, rate_limit: str = RATE_LIMIT
+) -> Server:
+    """A Foreman server with the default settings, but for a limit that is never reached."""
+    arguments = ["serve", "--database", str(database), "--rate-limit", rate_limit]
+    return Server(program, arguments, database.with_suffix(".log"), keys)
+
+
+def create_key(database: Path, org_id: str) -> str:
+    """A new API key, by the command that users type."""
+    command = [sys.executable, *APP, "keys", "create", "--org", org_id, "--database", str(database)]
+    return subprocess.run(
+        command, check=True, capture_output=True, text=True, cwd=database.parent, env=_environment()
+    ).stdout.strip()
+
+
+def _environment() -> dict[str, str]:
+    """This process's environment without settings of Foreman, but for the number of threads: it may be compared."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("FOREMAN_") or name == "FOREMAN_THREADS"
+    }
+    return {**kept, "PYTHONPATH": str(ROOT)}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port

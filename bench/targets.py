@@ -1,0 +1,108 @@
+"""The targets: each a ratio within one run, or a limit on memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.cases import COMPARED, FLOOR_GET, FLOOR_POST
+from bench.footprint import PAYLOAD, Footprint
+from bench.forms import FORMS, LIST_RUNS
+from bench.results import Place, Results, Spread, p50, rate
+
+# (case, floor, at least this part of the floor's requests per second at 16 connections)
+FLOOR_TARGETS = [
+    ("get run", FLOOR_GET, 0.75),
+    ("get task", FLOOR_GET, 0.75),
+    ("create run", FLOOR_POST, 0.60),
+    ("create task", FLOOR_POST, 0.50),
+    ("update task", FLOOR_POST, 0.50),
+    ("create run data", FLOOR_POST, 0.50),
+    ("patch tags", FLOOR_POST, 0.50),
+    ("query by key, latest", FLOOR_GET, 0.60),
+    ("query by key, all", FLOOR_GET, 0.60),
+    ("query by prefix, 100 rows", FLOOR_GET, 0.25),
+    ("query by glob, 100 rows", FLOOR_GET, 0.25),
+    ("query by tags any, 100 rows", FLOOR_GET, 0.25),
+    ("query latest per key, 100 of 1,000 rows", FLOOR_GET, 0.20),
+    ("list runs, page of 20", FLOOR_GET, 0.45),
+]
+
+LIMITER = ("get run, limit on", "get run, limit off")
+COMMIT = ("create run, shared commits", "create run, a commit each")
+TAGS = ("create run data, 20 tags", "create run data, no tags")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A target and what was measured; None when it was not."""
+
+    what: str
+    bound: float
+    at_least: bool
+    measured: Spread | None
+    unit: str = ""
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the median meets the target."""
+        if self.measured is None:
+            return None
+        return self.measured.middle >= self.bound if self.at_least else self.measured.middle <= self.bound
+
+
+def outcomes(results: Results, footprint: Footprint, sizes: Sequence[int]) -> list[Outcome]:
+    """All targets."""
+    small, large = str(sizes[0]), str(sizes[-1])
+    return [
+        *(
+            Outcome(
+                f"{name}: part of the {floor}",
+                bound,
+                True,
+                results.ratio(Place(name, "work", COMPARED), Place(floor, "floor", COMPARED), rate),
+            )
+            for name, floor, bound in FLOOR_TARGETS
+        ),
+        Outcome("create run: group commit against a commit per request", 1.6, True,
+                _pair(results, COMMIT, ("work", "commit-each"))),
+        Outcome("get run: with the rate limit against without", 0.9, True,
+                _pair(results, LIMITER, ("work", "unlimited"))),
+        Outcome("p50 of storing entries: 20 tags each against none", 1.6, False,
+                results.ratio(Place(TAGS[0], "work", COMPARED), Place(TAGS[1], "work", COMPARED), p50)),
+        _worst_form(results, small, large, sizes),
+        Outcome(f"p50 of list runs: {sizes[-1]:,} runs against {sizes[0]:,}", 1.5, False,
+                results.ratio(Place(LIST_RUNS, large, 1), Place(LIST_RUNS, small, 1), p50)),
+        Outcome("start to first answer, against importing Flask, marshmallow and Flask-Limiter", 2.5, False,
+                footprint.start_ratio),
+        Outcome("resident memory, idle", 70, False, _exactly(footprint.idle), "MiB"),
+        Outcome("resident memory after the whole benchmark", 130, False,
+                _exactly(max(footprint.used.values(), default=None)), "MiB"),
+        *(
+            Outcome(f"bytes on disk per byte of payload: entries of 1 KB {with_tags}", 3, False,
+                    _exactly(footprint.bytes_per_entry[tags] / PAYLOAD if footprint.bytes_per_entry else None))
+            for tags, with_tags in ((0, "without tags"), (3, "with 3 tags"))
+        ),
+    ]  # fmt: skip
+
+
+def growth(results: Results, name: str, sizes: Sequence[int]) -> Spread | None:
+    """The p50 of a case in the largest size relative to the smallest, with one connection."""
+    return results.ratio(Place(name, str(sizes[-1]), 1), Place(name, str(sizes[0]), 1), p50)
+
+
+def _pair(results: Results, names: tuple[str, str], servers: tuple[str, str]) -> Spread | None:
+    first, second = (Place(name, server, COMPARED) for name, server in zip(names, servers, strict=True))
+    return results.ratio(first, second, rate)
+
+
+def _worst_form(results: Results, small: str, large: str, sizes: Sequence[int]) -> Outcome:
+    what = f"p50 of a query with the same answer: {int(large):,} entries against {int(small):,}"
+    grown = [(form.title, growth(results, form.title, sizes)) for form in FORMS if form.same]
+    measured = [(spread, title) for title, spread in grown if spread is not None]
+    if not measured:
+        return Outcome(f"{what}, worst form", 1.5, False, None)
+    spread, title = max(measured, key=lambda pair: pair[0].middle)
+    return Outcome(f"{what}, worst form ({title})", 1.5, False, spread)
+
+
+def _exactly(value: float | None) -> Spread | None:
+    return None if value is None else Spread(value, value, value)
