@@ -141,19 +141,19 @@ CREATE TABLE task (
     FOREIGN KEY (org_id, run_id, parent_task_id) REFERENCES task (org_id, run_id, id) ON DELETE CASCADE
 ) STRICT;
 
--- The list of an organisation's tasks in each order, by status and by type.
-CREATE INDEX task_by_created_at            ON task (org_id, created_at);
-CREATE INDEX task_by_updated_at            ON task (org_id, updated_at);
-CREATE INDEX task_by_started_at            ON task (org_id, started_at);
-CREATE INDEX task_by_completed_at          ON task (org_id, completed_at);
-CREATE INDEX task_by_status_and_created_at ON task (org_id, status, created_at);
-CREATE INDEX task_by_type_and_created_at   ON task (org_id, type, created_at);
+-- The list of an organisation's tasks in each order.
+CREATE INDEX task_by_created_at   ON task (org_id, created_at);
+CREATE INDEX task_by_updated_at   ON task (org_id, updated_at);
+CREATE INDEX task_by_started_at   ON task (org_id, started_at);
+CREATE INDEX task_by_completed_at ON task (org_id, completed_at);
 
--- The list of one run's tasks, of those in one status, and of one task's children.
-CREATE INDEX task_of_run_by_created_at            ON task (org_id, run_id, created_at);
-CREATE INDEX task_of_run_by_status_and_created_at ON task (org_id, run_id, status, created_at);
-CREATE INDEX task_of_parent_by_created_at         ON task (org_id, parent_task_id, created_at)
-    WHERE parent_task_id IS NOT NULL;
+-- The lists of tasks by status, type and run, and of one task's children. A list that is not narrowed by status is
+-- merged from those of all statuses.
+CREATE INDEX task_by_status          ON task (org_id, status, created_at);
+CREATE INDEX task_by_type            ON task (org_id, type, status, created_at);
+CREATE INDEX task_by_run             ON task (org_id, run_id, status, created_at);
+CREATE INDEX task_by_run_and_type    ON task (org_id, run_id, type, status, created_at);
+CREATE INDEX task_by_parent          ON task (org_id, parent_task_id, created_at) WHERE parent_task_id IS NOT NULL;
 
 -- How many tasks there are, by status and type, in each scope: the `total` of every list of tasks.
 -- The scope is a run's id, a parent task's id, or '' for the whole organisation; type '' counts all types.

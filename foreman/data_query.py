@@ -120,7 +120,7 @@ ONE_TAG = """
 
 TOTAL_OF_ONE_TAG = """
     SELECT {count}
-    FROM run_data_latest AS tagged
+    FROM {table} AS tagged
     WHERE tagged.org_id = :org_id AND tagged.run_id = :run_id AND {tag} {of_keys}
     """
 
@@ -154,16 +154,25 @@ def data_query(org_id: str, run_id: str, wanted: dict[str, Any]) -> DataQuery:
     if key_filters == [KEY_FILTERS["keys"]] and len(keys) == 1:
         of_keys = "AND tagged.key = :only_key"
     elif key_filters:
-        wanted_keys = f"WITH wanted_key (key) AS ({' UNION '.join(key_filters)})"
+        # Two prefixes may select the same key: UNION, and DISTINCT for a filter alone, count it once.
+        wanted_keys = f"WITH wanted_key (key) AS (SELECT DISTINCT * FROM ({' UNION '.join(key_filters)}) AS matching)"
         of_keys = "AND tagged.key IN (SELECT wanted_key.key FROM wanted_key)"
 
     one_tag = not tag_filters or (tag_filters == [TAG_FILTERS["tags", wanted["tag_mode"]]] and len(wanted["tags"]) == 1)
     if one_tag:
         # Without tag filters it is the empty tag, which every entry has.
         tag = "tagged.tag = :only_tag" if tag_filters else "tagged.tag = ''"
-        matches = ONE_TAG.format(table="run_data_latest" if latest else "run_data_tag", tag=tag, of_keys=of_keys)
+        table = "run_data_latest" if latest else "run_data_tag"
+        if wanted_keys:
+            # From the keys to the entries: the other way round SQLite might walk through all entries in order.
+            table = f"wanted_key CROSS JOIN {table}"
+            of_keys = "AND tagged.key = wanted_key.key"
+        matches = ONE_TAG.format(table=table, tag=tag, of_keys=of_keys)
         total = TOTAL_OF_ONE_TAG.format(
-            count="count(*)" if latest else "coalesce(sum(tagged.entries), 0)", tag=tag, of_keys=of_keys
+            count="count(*)" if latest else "coalesce(sum(tagged.entries), 0)",
+            table="wanted_key CROSS JOIN run_data_latest" if wanted_keys else "run_data_latest",
+            tag=tag,
+            of_keys=of_keys,
         )
     else:
         matches = _with_tags(tag_filters, wanted["tag_mode"], latest, of_keys)

@@ -135,7 +135,7 @@ def _describe(
 
 def _response(status: int, shape: str, needs_key: bool) -> dict[str, Any]:
     headers = {"X-Request-Id": _REQUEST_ID}
-    if needs_key and status not in (401, 403):
+    if needs_key and status != 401:
         headers |= _RATE_LIMIT
     headers |= {201: _LOCATION, 401: _CHALLENGE, 429: _RETRY_AFTER, 503: _RETRY_AFTER}.get(status, {})
     return {

@@ -12,20 +12,26 @@ ORDERS = {
 
 
 def select_page(
-    table: str, conditions: Sequence[str], sort_by: str, sort_order: str, each_status: Sequence[str] = ()
+    table: str,
+    conditions: Sequence[str],
+    sort_by: str,
+    sort_order: str,
+    statuses: Sequence[str] = (),
+    *,
+    sorted_by_index: bool = True,
 ) -> str:
     """A SELECT of `tiebreak` (the row's seq) and `position` (what it is sorted by) for the rows of one page.
 
     :param conditions: what every row must meet
-    :param each_status: the statuses there are, when the list is narrowed by `:statuses`: each is read from the index
+    :param statuses: which statuses are wanted, in words of the code's own; none for any. Each is read from the index
         in order and the results are merged, so that nothing is sorted
+    :param sorted_by_index: whether an index has the rows that meet the conditions in this order. If not, they are
+        found first and sorted then; SQLite left alone might walk through all rows in order instead
     """
-    select = f"SELECT seq AS tiebreak, {COLUMNS[sort_by]} AS position FROM {table} WHERE {' AND '.join(conditions)}"
-    if each_status:
-        select = " UNION ALL ".join(
-            f"{select} AND status = '{status}' AND '{status}' IN (SELECT value FROM json_each(:statuses))"
-            for status in each_status
-        )
+    position = COLUMNS[sort_by] if sorted_by_index else f"+{COLUMNS[sort_by]}"
+    select = f"SELECT seq AS tiebreak, {position} AS position FROM {table} WHERE {' AND '.join(conditions)}"
+    if statuses:
+        select = " UNION ALL ".join(f"{select} AND status = '{status}'" for status in statuses)
     return f"{select} ORDER BY {ORDERS[sort_order]} LIMIT :limit OFFSET :offset"
 
 

@@ -119,14 +119,18 @@ def update_task(change: dict[str, Any], task_id: str) -> Response:
 @answers(200, "TaskList")
 def list_tasks(wanted: dict[str, Any]) -> Response:
     """The organisation's tasks, of one run, parent, type or status when asked; newest first unless asked otherwise."""
-    limit, offset, statuses = wanted["limit"], wanted["offset"], wanted.get("status")
+    limit, offset = wanted["limit"], wanted["offset"]
+    statuses = [status for status in TASK_STATUSES if status in wanted.get("status", ())]
     conditions = [condition for name, condition in CONDITIONS.items() if name in wanted]
+    by_run_or_type = bool(conditions) and "parent_task_id" not in wanted
     rows_of_page = select_page(
         "task",
         ["org_id = :org_id", *conditions],
         wanted["sort_by"],
         wanted["sort_order"],
-        TASK_STATUSES if statuses else (),
+        # The indexes by run and by type have the status before the time.
+        statuses or (TASK_STATUSES if by_run_or_type else ()),
+        sorted_by_index=wanted["sort_by"] == "created_at" or not (conditions or statuses),
     )
     values = {
         "org_id": g.org_id,
@@ -142,7 +146,7 @@ def list_tasks(wanted: dict[str, Any]) -> Response:
             CROSS JOIN task ON task.seq = page.tiebreak
             ORDER BY {ORDERS[wanted["sort_order"]]}
             """,
-            statuses=as_list(statuses), limit=limit, offset=offset, **values,
+            limit=limit, offset=offset, **values,
         )  # fmt: skip
         # A parent's children are all in the parent's run: asked for in another one, there are none.
         total = tx.value(

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from limits import parse
 
-from foreman import auth, keys
+from foreman import auth, keys, rate_limit
 from tests.conftest import Running, Start, assert_error, make_run, ok
 
 WELL_FORMED = "fmn_prod_myorg_abc123"
@@ -167,6 +167,12 @@ def test_every_kind_of_answer_shows_the_limit(start: Start) -> None:
             assert int(answer.headers["X-RateLimit-Reset"]) > 0
 
 
+def test_writes_that_a_read_only_key_may_not_make_are_counted_too(start: Start) -> None:
+    with start(rate_limit=parse("1/hour")).client(read_only=True) as reader:
+        assert assert_error(reader.post("/runs", json={"inputData": 1}), 403)
+        assert_error(reader.get("/runs"), 429)
+
+
 def test_limit_can_be_off(served: Running) -> None:
     with served.client() as client:
         assert "X-RateLimit-Limit" not in client.get("/runs").headers
@@ -178,7 +184,7 @@ def test_health_is_not_limited(start: Start) -> None:
 
 
 def test_failed_attempts_are_limited_per_address(served: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auth, "FAILED_ATTEMPTS", parse("3/hour"))
+    monkeypatch.setattr(rate_limit, "FAILED_ATTEMPTS", parse("3/hour"))
     with served.client() as client, served.client_with(WELL_FORMED) as guesser:
         ok(client.get("/runs"))
         assert [guesser.get("/runs").status_code for _ in range(5)] == [401, 401, 401, 429, 429]
@@ -190,7 +196,7 @@ def test_failed_attempts_are_limited_per_address(served: Running, monkeypatch: p
 
 
 def test_requests_without_any_key_do_not_count_as_attempts(served: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auth, "FAILED_ATTEMPTS", parse("3/hour"))
+    monkeypatch.setattr(rate_limit, "FAILED_ATTEMPTS", parse("3/hour"))
     with served.anonymous() as nobody:
         assert {nobody.get("/runs").status_code for _ in range(10)} == {401}
 

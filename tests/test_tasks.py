@@ -335,16 +335,16 @@ def test_what_is_absent_stays(client: httpx.Client, clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("field", ["outputData", "errorData"])
-@pytest.mark.parametrize("value", ANY_JSON)
 def test_output_and_error_may_be_any_json_value_and_null_replaces_what_was_there(
-    client: httpx.Client, field: str, value: Any
+    client: httpx.Client, field: str
 ) -> None:
     task = make_task(client, make_run(client))
-    patch(client, task, **{field: "something"})
-    changed = patch(client, task, **{field: value})
-    assert changed[field] == value
-    assert type(changed[field]) is type(value)
-    assert get(client, task) == changed
+    for value in ANY_JSON:
+        patch(client, task, **{field: "something"})
+        changed = patch(client, task, **{field: value})
+        assert changed[field] == value
+        assert type(changed[field]) is type(value)
+        assert get(client, task) == changed
 
 
 def test_metadata_is_replaced_as_a_whole(client: httpx.Client) -> None:
