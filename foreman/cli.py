@@ -2,9 +2,10 @@
 
 import json
 import logging
+import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -179,10 +180,9 @@ def _load(given: dict[str, str | None]) -> Settings:
 @contextmanager
 def _database(settings: Settings) -> Iterator[Database]:
     try:
-        database = Database(Path(settings.database), settings.durability)
+        with closing(Database(Path(settings.database), settings.durability)) as database:
+            yield database
     except (NotAForemanDatabase, OSError) as error:
         raise Failure(str(error)) from None
-    try:
-        yield database
-    finally:
-        database.close()
+    except sqlite3.Error as error:
+        raise Failure(f"{settings.database}: {error}") from None

@@ -6,6 +6,7 @@ With `transactions.py` the only module that says PRAGMA, BEGIN, COMMIT and SAVEP
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -73,19 +74,16 @@ class Database:
 
     def _create(self) -> sqlite3.Connection:
         """The first connection: it makes the file what it must be."""
-        connection = None
         try:
-            connection = self._connect()
-            _create_or_check_schema(connection)
-            # https://www.sqlite.org/wal.html: readers go on while the writer writes.
-            connection.execute("PRAGMA journal_mode = WAL")
-        except BaseException as error:
-            if connection is not None:
-                connection.close()
+            with _closed_on_error(self._connect()) as connection:
+                _create_or_check_schema(connection)
+                # https://www.sqlite.org/wal.html: readers go on while the writer writes.
+                connection.execute("PRAGMA journal_mode = WAL")
+                return connection
+        except sqlite3.DatabaseError as error:
             if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
                 raise NotAForemanDatabase(_NOT_OURS.format(self.path)) from None
             raise
-        return connection
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -94,10 +92,11 @@ class Database:
             check_same_thread=False,
             cached_statements=_CACHED_STATEMENTS,
         )
-        connection.row_factory = sqlite3.Row
-        connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+        with _closed_on_error(connection):
+            connection.row_factory = sqlite3.Row
+            connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
         return connection
 
 
@@ -122,6 +121,15 @@ def write() -> Writer:
     """`with db.write() as tx:` in a handler: `Database.write` of the app that handles the request."""
     database: Database = current_app.extensions["database"]
     return database.write()
+
+
+@contextmanager
+def _closed_on_error(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    try:
+        yield connection
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _refuse_foreign_file(path: Path) -> None:

@@ -3,12 +3,14 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -87,6 +89,7 @@ def assert_fails(result: subprocess.CompletedProcess[str], status: int, *words: 
 # serve --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_first_start_prints_a_key_and_a_curl_line_that_works(serve: Serve, run: Run) -> None:
     process = serve("--first-key")
     url_in_log(process)
@@ -208,6 +211,13 @@ def test_file_of_something_else_is_refused_untouched(run: Run, tmp_path: Path) -
         assert_fails(run(*command), 1, "foreman.db is not a Foreman database")
     assert other.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["foreman.db"]
+
+
+def test_broken_database_is_one_clear_line(run: Run, tmp_path: Path) -> None:
+    run("keys", "create", "--org", "acme")
+    with closing(sqlite3.connect(tmp_path / "foreman.db")) as connection:
+        connection.execute("DROP TABLE api_key")
+    assert_fails(run("keys", "create", "--org", "acme"), 1, "foreman.db: no such table: api_key")
 
 
 def test_database_in_a_missing_directory_is_one_clear_line(run: Run) -> None:

@@ -1,9 +1,12 @@
 """The documentation is true: its examples run, its tables are complete."""
 
 import re
+import shutil
 import subprocess
 from dataclasses import fields
 from pathlib import Path
+
+import pytest
 
 from foreman.config import Settings
 from tests.conftest import Running
@@ -12,6 +15,7 @@ ROOT = Path(__file__).parent.parent
 VARYING = re.compile(r'[0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-\d\d-\d\dT[\d:.]+Z|"durationMs":\d+')
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_readme_example_works_and_answers_what_it_shows(served: Running) -> None:
     readme = (ROOT / "README.md").read_text()
     (script,) = [block for block in re.findall(r"```sh\n(.*?)```", readme, re.DOTALL) if "api=" in block]
