@@ -5,6 +5,7 @@ With `transactions.py` the only module that says PRAGMA, BEGIN, COMMIT and SAVEP
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,8 +78,7 @@ class Database:
         try:
             with _closed_on_error(self._connect()) as connection:
                 _create_or_check_schema(connection)
-                # https://www.sqlite.org/wal.html: readers go on while the writer writes.
-                connection.execute("PRAGMA journal_mode = WAL")
+                _switch_to_wal(connection)
                 return connection
         except sqlite3.DatabaseError as error:
             if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
@@ -185,6 +185,20 @@ def _create_or_check_schema(connection: sqlite3.Connection) -> None:
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Let readers go on while the writer writes (https://www.sqlite.org/wal.html). The file stays in this mode."""
+    deadline = time.monotonic() + _BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            # While another process opens the file too; SQLite's own busy timeout does not cover this statement.
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _statements(script: str) -> Iterator[str]:
