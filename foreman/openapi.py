@@ -12,7 +12,8 @@ from marshmallow import Schema, fields
 
 from foreman.auth import is_public
 from foreman.contract import BASE_PATH, Operation, operation_of
-from foreman.schemas import EXAMPLE_ID, CommaList, Id, Opaque, OpaqueObject, camel_case
+from foreman.fields import CommaList, Id, Opaque, OpaqueObject
+from foreman.schemas import EXAMPLE_ID, camel_case
 from foreman.shapes import SHAPES
 from foreman.version import VERSION
 

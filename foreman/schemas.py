@@ -1,16 +1,13 @@
-"""What a request may say, and what an answer looks like, as marshmallow schemas. Never touches the database.
+"""What a request may say, as marshmallow schemas (what an answer looks like: `shapes`). Never touches the database."""
 
-Requests are validated with these; answers are built by each resource's `to_json` and only described here, for the
-OpenAPI document.
-"""
-
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, pre_load, validate, validates_schema
 from werkzeug.datastructures import MultiDict
+
+from foreman.fields import CommaList, Id, Integer, Opaque, OpaqueObject, Tag, Text, TextFilter
 
 RUN_STATUSES = ("pending", "running", "completed", "failed", "cancelled")
 TASK_STATUSES = ("pending", "queued", "running", "completed", "failed", "cancelled", "retrying")
@@ -22,112 +19,8 @@ DATA_SORTS = ("created_at", "updated_at", "key")
 # SQLite's integers have 64 bits (https://www.sqlite.org/datatype3.html).
 LARGEST_OFFSET = 2**63 - 1
 
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
-
 EXAMPLE_ID = "019315a4-7c3e-7b52-9d3f-1f0f6f3f2a10"
 EXAMPLE_TIME = "2024-11-10T12:00:00.000Z"
-
-
-# Fields -------------------------------------------------------------------------------------------------------------
-
-
-class Id(fields.String):
-    """A UUID in its usual form; upper case is read as lower case."""
-
-    default_error_messages = {"invalid_id": "Not a valid UUID."}
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
-        text = super()._deserialize(value, attr, data, **kwargs).lower()
-        if not _UUID.fullmatch(text):
-            raise self.make_error("invalid_id")
-        return text
-
-
-class Text(fields.String):
-    """Text of 1 to 255 characters without NUL, at which SQLite's text functions would stop."""
-
-    default_error_messages = {
-        "length": "Must have 1 to 255 characters.",
-        "nul": "Must not contain the character NUL.",
-    }
-
-    def __init__(self, **kwargs: Any) -> None:
-        described = {"minLength": 1, "maxLength": 255, "pattern": r"^[^\u0000]*$"}
-        super().__init__(metadata={**described, **kwargs.pop("metadata", {})}, **kwargs)
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
-        text: str = super()._deserialize(value, attr, data, **kwargs)
-        if not 1 <= len(text) <= 255:
-            raise self.make_error("length")
-        if "\x00" in text:
-            raise self.make_error("nul")
-        return text
-
-
-class Tag(Text):
-    """A tag: text without commas, because queries separate tags by commas."""
-
-    default_error_messages = {"comma": "Must not contain a comma."}
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(metadata={"pattern": r"^[^\u0000,]*$", **kwargs.pop("metadata", {})}, **kwargs)
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
-        text = super()._deserialize(value, attr, data, **kwargs)
-        if "," in text:
-            raise self.make_error("comma")
-        return text
-
-
-class TextFilter(Text):
-    """Text in a query parameter that narrows a list; an empty one does not narrow it."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(metadata={"minLength": 0, **kwargs.pop("metadata", {})}, **kwargs)
-
-
-class Integer(fields.Integer):
-    """A JSON number without a fraction, or the digits of a query parameter; true and false are not numbers."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int:
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)  # JSON Schema counts 3.0 as an integer
-        if isinstance(value, str) and not self.strict and re.fullmatch(r"-?\d{1,20}", value, re.ASCII):
-            value = int(value)
-        if type(value) is not int:
-            raise self.make_error("invalid")
-        number: int = super()._deserialize(value, attr, data, **kwargs)
-        return number
-
-
-class Opaque(fields.Field[str]):
-    """Any JSON value, kept as the text it was sent as."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
-        return str(bytes(value), "utf-8")
-
-
-class OpaqueObject(Opaque):
-    """A JSON object, kept as the text it was sent as."""
-
-    default_error_messages = {"not_an_object": "Not a JSON object."}
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
-        text = super()._deserialize(value, attr, data, **kwargs)
-        if not text.startswith("{"):
-            raise self.make_error("not_an_object")
-        return text
-
-
-class CommaList(fields.Field[list[str]]):
-    """A comma-separated list in a query parameter; empty items do not count."""
-
-    def __init__(self, inner: fields.Field[Any] | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.inner = inner or fields.String()
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> list[str]:
-        return [self.inner.deserialize(item, attr, data) for item in dict.fromkeys(value.split(",")) if item]
 
 
 def camel_case(name: str) -> str:
@@ -142,9 +35,6 @@ class CamelCase(Schema):
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
         """Give the field its outer name."""
         field_obj.data_key = camel_case(field_name)
-
-
-# Requests -----------------------------------------------------------------------------------------------------------
 
 
 class Body(CamelCase):
