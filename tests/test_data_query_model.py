@@ -146,7 +146,7 @@ tags = st.one_of(st.sampled_from(USUAL), st.sampled_from(ODD))
 keys = st.one_of(st.sampled_from(USUAL), st.sampled_from([*ODD, "a,b", ","]))
 lists_of_tags = st.lists(tags, max_size=4)
 steps_of_the_clock = st.sampled_from([0, 0, 1, 2, -3])
-# Which entry, or which key by that entry, of those that there are.
+# Which entry, or which key by that entry, of those that there are; counted from the newest.
 some_entry = st.integers(0, 9)
 
 puts = st.tuples(st.just("put"), steps_of_the_clock, keys, lists_of_tags)
@@ -197,7 +197,7 @@ class Story:
         if what == "put":
             self.put(*about)
         elif self.entries:
-            entry = self.entries[about[0] % len(self.entries)]
+            entry = self.entries[-1 - about[0] % len(self.entries)]
             if what == "patch":
                 self.patch(entry, *about[1:])
             elif what == "delete id":
