@@ -86,7 +86,7 @@ def serve(ephemeral: bool, first_key: bool, **given: str | None) -> None:
             settings = replace(settings, database=str(Path(directory) / "foreman.db"))
         with _database(settings) as database:
             try:
-                server = Server(create_app(settings, database), settings)
+                server = Server(create_app(settings, database), database, settings)
             except OSError as error:
                 raise Failure(f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}") from None
             server.stop_on_signals()

@@ -141,12 +141,17 @@ def init_app(app: Flask) -> None:
     @app.errorhandler(sqlite3.OperationalError)
     def database_error(error: sqlite3.OperationalError) -> Response:
         log.error("The database cannot serve request %s", g.request_id, exc_info=error)
-        return _answer(503, "The database is not available at the moment", [], {"Retry-After": "1"})
+        return unavailable()
 
     @app.errorhandler(Exception)
     def unforeseen(error: Exception) -> Response:
         log.error("Unforeseen error in request %s", g.request_id, exc_info=error)
         return _answer(500, "Internal server error", [], {})
+
+
+def unavailable() -> Response:
+    """The answer to a request that the database cannot serve at the moment."""
+    return _answer(503, "The database is not available at the moment", [], {"Retry-After": "1"})
 
 
 def _answer(status: int, message: str, details: list[Detail], headers: Mapping[str, str]) -> Response:

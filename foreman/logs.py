@@ -23,5 +23,3 @@ def set_up(settings: Settings) -> None:
             )
         )
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
-    # waitress warns of every request that has to wait for a thread: under load that is nearly each of them.
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)

@@ -3,7 +3,9 @@
 import sqlite3
 import threading
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -48,22 +50,62 @@ class Reader:
         self._connection.execute("COMMIT")
 
 
-class _Batch:
-    """Writes that are committed together. `error` is set when the commit failed for all of them."""
+class Commit:
+    """A commit to come, shared by several writes.
+
+    `error` is set when it failed: then none of them is stored.
+    """
 
     def __init__(self) -> None:
         self.members = 0
         self.error: Exception | None = None
         self.decided = threading.Event()
+        self._callbacks: list[Callable[[], object]] | None = []
+        self._lock = threading.Lock()
+
+    def then(self, callback: Callable[[], object]) -> None:
+        """Call back when the commit has succeeded or failed: on the thread that commits, or now if it is too late."""
+        with self._lock:
+            if self._callbacks is not None:
+                self._callbacks.append(callback)
+                return
+        callback()
+
+    def decide(self, error: Exception | None) -> None:
+        """Tell everybody how it ended."""
+        with self._lock:
+            callbacks, self._callbacks = self._callbacks or [], None
+        self.error = error
+        self.decided.set()
+        for callback in callbacks:
+            callback()
+
+    def check(self) -> None:
+        """Return when it has succeeded.
+
+        :raises sqlite3.OperationalError: when it has failed; a new one for each caller, because one exception object
+            must not be raised in two threads
+        """
+        if self.error is not None:
+            raise sqlite3.OperationalError(f"commit failed: {self.error}") from self.error
+
+
+class _Deferring(threading.local):
+    """Whether this thread leaves its blocks before their commit, and which commit that is."""
+
+    active = False
+    commit: Commit | None = None
 
 
 class Writer:
-    """The one writer: threads take turns, and those who wait for a turn share one commit.
+    """The one writer: threads take turns, and several share one commit, so that they share its wait for the disk.
 
-    Whoever ends a `with` block while others wait leaves the transaction open for them and waits; the last in line
-    commits for all. So a block is left without an error only after its changes are on disk, and a commit's wait for
-    the disk is shared by everyone who came meanwhile. A block that joins an open transaction runs in a savepoint, so
-    that an error in it undoes only what it did itself.
+    A thread waits when it leaves its `with` block: whoever ends a block while others wait for their turn leaves the
+    transaction open for them, and the last in line commits for all. So a block is left without an error only after its
+    changes are on disk. A thread that defers leaves its blocks at once, and must not tell anybody of them before the
+    commit that `deferred` names; somebody then has to call `commit`.
+
+    A block that joins an open transaction runs in a savepoint, so that an error in it undoes only what it did itself.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -71,57 +113,94 @@ class Writer:
         self._transaction = Transaction(connection)
         self._turn = threading.Lock()
         self._waiting: deque[None] = deque()  # its length counts; appending and popping are atomic
-        self._batch = _Batch()
+        self._shared = Commit()
         self._joined = False  # whether the block that has the turn joined an open transaction
+        self._deferring = _Deferring()
 
     def __enter__(self) -> Transaction:
         self._waiting.append(None)
         self._turn.acquire()
         self._waiting.pop()
         try:
+            self._check_earlier_blocks()
             self._joined = self._connection.in_transaction
             self._connection.execute("SAVEPOINT block" if self._joined else "BEGIN IMMEDIATE")
         except BaseException:
-            self._end_turn()
+            self._end_turn(keep_open=False)
             raise
         return self._transaction
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        batch = self._batch
+        commit, deferring, joined = self._shared, self._deferring, self._joined
         try:
             if kind is None:
-                if self._joined:
+                if joined:
                     self._connection.execute("RELEASE block")
-                batch.members += 1
+                commit.members += 1
             elif self._connection.in_transaction:
-                self._connection.execute("ROLLBACK TO block" if self._joined else "ROLLBACK")
-                if self._joined:
+                self._connection.execute("ROLLBACK TO block" if joined else "ROLLBACK")
+                if joined:
                     self._connection.execute("RELEASE block")
         finally:
-            self._end_turn()
-        if kind is None:
-            batch.decided.wait()
-            if batch.error is not None:
-                # Every member raises an error of its own: one exception object must not be raised in two threads.
-                raise sqlite3.OperationalError(f"commit failed: {batch.error}") from batch.error
+            self._end_turn(keep_open=deferring.active)
+        if deferring.active and not commit.decided.is_set():
+            # An error waits as well: it may come from what others wrote and have not committed yet.
+            if kind is None or joined:
+                deferring.commit = commit
+        elif kind is None:
+            commit.decided.wait()
+            commit.check()
 
-    def _end_turn(self) -> None:
+    def defer(self) -> None:
+        """Let this thread leave its blocks before their commit, until it asks for `deferred`."""
+        self._deferring.active, self._deferring.commit = True, None
+
+    def deferred(self) -> Commit | None:
+        """The commit that decides about the blocks that this thread has left since `defer`; None without any."""
+        commit, self._deferring.active, self._deferring.commit = self._deferring.commit, False, None
+        return commit
+
+    def commit(self) -> None:
+        """Commit what deferring threads have left open."""
+        with self._turn:
+            ended = self._end_commit(self._try_to_commit()) if self._connection.in_transaction else None
+        if ended:
+            ended()
+
+    def close(self) -> None:
+        """Commit what is left open, fold the write-ahead log into the file and close."""
+        self.commit()
+        with self._turn:
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._connection.close()
+
+    def _check_earlier_blocks(self) -> None:
+        """Fail when this thread defers and the commit of its block before has failed meanwhile."""
+        earlier = self._deferring.commit
+        if earlier is not None and earlier is not self._shared:
+            earlier.decided.wait()
+            earlier.check()
+
+    def _end_turn(self, *, keep_open: bool) -> None:
         """Hand the open transaction to the next in line, or commit when nobody waits."""
+        ended = None
         try:
             if not self._connection.in_transaction:
                 # SQLite itself rolled everything back, as it does when the disk is full or a read fails
                 # (https://www.sqlite.org/lang_transaction.html, section 3).
-                self._decide(
-                    sqlite3.OperationalError("the transaction was rolled back") if self._batch.members else None
+                ended = self._end_commit(
+                    sqlite3.OperationalError("the transaction was rolled back") if self._shared.members else None
                 )
-            elif not self._waiting:
-                self._decide(self._commit())
+            elif not self._waiting and not keep_open:
+                ended = self._end_commit(self._try_to_commit())
         finally:
             self._turn.release()
+        if ended:
+            ended()
 
-    def _commit(self) -> Exception | None:
+    def _try_to_commit(self) -> Exception | None:
         try:
             self._connection.execute("COMMIT")
         except Exception as error:  # also MemoryError, which is how sqlite3 says SQLITE_NOMEM
@@ -130,13 +209,7 @@ class Writer:
             return error
         return None
 
-    def _decide(self, error: Exception | None) -> None:
-        batch, self._batch = self._batch, _Batch()
-        batch.error = error
-        batch.decided.set()
-
-    def close(self) -> None:
-        """Fold the write-ahead log into the file and close."""
-        with self._turn:
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            self._connection.close()
+    def _end_commit(self, error: Exception | None) -> Callable[[], None]:
+        """What tells everybody; to be called when the turn is free again."""
+        ended, self._shared = self._shared, Commit()
+        return partial(ended.decide, error)

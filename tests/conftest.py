@@ -67,7 +67,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         chosen = replace(Settings(port=0, database=str(tmp_path / "foreman.db"), rate_limit=None), **settings)
         database = Database(Path(chosen.database), chosen.durability)
         app = create_app(chosen, database)
-        server = Server(app, chosen)
+        server = Server(app, database, chosen)
         thread = threading.Thread(target=server.run)
         thread.start()
         running.append(Running(f"http://127.0.0.1:{server.port}", app, database, server, thread))

@@ -1,0 +1,106 @@
+"""Which thread serves which request.
+
+Python computes on one thread at a time, and handing over costs more than most requests do. So one thread serves
+requests as long as it gets on, and the others help when it is held up by a long query or a slow disk.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from waitress.task import ThreadedTaskDispatcher
+
+# Seconds that a request may take before another thread serves the next ones.
+HELD_UP = 0.005
+
+# Seconds that work of no hurry waits at most while there are requests to serve.
+POSTPONED = 0.005
+
+
+class Task(Protocol):
+    """Something to do, such as answering the request of a connection."""
+
+    def service(self) -> None:
+        """Do it."""
+
+
+class Dispatcher(ThreadedTaskDispatcher):
+    """waitress's pool of threads, of which one leads: it does one task after the other.
+
+    When one takes it longer than `HELD_UP`, another thread becomes the leader; the old one ends what it does and then
+    stands by.
+
+    :param later: what has to be done after some tasks, best for many of them at once (see `do_later`)
+    """
+
+    def __init__(self, later: Callable[[], None]) -> None:
+        super().__init__()
+        self._later = later
+        self._later_is_due: float | None = None  # None while nobody has asked for it
+        self._leader: int | None = None  # the number of the thread; None when all sleep
+        self._begun_at = 0.0  # when the leader began what it does
+        self._watched = False  # whether one of the others looks at the leader now and then
+
+    def add_task(self, task: Task) -> None:
+        """Let a thread do this after what was added before."""
+        with self.lock:
+            self.queue.append(task)
+            self._wake()
+
+    def do_later(self) -> None:
+        """Let `later` be called when there is nothing else to do, or in `POSTPONED` seconds."""
+        with self.lock:
+            if self._later_is_due is None:
+                self._later_is_due = time.monotonic() + POSTPONED
+                self._wake()
+
+    def handler_thread(self, thread_no: int) -> None:
+        """What each thread does until it is told to stop."""
+        while (work := self._next(thread_no)) is not None:
+            try:
+                work()
+            except BaseException:
+                self.logger.exception("Exception when servicing %r", work)
+
+    def _next(self, thread_no: int) -> Callable[[], None] | None:
+        """Wait for something to do; None when this thread has to end."""
+        with self.lock:
+            while self.stop_count == 0:
+                now = time.monotonic()
+                if self._leader in (None, thread_no) or now - self._begun_at > HELD_UP:
+                    work = self._take(now)
+                    if work is not None:
+                        self._leader, self._begun_at = thread_no, now
+                        return work
+                    if self._leader == thread_no:
+                        self._leader = None
+                self._sleep()
+            self.stop_count -= 1
+            self.active_count -= 1
+            self.threads.discard(thread_no)
+            self.thread_exit_cv.notify()
+            return None
+
+    def _take(self, now: float) -> Callable[[], None] | None:
+        if self._later_is_due is not None and (not self.queue or now > self._later_is_due):
+            self._later_is_due = None
+            return self._later
+        if self.queue:
+            task: Task = self.queue.popleft()
+            return task.service
+        return None
+
+    def _sleep(self) -> None:
+        """Wait to be woken; when the leader has more to do than it has begun, one of the sleepers watches it."""
+        self.active_count -= 1
+        if (self.queue or self._later_is_due is not None) and not self._watched:
+            self._watched = True
+            self.queue_cv.wait(HELD_UP)
+            self._watched = False
+        else:
+            self.queue_cv.wait()
+        self.active_count += 1
+
+    def _wake(self) -> None:
+        if self._leader is None or not self._watched:
+            self.queue_cv.notify()
