@@ -5,7 +5,6 @@ indexes, so the cost follows what matches. The text of a statement depends on wh
 they hold.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 from foreman.opaque import as_list, as_pairs
@@ -124,38 +123,31 @@ TOTAL_OF_ONE_TAG = """
     WHERE tagged.org_id = :org_id AND tagged.run_id = :run_id AND {tag} {of_keys}
     """
 
+FILTERS = ("key", "keys", "key_starts_with", "key_pattern", "tags", "tag_starts_with")
+
 POSITIONS = {"created_at": "created_at", "updated_at": "updated_at", "key": "key"}
 
 
-@dataclass(frozen=True)
-class DataQuery:
-    """One query as two statements over the same bound values.
+def data_query(wanted: dict[str, Any]) -> str:
+    """The statement that answers validated query parameters (`schemas.QueryData`) for one run.
 
-    `page` answers the rows of the page in order. `total` counts all matches; it is None when nothing narrows the
-    query, because then the run's tally already knows.
+    It takes :org_id, :run_id and the values of `bound`. Its rows are the entries of the page in order, with the number
+    of all matches as their last column; see `paging.split`. There is none when the run does not exist.
     """
-
-    page: str
-    total: str | None
-    values: dict[str, Any]
-
-
-def data_query(org_id: str, run_id: str, wanted: dict[str, Any]) -> DataQuery:
-    """The statements that answer validated query parameters (`schemas.QueryData`) for one run."""
     latest = wanted["include_all"] == "false"
-    keys = list(dict.fromkeys([*([wanted["key"]] if "key" in wanted else []), *wanted.get("keys", [])]))
+    keys = _keys(wanted)
     given = {**wanted, "keys": keys}
     key_filters = [select for name, select in KEY_FILTERS.items() if given.get(name)]
     tag_filters = [
         select for (name, mode), select in TAG_FILTERS.items() if given.get(name) and mode == wanted["tag_mode"]
     ]
 
-    wanted_keys = of_keys = ""
+    common, of_keys = [], ""
     if key_filters == [KEY_FILTERS["keys"]] and len(keys) == 1:
         of_keys = "AND tagged.key = :only_key"
     elif key_filters:
         # Two prefixes may select the same key: UNION, and DISTINCT for a filter alone, count it once.
-        wanted_keys = f"WITH wanted_key (key) AS (SELECT DISTINCT * FROM ({' UNION '.join(key_filters)}) AS matching)"
+        common = [f"wanted_key (key) AS (SELECT DISTINCT * FROM ({' UNION '.join(key_filters)}) AS matching)"]
         of_keys = "AND tagged.key IN (SELECT wanted_key.key FROM wanted_key)"
 
     one_tag = not tag_filters or (tag_filters == [TAG_FILTERS["tags", wanted["tag_mode"]]] and len(wanted["tags"]) == 1)
@@ -163,61 +155,38 @@ def data_query(org_id: str, run_id: str, wanted: dict[str, Any]) -> DataQuery:
         # Without tag filters it is the empty tag, which every entry has.
         tag = "tagged.tag = :only_tag" if tag_filters else "tagged.tag = ''"
         table = "run_data_latest" if latest else "run_data_tag"
-        if wanted_keys:
+        counted = "run_data_latest"
+        if common:
             # From the keys to the entries: the other way round SQLite might walk through all entries in order.
-            table = f"wanted_key CROSS JOIN {table}"
+            table, counted = f"wanted_key CROSS JOIN {table}", f"wanted_key CROSS JOIN {counted}"
             of_keys = "AND tagged.key = wanted_key.key"
         matches = ONE_TAG.format(table=table, tag=tag, of_keys=of_keys)
-        total = TOTAL_OF_ONE_TAG.format(
-            count="count(*)" if latest else "coalesce(sum(tagged.entries), 0)",
-            table="wanted_key CROSS JOIN run_data_latest" if wanted_keys else "run_data_latest",
-            tag=tag,
-            of_keys=of_keys,
-        )
+        if not key_filters and not tag_filters:
+            total = "run_tally.data_keys" if latest else "run_tally.data_entries"
+        else:
+            count = "count(*)" if latest else "coalesce(sum(tagged.entries), 0)"
+            total = TOTAL_OF_ONE_TAG.format(count=count, table=counted, tag=tag, of_keys=of_keys)
     else:
-        matches = _with_tags(tag_filters, wanted["tag_mode"], latest, of_keys)
-        total = f"SELECT count(*) FROM ({matches}) AS matching"
-    if not key_filters and not tag_filters and not latest and wanted["sort_by"] != "key":
-        cut = f"""
-            SELECT seq AS tiebreak, {POSITIONS[wanted["sort_by"]]} AS position
-            FROM run_data
-            WHERE org_id = :org_id AND run_id = :run_id
-            """
-    elif wanted["sort_by"] == "updated_at":
-        cut = f"""
-            SELECT run_data.seq AS tiebreak, run_data.updated_at AS position
-            FROM ({matches}) AS matching
-            CROSS JOIN run_data ON run_data.seq = matching.seq
-            """
-    else:
-        cut = f"SELECT seq AS tiebreak, {POSITIONS[wanted['sort_by']]} AS position FROM ({matches}) AS matching"
+        common.append(f"matching AS MATERIALIZED ({_with_tags(tag_filters, wanted['tag_mode'], latest, of_keys)})")
+        matches = "SELECT * FROM matching"
+        total = "SELECT count(*) FROM matching"
+
     order = ORDERS[wanted["sort_order"]]
-    return DataQuery(
-        page=f"""
-            {wanted_keys}
-            SELECT {COLUMNS}
-            FROM ({cut} ORDER BY {order} LIMIT :limit OFFSET :offset) AS page
-            CROSS JOIN run_data ON run_data.seq = page.tiebreak
-            ORDER BY {order}
-            """,
-        total=f"{wanted_keys} {total}" if key_filters or tag_filters else None,
-        values={"org_id": org_id, "run_id": run_id, **_bound(keys, wanted)},
-    )
+    return f"""
+        {f"WITH {', '.join(common)}" if common else ""}
+        SELECT {COLUMNS}, ({total}) AS total
+        FROM run_tally
+        LEFT JOIN ({_cut(wanted, matches)} ORDER BY {order} LIMIT :limit OFFSET :offset) AS page ON TRUE
+        LEFT JOIN run_data ON run_data.seq = page.tiebreak
+        WHERE run_tally.org_id = :org_id AND run_tally.run_id = :run_id
+        ORDER BY {order}
+        """
 
 
-def _with_tags(tag_filters: list[str], mode: str, latest: bool, of_keys: str) -> str:
-    """The entries, or with `latest` the newest entry of each key, that meet the tag filters."""
-    # The newest entry with any of some tags is among the newest of each of them; other filters need every entry.
-    table = "run_data_latest" if latest and mode == "any" and len(tag_filters) == 1 else "run_data_tag"
-    matching = " INTERSECT ".join(select.format(tagged=table, of_keys=of_keys) for select in tag_filters)
-    return (
-        NEWEST_OF_EACH_KEY.format(matching=matching) if latest else f"SELECT DISTINCT * FROM ({matching}) AS matching"
-    )
-
-
-def _bound(keys: list[str], wanted: dict[str, Any]) -> dict[str, Any]:
+def bound(wanted: dict[str, Any]) -> dict[str, Any]:
+    """The values of `data_query`."""
     glob_from, glob_to = glob_range(wanted.get("key_pattern", ""))
-    tags = wanted.get("tags", [])
+    keys, tags = _keys(wanted), wanted.get("tags", [])
     return {
         "only_key": keys[0] if keys else None,
         "only_tag": tags[0] if tags else None,
@@ -231,3 +200,35 @@ def _bound(keys: list[str], wanted: dict[str, Any]) -> dict[str, Any]:
         "limit": wanted["limit"],
         "offset": wanted["offset"],
     }
+
+
+def _keys(wanted: dict[str, Any]) -> list[str]:
+    """The keys that `key` and `keys` name."""
+    return list(dict.fromkeys([*([wanted["key"]] if "key" in wanted else []), *wanted.get("keys", [])]))
+
+
+def _cut(wanted: dict[str, Any], matches: str) -> str:
+    """What the page is cut from: `tiebreak` (the entry's seq) and `position` (what it is sorted by)."""
+    position = POSITIONS[wanted["sort_by"]]
+    unfiltered = not any(wanted.get(name) for name in FILTERS)
+    if unfiltered and wanted["include_all"] == "true" and position != "key":
+        return (
+            f"SELECT seq AS tiebreak, {position} AS position FROM run_data WHERE org_id = :org_id AND run_id = :run_id"
+        )
+    if position == "updated_at":
+        return f"""
+            SELECT run_data.seq AS tiebreak, run_data.updated_at AS position
+            FROM ({matches}) AS matching
+            CROSS JOIN run_data ON run_data.seq = matching.seq
+            """
+    return f"SELECT seq AS tiebreak, {position} AS position FROM ({matches}) AS matching"
+
+
+def _with_tags(tag_filters: list[str], mode: str, latest: bool, of_keys: str) -> str:
+    """The entries, or with `latest` the newest entry of each key, that meet the tag filters."""
+    # The newest entry with any of some tags is among the newest of each of them; other filters need every entry.
+    table = "run_data_latest" if latest and mode == "any" and len(tag_filters) == 1 else "run_data_tag"
+    matching = " INTERSECT ".join(select.format(tagged=table, of_keys=of_keys) for select in tag_filters)
+    return (
+        NEWEST_OF_EACH_KEY.format(matching=matching) if latest else f"SELECT DISTINCT * FROM ({matching}) AS matching"
+    )

@@ -61,6 +61,10 @@ class Database:
         """The first row of a statement that needs no other: it is a transaction in itself."""
         return self.read().statements.one(sql, **values)
 
+    def rows(self, sql: str, /, **values: Any) -> list[sqlite3.Row]:
+        """Every row of a statement that needs no other: it is a transaction in itself."""
+        return self.read().statements.all(sql, **values)
+
     def write(self) -> Writer:
         """`with db.write() as tx:` a transaction that is on disk when the block has been left without an error."""
         return self._writer
@@ -115,6 +119,12 @@ def one(sql: str, /, **values: Any) -> sqlite3.Row | None:
     """`Database.one` of the app that handles the request."""
     database: Database = current_app.extensions["database"]
     return database.one(sql, **values)
+
+
+def rows(sql: str, /, **values: Any) -> list[sqlite3.Row]:
+    """`Database.rows` of the app that handles the request."""
+    database: Database = current_app.extensions["database"]
+    return database.rows(sql, **values)
 
 
 def write() -> Writer:

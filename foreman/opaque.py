@@ -35,7 +35,7 @@ def decode_object(body: bytes) -> dict[str, msgspec.Raw]:
 
 def raw(text: str | None) -> msgspec.Raw:
     """Stored JSON, to be spliced into an answer as it is; null when there is none."""
-    return NOTHING if text is None else msgspec.Raw(text.encode())
+    return NOTHING if text is None else msgspec.Raw(text)
 
 
 def _reason(error: msgspec.DecodeError) -> str:

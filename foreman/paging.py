@@ -1,5 +1,6 @@
 """Pages of runs and of tasks: cut from an index first, so that only the rows of the page are read."""
 
+import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,3 +39,13 @@ def select_page(
 def page(items: list[dict[str, Any]], total: int, limit: int, offset: int) -> dict[str, Any]:
     """The answer to a list of runs or tasks."""
     return {"items": items, "total": total, "limit": limit, "offset": offset}
+
+
+def split(rows: Sequence[sqlite3.Row]) -> tuple[list[tuple[Any, ...]], int]:
+    """The items of a page and the total of the whole list.
+
+    :param rows: of a statement whose last column is the total. It stands in one row at least, so that a page beyond
+        the end has a total too: there everything else is NULL
+    """
+    items = [row[:-1] for row in rows]
+    return ([] if items[0][0] is None else items), rows[0][-1]

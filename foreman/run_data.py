@@ -1,6 +1,6 @@
 """Run data: the tagged key/value entries that the tasks of a run share."""
 
-import sqlite3
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -9,9 +9,10 @@ from flask import Blueprint, Response, g
 from foreman import db
 from foreman.clock import iso, new_id, now_ms
 from foreman.contract import answer, answers, asks, created, fails, takes
-from foreman.data_query import COLUMNS, data_query
+from foreman.data_query import COLUMNS, bound, data_query
 from foreman.errors import Invalid, NotFound, found
 from foreman.opaque import as_list, raw
+from foreman.paging import split
 from foreman.schemas import CreateData, DeleteData, QueryData, UpdateTags
 
 bp = Blueprint("run_data", __name__)
@@ -58,18 +59,10 @@ def create_data(new: dict[str, Any], run_id: str) -> Response:
 @fails(404)
 def query_data(wanted: dict[str, Any], run_id: str) -> Response:
     """Query entries by key, prefix, glob and tag: the newest matching entry of each key, or with `includeAll` all."""
-    query = data_query(g.org_id, run_id.lower(), wanted)
-    with db.read() as tx:
-        tally = tx.one(
-            "SELECT data_keys, data_entries FROM run_tally WHERE org_id = :org_id AND run_id = :run_id",
-            org_id=g.org_id, run_id=run_id.lower(),
-        )  # fmt: skip
-        tally = found(tally, "Run")
-        entries = tx.all(query.page, **query.values)
-        if query.total is not None:
-            total = tx.value(query.total, **query.values)
-        else:
-            total = tally["data_entries" if wanted["include_all"] == "true" else "data_keys"]
+    rows = db.rows(data_query(wanted), org_id=g.org_id, run_id=run_id.lower(), **bound(wanted))
+    if not rows:
+        raise NotFound("Run")
+    entries, total = split(rows)
     return answer(
         {
             "data": [to_json(entry) for entry in entries],
@@ -149,7 +142,7 @@ def delete_data(which: dict[str, Any], run_id: str) -> Response:
     return answer({"deleted": deleted})
 
 
-def to_json(entry: sqlite3.Row) -> dict[str, Any]:
+def to_json(entry: Iterable[Any]) -> dict[str, Any]:
     """The run-data object of the API, from a row of `COLUMNS`."""
     data_id, run_id, task_id, org_id, key, value, tags, metadata, created_at, updated_at = entry
     return {

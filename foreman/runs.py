@@ -1,6 +1,6 @@
 """Runs: open, read, change and list them."""
 
-import sqlite3
+from collections.abc import Iterable
 from typing import Any
 
 from flask import Blueprint, Response, g
@@ -10,7 +10,7 @@ from foreman.clock import duration, iso, new_id, now_ms
 from foreman.contract import answer, answers, asks, created, fails, takes
 from foreman.errors import found
 from foreman.opaque import as_list, raw
-from foreman.paging import ORDERS, page, select_page
+from foreman.paging import ORDERS, page, select_page, split
 from foreman.schemas import ENDED, RUN_STATUSES, CreateRun, ListRuns, UpdateRun
 
 bp = Blueprint("runs", __name__)
@@ -94,29 +94,26 @@ def list_runs(wanted: dict[str, Any]) -> Response:
     limit, offset = wanted["limit"], wanted["offset"]
     statuses = [status for status in RUN_STATUSES if status in wanted.get("status", ())]
     rows_of_page = select_page("run", ["org_id = :org_id"], wanted["sort_by"], wanted["sort_order"], statuses)
-    with db.read() as tx:
-        runs = tx.all(
-            f"""
-            SELECT {COLUMNS}
-            FROM ({rows_of_page}) AS page
-            CROSS JOIN run ON run.seq = page.tiebreak
-            JOIN run_tally ON run_tally.org_id = run.org_id AND run_tally.run_id = run.id
-            ORDER BY {ORDERS[wanted["sort_order"]]}
-            """,
-            org_id=g.org_id, limit=limit, offset=offset,
-        )  # fmt: skip
-        total = tx.value(
-            """
-            SELECT coalesce(sum(runs), 0)
+    rows = db.rows(
+        f"""
+        SELECT {COLUMNS}, counted.total
+        FROM (
+            SELECT coalesce(sum(runs), 0) AS total
             FROM run_count
             WHERE org_id = :org_id AND status IN (SELECT value FROM json_each(:statuses))
-            """,
-            org_id=g.org_id, statuses=as_list(statuses or RUN_STATUSES),
-        )  # fmt: skip
+        ) AS counted
+        LEFT JOIN ({rows_of_page}) AS page ON TRUE
+        LEFT JOIN run ON run.seq = page.tiebreak
+        LEFT JOIN run_tally ON run_tally.org_id = run.org_id AND run_tally.run_id = run.id
+        ORDER BY {ORDERS[wanted["sort_order"]]}
+        """,
+        org_id=g.org_id, statuses=as_list(statuses or RUN_STATUSES), limit=limit, offset=offset,
+    )  # fmt: skip
+    runs, total = split(rows)
     return answer(page([to_json(run) for run in runs], total, limit, offset))
 
 
-def to_json(run: sqlite3.Row) -> dict[str, Any]:
+def to_json(run: Iterable[Any]) -> dict[str, Any]:
     """The run object of the API, from a row of `COLUMNS`."""
     (
         run_id, org_id, status, input_data, output_data, error_data, metadata,

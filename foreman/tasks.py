@@ -1,6 +1,6 @@
 """Tasks: create, read, change and list them."""
 
-import sqlite3
+from collections.abc import Iterable
 from typing import Any
 
 from flask import Blueprint, Response, g
@@ -10,7 +10,7 @@ from foreman.clock import duration, iso, new_id, now_ms
 from foreman.contract import answer, answers, asks, created, fails, takes
 from foreman.errors import NotFound, found
 from foreman.opaque import as_list, raw
-from foreman.paging import ORDERS, page, select_page
+from foreman.paging import ORDERS, page, select_page, split
 from foreman.schemas import ENDED, TASK_STATUSES, CreateTask, ListTasks, UpdateTask
 
 bp = Blueprint("tasks", __name__)
@@ -132,39 +132,31 @@ def list_tasks(wanted: dict[str, Any]) -> Response:
         statuses or (TASK_STATUSES if by_run_or_type else ()),
         sorted_by_index=wanted["sort_by"] == "created_at" or not (conditions or statuses),
     )
-    values = {
-        "org_id": g.org_id,
-        "run_id": wanted.get("run_id"),
-        "parent_task_id": wanted.get("parent_task_id"),
-        "type": wanted.get("type"),
-    }
-    with db.read() as tx:
-        tasks = tx.all(
-            f"""
-            SELECT {COLUMNS}
-            FROM ({rows_of_page}) AS page
-            CROSS JOIN task ON task.seq = page.tiebreak
-            ORDER BY {ORDERS[wanted["sort_order"]]}
-            """,
-            limit=limit, offset=offset, **values,
-        )  # fmt: skip
+    rows = db.rows(
         # A parent's children are all in the parent's run: asked for in another one, there are none.
-        total = tx.value(
-            """
-            SELECT coalesce(sum(tasks), 0)
+        f"""
+        SELECT {COLUMNS}, counted.total
+        FROM (
+            SELECT coalesce(sum(tasks), 0) AS total
             FROM task_count
             WHERE org_id = :org_id AND scope_id = coalesce(:parent_task_id, :run_id, '') AND type = coalesce(:type, '')
               AND status IN (SELECT value FROM json_each(:statuses))
               AND (:parent_task_id IS NULL OR :run_id IS NULL OR EXISTS (
                   SELECT 1 FROM task WHERE org_id = :org_id AND run_id = :run_id AND id = :parent_task_id
               ))
-            """,
-            statuses=as_list(statuses or TASK_STATUSES), **values,
-        )  # fmt: skip
+        ) AS counted
+        LEFT JOIN ({rows_of_page}) AS page ON TRUE
+        LEFT JOIN task ON task.seq = page.tiebreak
+        ORDER BY {ORDERS[wanted["sort_order"]]}
+        """,
+        org_id=g.org_id, run_id=wanted.get("run_id"), parent_task_id=wanted.get("parent_task_id"),
+        type=wanted.get("type"), statuses=as_list(statuses or TASK_STATUSES), limit=limit, offset=offset,
+    )  # fmt: skip
+    tasks, total = split(rows)
     return answer(page([to_json(task) for task in tasks], total, limit, offset))
 
 
-def to_json(task: sqlite3.Row) -> dict[str, Any]:
+def to_json(task: Iterable[Any]) -> dict[str, Any]:
     """The task object of the API, from a row of `COLUMNS`."""
     (
         task_id, run_id, parent_task_id, org_id, type_, status,
