@@ -22,8 +22,8 @@ HEAD = """\
 The server runs as users start it, with its default settings: API keys, full durability, and the rate limiter on (with a
 limit that is never reached). The *floor* is the least that Flask can do on waitress as it is, with as many threads: a
 GET that answers `{{"ok": true}}`, and a POST that parses its JSON first, without a key, a limit, validation or a
-database. Foreman lets one of its threads lead, so it can come out above the floor. Ratios hold on other machines too; requests per second are this machine's, with the load generator
-running on it as well.
+database. Foreman lets one of its threads lead, so it can come out above the floor. Ratios hold on other machines too;
+requests per second are this machine's, with the load generator running on it as well.
 
 Everything is measured in one run of {rounds} for each operation, in shuffled order; what is compared is measured
 within seconds of each other. Figures are medians over the rounds, with the least and the greatest in brackets.
