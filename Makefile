@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format demo bench clean
+.PHONY: help install run test lint format demo bench chaos soak pins clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -32,6 +32,19 @@ demo: install ## Run a real workflow from start to end against a throwaway serve
 
 bench: $(VENV)/installed-bench ## Measure everything and write docs/performance.md; QUICK=1 takes two minutes, into build/
 	@$(BIN)/python -m bench $(if $(QUICK),--quick)
+
+chaos: $(VENV)/installed-dev ## Kill the server again and again under load and check that nothing is lost; KILLS=200
+	@$(BIN)/python -m chaos crash --kills $(or $(KILLS),200)
+
+soak: $(VENV)/installed-dev ## The highest load for a while: is everything as flat at the end as at the start? MINUTES=3
+	@$(BIN)/python -m chaos soak --minutes $(or $(MINUTES),3)
+
+pins: install ## Resolve requirements*.in again into requirements*.txt, with hashes
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	@for each in requirements requirements-dev requirements-bench; do \
+		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+			--no-emit-index-url --custom-compile-command "make pins" $$each.in --output-file $$each.txt; \
+	done
 
 clean: ## Remove what the other commands made, but no database
 	@rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov dist build

@@ -3,7 +3,19 @@
 from flask import Flask
 from flask_cors import CORS
 
-from foreman import auth, client_config, db, docs, errors, health, request_id, run_data, runs, tasks
+from foreman import (
+    auth,
+    client_config,
+    db,
+    docs,
+    errors,
+    health,
+    request_id,
+    run_data,
+    runs,
+    security_headers,
+    tasks,
+)
 from foreman.config import Settings
 from foreman.contract import BASE_PATH
 from foreman.db import Database
@@ -22,6 +34,7 @@ def create_app(settings: Settings, database: Database) -> Flask:
     db.init_app(app, database)
     errors.init_app(app)
     request_id.init_app(app)
+    security_headers.init_app(app)
     auth.init_app(app, settings, database)
     if settings.cors_origins:
         CORS(app, origins=list(settings.cors_origins), expose_headers=["X-Request-Id", "Location", "Retry-After"])

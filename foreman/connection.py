@@ -10,7 +10,7 @@ from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask, WSGITask
 
 from foreman.dispatcher import Dispatcher
-from foreman.errors import MESSAGES, envelope, unavailable
+from foreman.errors import MESSAGES, database_failed, envelope
 from foreman.request_id import HEADER, new_request_id
 from foreman.transactions import Commit, Writer
 
@@ -76,7 +76,7 @@ class Task(WSGITask):
         """Say, in place of the application's answer, that the commit has failed."""
         kept = [each for each in self.response_headers if each[0] not in ("Location", "Content-Length", "Content-Type")]
         log.error("The commit of request %s has failed", dict(kept).get(HEADER), exc_info=error)
-        answer = unavailable()
+        answer = database_failed(error)
         self.status, self.body = answer.status, answer.get_data()
         self.response_headers = [*kept, *answer.headers]
 

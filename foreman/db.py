@@ -13,22 +13,20 @@ from typing import Any
 
 from flask import Flask, current_app
 
-from foreman.transactions import Reader, Writer
+from foreman.database_file import (
+    APPLICATION_ID,
+    SCHEMA_VERSION,
+    DatabaseMoved,
+    NotAForemanDatabase,
+    OpenFile,
+    refuse_foreign_file,
+    refuse_newer,
+)
+from foreman.transactions import BUSY_TIMEOUT_MS, Reader, Writer
 
-SCHEMA_VERSION = 1
 SCHEMA = Path(__file__).parent.parent / "schema.sql"
 
-# "FMAN" in the header of the file (https://www.sqlite.org/fileformat2.html, offset 68) tells our files from others.
-APPLICATION_ID = 0x464D414E
-_NOT_OURS = "{} is not a Foreman database; it has not been changed"
-_MAGIC = b"SQLite format 3\x00"
-
-_BUSY_TIMEOUT_MS = 5000
 _CACHED_STATEMENTS = 256
-
-
-class NotAForemanDatabase(Exception):
-    """The file is something else, or from a newer version; it has not been touched."""
 
 
 class Database:
@@ -42,19 +40,24 @@ class Database:
     def __init__(self, path: Path, durability: str = "full") -> None:
         self.path = path
         self._synchronous = durability.upper()
-        self._readers: list[sqlite3.Connection] = []
+        self._readers: list[Reader] = []  # all of them
+        self._spare: list[Reader] = []  # those that no thread has taken yet
         self._local = threading.local()
-        _refuse_foreign_file(path)
-        self._writer = Writer(self._create())
+        self._generation = 0  # grows when the file has been replaced and opened again
+        refuse_foreign_file(path)
+        self._writer = Writer(*self._create(), reopen=self._reopen)
+
+    def open_readers(self, number: int) -> None:
+        """Open connections ahead for so many threads, so that they can read also when files cannot be opened later."""
+        self._spare += [self._open_reader() for _ in range(number)]
 
     def read(self) -> Reader:
         """`with db.read() as tx:` one unchanging view of the database, whatever writers do meanwhile."""
         reader: Reader | None = getattr(self._local, "reader", None)
-        if reader is None:
-            connection = self._connect()
-            connection.execute("PRAGMA query_only = ON")
-            self._readers.append(connection)
-            reader = self._local.reader = Reader(connection)
+        if reader is None or reader.generation != self._generation:
+            if reader is not None:
+                reader.close()
+            reader = self._local.reader = self._spare.pop() if self._spare else self._open_reader()
         return reader
 
     def one(self, sql: str, /, **values: Any) -> sqlite3.Row | None:
@@ -74,19 +77,46 @@ class Database:
         for reader in self._readers:
             reader.close()
         self._readers.clear()
+        self._spare.clear()
         self._local = threading.local()
         self._writer.close()
 
-    def _create(self) -> sqlite3.Connection:
+    def _open_reader(self) -> Reader:
+        if not self._file.is_in_place():
+            raise DatabaseMoved(f"{self.path} is not the file that was opened")
+        connection = self._connect()
+        with _closed_on_error(connection):
+            connection.execute("PRAGMA query_only = ON")
+            connection.execute("SELECT 1 FROM run LIMIT 1").fetchone()  # opens the log as well
+        reader = Reader(connection, self._generation)
+        self._readers.append(reader)
+        return reader
+
+    def _reopen(self) -> tuple[sqlite3.Connection, OpenFile]:
+        """Open the file that has taken the place of the one that was open."""
+        try:
+            if not self.path.is_file() or self.path.stat().st_size == 0:  # which would become a new database
+                raise DatabaseMoved(f"{self.path} is gone")
+            refuse_foreign_file(self.path)
+            opened = self._create()
+        except (NotAForemanDatabase, OSError) as error:
+            raise DatabaseMoved(str(error)) from error
+        self._generation += 1
+        while self._spare:
+            self._spare.pop().close()
+        return opened
+
+    def _create(self) -> tuple[sqlite3.Connection, OpenFile]:
         """The first connection: it makes the file what it must be."""
         try:
             with _closed_on_error(self._connect()) as connection:
                 _create_or_check_schema(connection)
                 _switch_to_wal(connection)
-                return connection
+                self._file = OpenFile(self.path)
+                return connection, self._file
         except sqlite3.DatabaseError as error:
             if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
-                raise NotAForemanDatabase(_NOT_OURS.format(self.path)) from None
+                raise NotAForemanDatabase.at(self.path) from None
             raise
 
     def _connect(self) -> sqlite3.Connection:
@@ -98,7 +128,7 @@ class Database:
         )
         with _closed_on_error(connection):
             connection.row_factory = sqlite3.Row
-            connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+            connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
         return connection
@@ -142,31 +172,6 @@ def _closed_on_error(connection: sqlite3.Connection) -> Iterator[sqlite3.Connect
         raise
 
 
-def _refuse_foreign_file(path: Path) -> None:
-    """Look at the file's header without opening it as a database, so that a file of somebody else stays untouched."""
-    if path.is_dir():
-        raise NotAForemanDatabase(f"{path} is a directory, not a database file")
-    if not path.parent.is_dir():
-        raise NotAForemanDatabase(f"{path.parent} does not exist: the database file cannot be created in it")
-    if not path.exists() or path.stat().st_size == 0:
-        return
-    with path.open("rb") as file:
-        header = file.read(100)
-    application_id, in_wal_mode = int.from_bytes(header[68:72]), header[18:19] == b"\x02"
-    # Without an id, in the mode before WAL, it may be ours: empty, or about to be created by another process.
-    if not header.startswith(_MAGIC) or (application_id != APPLICATION_ID and (application_id != 0 or in_wal_mode)):
-        raise NotAForemanDatabase(_NOT_OURS.format(path))
-    _refuse_newer(path, int.from_bytes(header[60:64]))
-
-
-def _refuse_newer(path: Path | str, version: int) -> None:
-    if version > SCHEMA_VERSION:
-        raise NotAForemanDatabase(
-            f"{path} has schema version {version}, from a newer Foreman; this one knows versions up to "
-            f"{SCHEMA_VERSION}; the file has not been changed"
-        )
-
-
 def _create_or_check_schema(connection: sqlite3.Connection) -> None:
     """Create the schema in an empty file, in one transaction, so that two starting servers cannot both do it."""
     path, version, tables = connection.execute(
@@ -176,11 +181,11 @@ def _create_or_check_schema(connection: sqlite3.Connection) -> None:
                (SELECT count(*) FROM sqlite_master)
         """
     ).fetchone()
-    _refuse_newer(path, version)
+    refuse_newer(path, version)
     if version:
         return
     if tables:
-        raise NotAForemanDatabase(_NOT_OURS.format(path))
+        raise NotAForemanDatabase.at(path)
     # incremental vacuum gives deleted space back; it can only be chosen before the first table is created.
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("BEGIN IMMEDIATE")
@@ -199,7 +204,7 @@ def _create_or_check_schema(connection: sqlite3.Connection) -> None:
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:
     """Let readers go on while the writer writes (https://www.sqlite.org/wal.html). The file stays in this mode."""
-    deadline = time.monotonic() + _BUSY_TIMEOUT_MS / 1000
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")

@@ -24,6 +24,20 @@ MESSAGES = {
     413: "The body is larger than this server accepts",
 }
 
+# What a failure of the database is answered: status, message, details, headers. The keys are SQLite's primary result
+# codes (https://www.sqlite.org/rescode.html). Where waiting does not help there is no Retry-After.
+_UNAVAILABLE: "DatabaseFailure" = (503, "The database is not available at the moment", [], {"Retry-After": "1"})
+_DAMAGED: "DatabaseFailure" = (503, "The database is damaged", [], {})
+_DATABASE_FAILURES: "dict[int, DatabaseFailure]" = {
+    sqlite3.SQLITE_FULL: (507, "The disk of the database is full", [], {}),
+    sqlite3.SQLITE_READONLY: (503, "The database cannot be written to", [], {}),
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_NOTADB: _DAMAGED,
+}
+
+# Errors of ours, not of the database.
+_MISUSE = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError, sqlite3.NotSupportedError)
+
 # The names of the schema's CHECKs on JSON.
 _IS_JSON = re.compile(r"_is_json$")
 
@@ -33,6 +47,9 @@ class Detail(TypedDict):
 
     field: str
     message: str
+
+
+DatabaseFailure = tuple[int, str, list[Detail], dict[str, str]]
 
 
 class APIError(Exception):
@@ -138,10 +155,17 @@ def init_app(app: Flask) -> None:
         # Well-formed, or it would not have come this far: SQLite's own limit of nesting is the only one left.
         return _answer(400, TOO_DEEP, [], {})
 
-    @app.errorhandler(sqlite3.OperationalError)
-    def database_error(error: sqlite3.OperationalError) -> Response:
+    @app.errorhandler(sqlite3.DatabaseError)
+    def database_error(error: sqlite3.DatabaseError) -> Response:
+        if isinstance(error, _MISUSE):
+            return unforeseen(error)
         log.error("The database cannot serve request %s", g.request_id, exc_info=error)
-        return unavailable()
+        return database_failed(error)
+
+    @app.errorhandler(MemoryError)
+    def no_memory(error: MemoryError) -> Response:
+        log.error("There is no memory for request %s", g.request_id, exc_info=error)
+        return database_failed(error)
 
     @app.errorhandler(Exception)
     def unforeseen(error: Exception) -> Response:
@@ -149,9 +173,16 @@ def init_app(app: Flask) -> None:
         return _answer(500, "Internal server error", [], {})
 
 
-def unavailable() -> Response:
-    """The answer to a request that the database cannot serve at the moment."""
-    return _answer(503, "The database is not available at the moment", [], {"Retry-After": "1"})
+def database_failed(error: BaseException) -> Response:
+    """The answer to a request that the database could not serve.
+
+    :param error: what SQLite said, or an error that it caused
+    """
+    cause: BaseException | None = error
+    while cause is not None and not hasattr(cause, "sqlite_errorcode"):
+        cause = cause.__cause__
+    code = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return _answer(*_DATABASE_FAILURES.get(code & 0xFF, _UNAVAILABLE))
 
 
 def _answer(status: int, message: str, details: list[Detail], headers: Mapping[str, str]) -> Response:

@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from typing import Any
+from typing import Any, cast
 
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
@@ -45,6 +45,7 @@ MEANINGS = {
     429: "The rate limit is used up, or this address failed to authenticate too often.",
     500: "An error of the server.",
     503: "The database is not available at the moment.",
+    507: "The disk of the database is full.",
 }
 
 _REQUEST_ID = {
@@ -83,8 +84,7 @@ def document(app: Flask) -> dict[str, Any]:
         "bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "fmn_ENV_ORG_RANDOM"}
     )
     spec.components.security_scheme("header", {"type": "apiKey", "in": "header", "name": "X-API-Key"})
-    converter = marshmallow.converter
-    assert converter is not None
+    converter = cast(OpenAPIConverter, marshmallow.converter)
     converter.add_attribute_function(_own_field)
     for name, shape in SHAPES.items():
         if name not in spec.components.schemas:  # one that is nested in another is there already
@@ -128,7 +128,7 @@ def _describe(
     if not needs_key:
         described["security"] = []
     failures = operation.fails | {500} | ({401, 429, 503} if needs_key else set())
-    failures |= {403} if needs_key and method != "GET" else set()
+    failures |= {403, 507} if needs_key and method != "GET" else set()
     for status in sorted({*operation.answers, *failures}):
         described["responses"][str(status)] = _response(status, operation.answers.get(status, "Error"), needs_key)
     return described

@@ -36,6 +36,7 @@ class Server:
         self._give_up = threading.Event()
         self._stopped = False
         self._ending = threading.RLock()  # of `stop` and the end of `run`; a signal may call `stop` in between
+        database.open_readers(settings.threads)
         dispatcher = Dispatcher(database.write().commit)
         self._server = waitress.create_server(
             app,

@@ -2,12 +2,21 @@
 
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Any
+
+from foreman.database_file import DatabaseMoved, OpenFile
+
+# How long a statement waits for another process that holds the database's lock.
+BUSY_TIMEOUT_MS = 5000
+
+# Seconds after a wait in vain in which nobody waits that long again: those in line must not wait one after the other.
+_IMPATIENT = 2.0
 
 
 class Transaction:
@@ -36,10 +45,14 @@ class Transaction:
 
 
 class Reader:
-    """A thread's own connection for reading: statements one by one, or in a `with` block several over one view."""
+    """A thread's own connection for reading: statements one by one, or in a `with` block several over one view.
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    :param generation: of the file that it reads, see `Database`
+    """
+
+    def __init__(self, connection: sqlite3.Connection, generation: int) -> None:
         self._connection = connection
+        self.generation = generation
         self.statements = Transaction(connection)
 
     def __enter__(self) -> Transaction:
@@ -48,6 +61,10 @@ class Reader:
 
     def __exit__(self, *_: object) -> None:
         self._connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the connection. No thread may be using it."""
+        self._connection.close()
 
 
 class Commit:
@@ -74,9 +91,9 @@ class Commit:
     def decide(self, error: Exception | None) -> None:
         """Tell everybody how it ended."""
         with self._lock:
+            self.error = error
+            self.decided.set()
             callbacks, self._callbacks = self._callbacks or [], None
-        self.error = error
-        self.decided.set()
         for callback in callbacks:
             callback()
 
@@ -106,11 +123,20 @@ class Writer:
     commit that `deferred` names; somebody then has to call `commit`.
 
     A block that joins an open transaction runs in a savepoint, so that an error in it undoes only what it did itself.
+
+    :param reopen: opens the file that is at the database's path now; called when it is not the same any more
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        file: OpenFile,
+        reopen: Callable[[], tuple[sqlite3.Connection, OpenFile]],
+    ) -> None:
+        self._connection, self._file, self._reopen = connection, file, reopen
         self._transaction = Transaction(connection)
+        self._moved = False  # whether a commit went to a file that is not at its path any more
+        self._locked_at = float("-inf")  # when another process last kept us from writing
         self._turn = threading.Lock()
         self._waiting: deque[None] = deque()  # its length counts; appending and popping are atomic
         self._shared = Commit()
@@ -124,7 +150,10 @@ class Writer:
         try:
             self._check_earlier_blocks()
             self._joined = self._connection.in_transaction
-            self._connection.execute("SAVEPOINT block" if self._joined else "BEGIN IMMEDIATE")
+            if self._joined:
+                self._connection.execute("SAVEPOINT block")
+            else:
+                self._begin()
         except BaseException:
             self._end_turn(keep_open=False)
             raise
@@ -144,7 +173,7 @@ class Writer:
                 if joined:
                     self._connection.execute("RELEASE block")
         finally:
-            self._end_turn(keep_open=deferring.active)
+            self._end_turn(keep_open=deferring.active, cause=error)
         if deferring.active and not commit.decided.is_set():
             # An error waits as well: it may come from what others wrote and have not committed yet.
             if kind is None or joined:
@@ -176,6 +205,31 @@ class Writer:
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._connection.close()
 
+    def _begin(self) -> None:
+        if self._moved:
+            self._return_to_file()
+        impatient = time.monotonic() - self._locked_at < _IMPATIENT
+        try:
+            if impatient:
+                self._connection.execute("PRAGMA busy_timeout = 50")
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+                self._locked_at = time.monotonic()
+            raise
+        finally:
+            if impatient:
+                self._connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+
+    def _return_to_file(self) -> None:
+        """Go on with the file that is at the path now."""
+        if not self._file.is_in_place():
+            replaced = self._connection
+            self._connection, self._file = self._reopen()
+            self._transaction = Transaction(self._connection)
+            replaced.close()
+        self._moved = False
+
     def _check_earlier_blocks(self) -> None:
         """Fail when this thread defers and the commit of its block before has failed meanwhile."""
         earlier = self._deferring.commit
@@ -183,16 +237,16 @@ class Writer:
             earlier.decided.wait()
             earlier.check()
 
-    def _end_turn(self, *, keep_open: bool) -> None:
+    def _end_turn(self, *, keep_open: bool, cause: BaseException | None = None) -> None:
         """Hand the open transaction to the next in line, or commit when nobody waits."""
         ended = None
         try:
             if not self._connection.in_transaction:
                 # SQLite itself rolled everything back, as it does when the disk is full or a read fails
                 # (https://www.sqlite.org/lang_transaction.html, section 3).
-                ended = self._end_commit(
-                    sqlite3.OperationalError("the transaction was rolled back") if self._shared.members else None
-                )
+                failure = sqlite3.OperationalError("the transaction was rolled back")
+                failure.__cause__ = cause
+                ended = self._end_commit(failure if self._shared.members else None)
             elif not self._waiting and not keep_open:
                 ended = self._end_commit(self._try_to_commit())
         finally:
@@ -203,11 +257,23 @@ class Writer:
     def _try_to_commit(self) -> Exception | None:
         try:
             self._connection.execute("COMMIT")
+            self._check_file()
         except Exception as error:  # also MemoryError, which is how sqlite3 says SQLITE_NOMEM
             with suppress(sqlite3.Error):  # it may have rolled back by itself
                 self._connection.execute("ROLLBACK")
             return error
         return None
+
+    def _check_file(self) -> None:
+        """Fail when what was committed is in a file that nobody will find."""
+        if not self._file.is_in_place():
+            self._moved = True
+            raise DatabaseMoved("the database file has been deleted, moved or replaced")
+        if not self._file.log_is_in_place():
+            # The log has lost its name: what it holds is safe in the database itself.
+            busy, *_ = self._connection.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
+            if busy:
+                raise DatabaseMoved("the write-ahead log has been deleted")
 
     def _end_commit(self, error: Exception | None) -> Callable[[], None]:
         """What tells everybody; to be called when the turn is free again."""

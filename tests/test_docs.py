@@ -44,11 +44,16 @@ def test_every_setting_is_documented_as_it_is() -> None:
 
 def test_every_dependency_is_pinned_and_justified() -> None:
     decisions = (ROOT / "docs" / "decisions.md").read_text()
-    pins = (ROOT / "requirements.txt").read_text() + (ROOT / "requirements-dev.txt").read_text()
-    named = [line for line in pins.splitlines() if line and not line.startswith(("#", "-r"))]
-    assert all(re.fullmatch(r"[\w-]+==[\w.]+", line) for line in named), named
-    direct, _, _ = (ROOT / "requirements.txt").read_text().partition("\n\n")
-    for line in direct.splitlines()[1:]:
+    for name in ("requirements", "requirements-dev", "requirements-bench"):
+        named = [
+            line for line in (ROOT / f"{name}.in").read_text().splitlines() if line and not line.startswith(("#", "-r"))
+        ]
+        assert all(re.fullmatch(r"[\w-]+==[\w.]+", line) for line in named), named
+        pinned = (ROOT / f"{name}.txt").read_text().replace("\\\n", "").splitlines()
+        for line in pinned:
+            assert line.startswith("#") or re.match(r"[\w-]+==[\w.]+( ; [^-]+)? +--hash=sha256:\w{64}", line), line
+        assert set(named) <= {re.split("[ ;]", line)[0] for line in pinned}
+    for line in (ROOT / "requirements.in").read_text().splitlines()[1:]:
         assert re.search(rf"\b{line.split('==')[0]}\b", decisions), line
 
 

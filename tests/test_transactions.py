@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from foreman.db import APPLICATION_ID, SCHEMA_VERSION, Database, NotAForemanDatabase
-from foreman.transactions import Transaction
+from foreman.database_file import APPLICATION_ID, SCHEMA_VERSION, NotAForemanDatabase
+from foreman.db import Database
+from foreman.transactions import Commit, Transaction
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 30  # seconds until a thread that does not end fails its test
@@ -376,6 +377,479 @@ def test_full_disk_fails_exactly_those_whose_changes_are_not_stored(database: Da
     write(database, lambda tx: tx.run("PRAGMA max_page_count = 1000000"))
     write(database, insert(texts[2]))
     assert texts[2] in stored(file)
+
+
+# Threads that leave their blocks before the commit -------------------------------------------------------------------
+
+
+def leave(database: Database, *blocks: Block) -> Commit:
+    """Run the blocks as a request of the server would; answer the commit that decides about them."""
+    writer = database.write()
+    writer.defer()
+    try:
+        for block in blocks:
+            write(database, block)
+    finally:
+        commit = writer.deferred()
+    assert commit is not None
+    return commit
+
+
+def leave_in_thread(database: Database, *blocks: Block) -> Commit:
+    commit = in_thread(partial(leave, database, *blocks)).result(PATIENCE)
+    assert isinstance(commit, Commit)
+    return commit
+
+
+def test_deferring_thread_leaves_its_block_before_the_commit(database: Database, file: Path) -> None:
+    commit = leave(database, insert("new"))
+    assert not commit.decided.is_set()
+    assert watched(database).commits == 0
+    assert stored(file) == []
+    with database.read() as view:
+        assert view.value("SELECT count(*) FROM note") == 0
+    database.write().commit()
+    assert commit.decided.is_set()
+    assert commit.error is None
+    commit.check()
+    assert watched(database).commits == 1
+    assert stored(file) == ["new"]
+
+
+def test_deferred_blocks_of_one_thread_and_of_others_share_one_commit(database: Database, file: Path) -> None:
+    commits = [
+        leave(database, insert("a"), insert("b")),
+        leave(database, insert("c")),
+        *(leave_in_thread(database, insert(text)) for text in "def"),
+    ]
+    assert len(set(commits)) == 1
+    assert (watched(database).commits, stored(file)) == (0, [])
+    database.write().commit()
+    assert (watched(database).commits, stored(file)) == (1, list("abcdef"))
+
+
+def test_deferring_threads_that_wait_for_their_turn_leave_the_commit_to_whoever_asks_for_it(
+    database: Database, file: Path
+) -> None:
+    turn = Turn(database)
+    with turn.lock:
+        futures = [in_thread(partial(leave, database, insert(text))) for text in "abcd"]
+        for _ in futures:
+            turn.wait_until_asked()
+    assert len({future.result(PATIENCE) for future in futures}) == 1
+    assert (watched(database).commits, stored(file)) == (0, [])
+    database.write().commit()
+    assert (watched(database).commits, stored(file)) == (1, list("abcd"))
+
+
+def test_blocks_after_a_commit_wait_for_the_next_one(database: Database, file: Path) -> None:
+    first = leave(database, insert("a"))
+    database.write().commit()
+    second = leave(database, insert("b"))
+    assert second is not first
+    assert not second.decided.is_set()
+    assert stored(file) == ["a"]
+    database.write().commit()
+    assert second.decided.is_set()
+    assert stored(file) == ["a", "b"]
+
+
+def test_later_block_sees_what_earlier_ones_left_uncommitted(database: Database) -> None:
+    seen: list[list[str]] = []
+    leave(database, insert("a"))
+    leave_in_thread(database, lambda tx: seen.append([text for (text,) in tx.all("SELECT text FROM note")]))
+    assert seen == [["a"]]
+
+
+def test_commit_without_anything_left_open_does_nothing(database: Database) -> None:
+    database.write().commit()
+    assert watched(database).statements == []
+
+
+def test_commit_waits_for_the_block_under_way_and_takes_it_along(database: Database, file: Path) -> None:
+    turn, go_on = Turn(database), threading.Event()
+
+    def hold(tx: Transaction) -> None:
+        insert("under way")(tx)
+        assert go_on.wait(PATIENCE)
+
+    leaving = in_thread(partial(leave, database, hold))
+    turn.wait_until_asked()
+    committing = in_thread(database.write().commit)
+    turn.wait_until_asked()
+    assert watched(database).commits == 0
+    go_on.set()
+    assert committing.exception(PATIENCE) is None
+    commit = leaving.result(PATIENCE)
+    assert isinstance(commit, Commit)
+    assert commit.decided.is_set()
+    assert stored(file) == ["under way"]
+
+
+@pytest.mark.usefixtures("database")
+def test_closing_commits_what_was_left_open(file: Path) -> None:
+    database = Database(file)
+    commit = leave(database, insert("kept"))
+    assert stored(file) == []
+    database.close()
+    assert commit.decided.is_set()
+    assert commit.error is None
+    assert stored(file) == ["kept"]
+
+
+def test_there_is_no_commit_to_wait_for_when_no_block_was_left(database: Database) -> None:
+    writer = database.write()
+    assert writer.deferred() is None
+    writer.defer()
+    assert writer.deferred() is None
+    leave(database, insert("a"))
+    assert writer.deferred() is None
+    writer.defer()
+    assert writer.deferred() is None
+
+
+def test_thread_waits_again_after_it_asked_for_the_commit(database: Database, file: Path) -> None:
+    commit = leave(database, insert("a"))
+    write(database, insert("b"))
+    assert stored(file) == ["a", "b"]
+    assert commit.decided.is_set()
+
+
+def test_other_threads_wait_while_one_defers(database: Database, file: Path) -> None:
+    database.write().defer()
+    assert in_thread(lambda: write(database, insert("a"))).exception(PATIENCE) is None
+    assert stored(file) == ["a"]
+    assert database.write().deferred() is None
+
+
+@pytest.mark.parametrize("refusal", [None, sqlite3.OperationalError("disk I/O error")])
+def test_callbacks_are_called_once_and_on_the_thread_that_commits(
+    database: Database, file: Path, refusal: Exception | None
+) -> None:
+    calls: list[tuple[str, threading.Thread, bool, Exception | None, list[str]]] = []
+    commit = leave(database, insert("new"))
+
+    def callback(name: str) -> None:
+        turn_is_free = in_thread(database.write().commit).exception(PATIENCE) is None
+        assert turn_is_free
+        calls.append((name, threading.current_thread(), commit.decided.is_set(), commit.error, stored(file)))
+
+    commit.then(partial(callback, "first"))
+    commit.then(partial(callback, "second"))
+    assert calls == []
+    watched(database).refusal = refusal
+
+    def work() -> threading.Thread:
+        database.write().commit()
+        return threading.current_thread()
+
+    committer = in_thread(work).result(PATIENCE)
+    here = threading.current_thread()
+    commit.then(partial(callback, "late"))
+    outcome = (True, refusal, [] if refusal else ["new"])
+    told = [("first", committer, *outcome), ("second", committer, *outcome), ("late", here, *outcome)]
+    assert calls == told
+    watched(database).refusal = None
+    leave(database, insert("next"))
+    database.write().commit()
+    assert calls == told
+
+
+@pytest.mark.parametrize("error", [None, sqlite3.OperationalError("disk I/O error")])
+def test_callback_that_comes_while_the_others_are_told_sees_how_it_ended(error: Exception | None) -> None:
+    """Else a request that is a moment late would be answered as a success though nothing is stored."""
+    commit, seen = Commit(), []
+
+    class Lock:
+        """The commit's lock; somebody else's callback comes right when it is released for the first time."""
+
+        def __init__(self) -> None:
+            self.lock, self.late = commit._lock, [lambda: seen.append((commit.decided.is_set(), commit.error))]
+
+        def __enter__(self) -> None:
+            self.lock.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            self.lock.release()
+            while self.late:
+                commit.then(self.late.pop())
+
+    commit._lock = Lock()  # type: ignore[assignment]
+    commit.decide(error)
+    assert seen == [(True, error)]
+
+
+def test_every_write_is_on_disk_when_its_callback_is_called(database: Database, file: Path) -> None:
+    writer = database.write()
+    seen: list[bool] = []
+
+    def look(text: str) -> None:
+        seen.append(text in stored(file))
+
+    def leave_often(number: int) -> None:
+        for turn in range(25):
+            text = f"{number}-{turn}"
+            writer.defer()
+            write(database, insert(text))
+            commit = writer.deferred()
+            if commit is None:  # another thread has committed it already
+                look(text)
+            else:
+                commit.then(partial(look, text))
+            if turn % 3 == 0 or turn == 24:
+                writer.commit()  # also for the threads that wait: whoever defers sees to it
+
+    def write_often(number: int) -> None:
+        for turn in range(25):
+            text = f"{number}-{turn}"
+            write(database, insert(text))
+            look(text)
+
+    futures = [in_thread(partial((leave_often, write_often)[number % 2], number)) for number in range(8)]
+    assert [future.exception(PATIENCE) for future in futures] == [None] * 8
+    assert seen == [True] * 200
+    assert len(stored(file)) == 200
+
+
+def test_block_of_a_thread_that_waits_commits_for_those_that_defer(database: Database, file: Path) -> None:
+    commit = leave(database, insert("deferred"))
+    write(database, insert("waited"))
+    assert commit.decided.is_set()
+    assert commit.error is None
+    assert stored(file) == ["deferred", "waited"]
+    assert watched(database).commits == 1
+
+
+def test_block_of_a_thread_that_waits_commits_for_those_that_defer_also_when_it_raises(
+    database: Database, file: Path
+) -> None:
+    commit = leave(database, insert("deferred"))
+    with pytest.raises(ValueError, match="mine"):
+        write(database, insert_and_raise("gone", ValueError("mine")))
+    assert commit.decided.is_set()
+    assert commit.error is None
+    assert stored(file) == ["deferred"]
+
+
+@pytest.mark.parametrize("refusal", [None, sqlite3.OperationalError("disk I/O error")])
+def test_thread_that_waits_is_told_by_the_commit_that_a_deferring_one_left_to_others(
+    database: Database, file: Path, refusal: Exception | None
+) -> None:
+    turn, other_waits = Turn(database), threading.Event()
+    statements_when_told: list[str] = []
+
+    def hold(tx: Transaction) -> None:
+        assert other_waits.wait(PATIENCE)
+        insert("waited")(tx)
+
+    def write_and_tell() -> None:
+        try:
+            write(database, hold)
+        finally:
+            statements_when_told.extend(watched(database).statements)
+
+    waiting = in_thread(write_and_tell)
+    turn.wait_until_asked()
+    deferring = in_thread(partial(leave, database, insert("deferred")))
+    turn.wait_until_asked()
+    other_waits.set()
+    commit = deferring.result(PATIENCE)
+    assert isinstance(commit, Commit)
+    assert not commit.decided.is_set()
+    assert not waiting.done()
+    assert stored(file) == []
+    watched(database).refusal = refusal
+    database.write().commit()
+    assert str(waiting.exception(PATIENCE)) == (f"commit failed: {refusal}" if refusal else "None")
+    assert ("ROLLBACK" if refusal else "COMMIT") in statements_when_told
+    assert commit.error is refusal
+    assert stored(file) == ([] if refusal else ["deferred", "waited"])
+
+
+def test_first_block_that_raises_in_a_deferring_thread_leaves_nothing_open(database: Database, file: Path) -> None:
+    writer = database.write()
+    writer.defer()
+    with pytest.raises(ValueError, match="mine"):
+        write(database, insert_and_raise("gone", ValueError("mine")))
+    assert writer.deferred() is None
+    with closing(connect(file, timeout=0)) as other:
+        other.execute("BEGIN IMMEDIATE")  # nobody holds a lock on the file
+    write(database, insert("next"))
+    assert stored(file) == ["next"]
+
+
+@pytest.mark.parametrize("refusal", [None, sqlite3.OperationalError("disk I/O error")])
+def test_block_that_raises_after_others_undoes_only_itself_and_waits_for_their_commit(
+    database: Database, file: Path, refusal: Exception | None
+) -> None:
+    """Its error may come from what the others wrote, such as a duplicate of it, which may never be stored."""
+    writer = database.write()
+    commit = leave_in_thread(database, insert("a"))
+    writer.defer()
+    with pytest.raises(sqlite3.IntegrityError):
+        write(database, lambda tx: (insert("gone")(tx), insert("a")(tx)))
+    assert writer.deferred() is commit
+    assert leave_in_thread(database, insert("b")) is commit
+    assert not commit.decided.is_set()
+    watched(database).refusal = refusal
+    writer.commit()
+    assert commit.error is refusal
+    assert stored(file) == ([] if refusal else ["a", "b"])
+
+
+def test_second_block_of_a_thread_that_raises_keeps_the_first(database: Database, file: Path) -> None:
+    writer = database.write()
+    writer.defer()
+    write(database, insert("kept"))
+    with pytest.raises(ValueError, match="mine"):
+        write(database, insert_and_raise("gone", ValueError("mine")))
+    commit = writer.deferred()
+    assert commit is not None
+    writer.commit()
+    assert commit.error is None
+    assert stored(file) == ["kept"]
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, MemoryError])
+def test_deferring_thread_that_dies_inside_leaves_no_lock_and_no_changes(
+    database: Database, file: Path, error: type[BaseException]
+) -> None:
+    commit = leave(database, insert("kept"))
+    died = in_thread(lambda: leave(database, insert_and_raise("gone", error())))
+    assert isinstance(died.exception(PATIENCE), error)
+    assert leave_in_thread(database, insert("next")) is commit
+    database.write().commit()
+    assert stored(file) == ["kept", "next"]
+
+
+def test_deferred_commit_that_fails_tells_everybody_and_stores_nothing(database: Database, file: Path) -> None:
+    told: list[Exception | None] = []
+
+    def tell(commit: Commit) -> None:
+        told.append(commit.error)
+
+    blocks = [insert("a"), insert_what_cannot_be_committed, insert("b")]
+    commits = [leave_in_thread(database, block) for block in blocks]
+    for each in commits:
+        each.then(partial(tell, each))
+    database.write().commit()
+    assert len(told) == 3
+    assert all("FOREIGN KEY constraint failed" in str(error) for error in told)
+    failures = []
+    for each in commits:
+        with pytest.raises(sqlite3.OperationalError, match="commit failed: FOREIGN KEY") as failure:
+            each.check()
+        failures.append(failure.value)
+    assert len(set(map(id, failures))) == 3
+    assert stored(file) == []
+    commit = leave(database, insert("next"))
+    database.write().commit()
+    assert commit.error is None
+    assert stored(file) == ["next"]
+
+
+@pytest.mark.parametrize("refusal", [sqlite3.OperationalError("disk I/O error"), MemoryError("out of memory")])
+def test_deferred_commit_that_the_machine_refuses_leaves_nothing_open(
+    database: Database, file: Path, refusal: Exception
+) -> None:
+    commit = leave(database, insert("a"), insert("b"))
+    watched(database).refusal = refusal
+    database.write().commit()
+    assert commit.error is refusal
+    watched(database).refusal = None
+    with closing(connect(file, timeout=0)) as other:
+        other.execute("BEGIN IMMEDIATE")
+    write(database, insert("next"))
+    assert stored(file) == ["next"]
+
+
+def test_thread_learns_in_its_next_block_that_the_one_before_is_not_stored(database: Database, file: Path) -> None:
+    writer = database.write()
+    writer.defer()
+    write(database, insert("lost"))
+    watched(database).refusal = sqlite3.OperationalError("disk I/O error")
+    writer.commit()
+    watched(database).refusal = None
+    meanwhile = leave_in_thread(database, insert("somebody else's"))
+    entered: list[Transaction] = []
+    with pytest.raises(sqlite3.OperationalError, match="commit failed: disk I/O error"):
+        write(database, entered.append)
+    assert entered == []
+    commit = writer.deferred()
+    assert commit is not None
+    assert str(commit.error) == "disk I/O error"
+    writer.commit()
+    assert meanwhile.error is None
+    assert stored(file) == ["somebody else's"]
+    leave(database, insert("the thread's next request"))
+    writer.commit()
+    assert stored(file) == ["somebody else's", "the thread's next request"]
+
+
+def test_thread_goes_on_when_the_block_before_was_committed_meanwhile(database: Database, file: Path) -> None:
+    writer = database.write()
+    writer.defer()
+    write(database, insert("a"))
+    writer.commit()
+    write(database, insert("b"))
+    commit = writer.deferred()
+    assert commit is not None
+    assert not commit.decided.is_set()
+    assert stored(file) == ["a"]
+    writer.commit()
+    assert commit.error is None
+    assert stored(file) == ["a", "b"]
+
+
+def test_rollback_of_the_whole_transaction_fails_the_blocks_that_were_left_open(database: Database, file: Path) -> None:
+    write(database, insert("there"))
+    told: list[Exception | None] = []
+    commit = leave_in_thread(database, insert("a"))
+    commit.then(lambda: told.append(commit.error))
+    with pytest.raises(sqlite3.IntegrityError):
+        leave(database, roll_back_everything)
+    assert len(told) == 1
+    assert isinstance(told[0], sqlite3.OperationalError)
+    assert stored(file) == ["there"]
+    assert leave(database, insert("next")) is not commit
+    database.write().commit()
+    assert stored(file) == ["next", "there"]
+
+
+@pytest.mark.parametrize("earlier", [[], ["earlier"]])
+def test_deferred_block_is_not_a_success_when_it_ignores_that_everything_was_rolled_back(
+    database: Database, file: Path, earlier: list[str]
+) -> None:
+    write(database, insert("there"))
+    commits = [leave_in_thread(database, insert(text)) for text in earlier]
+
+    def ignore(tx: Transaction) -> None:
+        insert("a")(tx)
+        with suppress(sqlite3.IntegrityError):
+            roll_back_everything(tx)
+
+    with pytest.raises(sqlite3.OperationalError):
+        leave(database, ignore)
+    assert all(commit.error for commit in commits)
+    database.write().commit()
+    assert stored(file) == ["there"]
+
+
+def test_full_disk_fails_exactly_those_deferred_blocks_whose_changes_are_not_stored(
+    database: Database, file: Path
+) -> None:
+    with database.read() as view:
+        pages = view.value("PRAGMA page_count")
+    write(database, lambda tx: tx.run(f"PRAGMA max_page_count = {pages + 4}"))
+    texts = ["early 0", "early 1", "large " * 20_000, "late 0", "late 1"]
+    commits: dict[str, Commit] = {}
+    for text in texts:
+        with suppress(sqlite3.OperationalError):
+            commits[text] = leave(database, insert(text))
+    database.write().commit()
+    assert texts[2] not in commits
+    assert stored(file) == [text for text, commit in commits.items() if commit.error is None]
+    write(database, lambda tx: tx.run("PRAGMA max_page_count = 1000000"))
 
 
 # Another process ----------------------------------------------------------------------------------------------------
