@@ -22,8 +22,8 @@ def commit_each() -> None:
     """Make every writer of this process commit at the end of each turn."""
     begin = Writer.__init__
 
-    def begin_with_nobody(self: Writer, *arguments: Any) -> None:
-        begin(self, *arguments)
+    def begin_with_nobody(self: Writer, *arguments: Any, **named: Any) -> None:
+        begin(self, *arguments, **named)
         if not isinstance(self._waiting, deque):
             raise TypeError("Writer has changed: bench/commit_each.py must follow")
         self._waiting = _Nobody()
