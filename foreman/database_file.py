@@ -8,6 +8,7 @@ APPLICATION_ID = 0x464D414E
 SCHEMA_VERSION = 1
 
 _MAGIC = b"SQLite format 3\x00"
+_JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
 
 
 class NotAForemanDatabase(Exception):
@@ -28,7 +29,7 @@ def refuse_foreign_file(path: Path) -> None:
         raise NotAForemanDatabase(f"{path} is a directory, not a database file")
     if not path.parent.is_dir():
         raise NotAForemanDatabase(f"{path.parent} does not exist: the database file cannot be created in it")
-    if not path.exists() or path.stat().st_size == 0:
+    if not path.exists() or path.stat().st_size == 0 or _creation_was_cut_off(path):
         return
     with path.open("rb") as file:
         header = file.read(100)
@@ -37,6 +38,20 @@ def refuse_foreign_file(path: Path) -> None:
     if not header.startswith(_MAGIC) or (application_id != APPLICATION_ID and (application_id != 0 or in_wal_mode)):
         raise NotAForemanDatabase.at(path)
     refuse_newer(path, int.from_bytes(header[60:64]))
+
+
+def _creation_was_cut_off(path: Path) -> bool:
+    """Whether SQLite will empty the file when it opens it, because power was lost while it was created.
+
+    Until then its first page may be anything. The rollback journal says that the file had no page before
+    (https://www.sqlite.org/fileformat2.html, section 3).
+    """
+    try:
+        with path.with_name(f"{path.name}-journal").open("rb") as journal:
+            header = journal.read(28)
+    except FileNotFoundError:
+        return False
+    return header.startswith(_JOURNAL_MAGIC) and header[16:20] == b"\0\0\0\0"
 
 
 def refuse_newer(path: Path | str, version: int) -> None:

@@ -110,8 +110,13 @@ class Database:
         """The first connection: it makes the file what it must be."""
         try:
             with _closed_on_error(self._connect()) as connection:
+                # While there is no write-ahead log yet, less would not even keep the file whole.
+                connection.execute("PRAGMA synchronous = FULL")
                 _create_or_check_schema(connection)
                 _switch_to_wal(connection)
+                connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+                # What a statement may have to undo; in a file, which is the default, it would be half of its cost.
+                connection.execute("PRAGMA temp_store = MEMORY")
                 self._file = OpenFile(self.path)
                 return connection, self._file
         except sqlite3.DatabaseError as error:

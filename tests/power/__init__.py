@@ -1,0 +1,1 @@
+"""Power loss: a server whose file operations are recorded, and what a disk may hold when the power goes."""
