@@ -12,11 +12,17 @@ from waitress.task import ErrorTask, WSGITask
 from foreman.dispatcher import Dispatcher
 from foreman.errors import MESSAGES, database_failed, envelope
 from foreman.request_id import HEADER, new_request_id
+from foreman.security_headers import OF_ANSWERS
 from foreman.transactions import Commit, Writer
 
 log = logging.getLogger(__name__)
 
 Headers = list[tuple[str, str]]
+
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+# Headers that speak of one answer and not of its request.
+_OF_THE_ANSWER = ("Location", "Retry-After", "Content-Length", "Content-Type")
 
 
 class Parser(HTTPRequestParser):
@@ -42,7 +48,7 @@ class JSONErrorTask(ErrorTask):
         body = envelope(MESSAGES.get(error.code) or (f"{error.reason}: {error.body}" if error.body else error.reason))
         self.status = f"{error.code} {error.reason}"
         self.response_headers.append(("Content-Type", "application/json"))
-        self.response_headers.append((HEADER, new_request_id()))
+        self.response_headers += [(HEADER, new_request_id()), *OF_ANSWERS]
         self.set_close_on_finish()
         self.content_length = len(body)
         self.write(body)
@@ -52,7 +58,7 @@ class Task(WSGITask):
     """A request: `run` lets the application make the answer, `service` sends it."""
 
     body = b""
-    error: Exception | None = None
+    error: BaseException | None = None
 
     def run(self) -> None:
         """Let the application make the answer; what it cannot handle is raised by `service`."""
@@ -64,7 +70,7 @@ class Task(WSGITask):
             finally:
                 if hasattr(parts, "close"):
                     parts.close()
-        except Exception as error:
+        except BaseException as error:  # also SystemExit: what has begun is ended in any case
             self.error = error
 
     def start_response(self, status: str, headers: Headers, exc_info: Any = None) -> None:
@@ -74,7 +80,7 @@ class Task(WSGITask):
 
     def refuse(self, error: Exception) -> None:
         """Say, in place of the application's answer, that the commit has failed."""
-        kept = [each for each in self.response_headers if each[0] not in ("Location", "Content-Length", "Content-Type")]
+        kept = [each for each in self.response_headers if each[0] not in _OF_THE_ANSWER]
         log.error("The commit of request %s has failed", dict(kept).get(HEADER), exc_info=error)
         answer = database_failed(error)
         self.status, self.body = answer.status, answer.get_data()
@@ -83,7 +89,7 @@ class Task(WSGITask):
     def service(self) -> None:
         """Send the answer."""
         if self.error is not None:
-            raise self.error
+            raise RuntimeError("the application failed") from self.error
         head_only = self.request.command == "HEAD" or not self.has_body
         if not head_only:
             self.content_length = len(self.body)
@@ -113,17 +119,21 @@ class Connection(HTTPChannel):
     stopping: threading.Event
     writer: Writer
     dispatcher: Dispatcher
+    most_writing: int
     _ran: Task | None = None
 
     @classmethod
-    def of(cls, stopping: threading.Event, writer: Writer, dispatcher: Dispatcher) -> "type[Connection]":
+    def of(cls, stopping: threading.Event, writer: Writer, dispatcher: Dispatcher, threads: int) -> "type[Connection]":
         """The class for the connections of one server.
 
         :param stopping: set when the server stops
         :param writer: whose commits the answers wait for
         :param dispatcher: whose threads serve the requests
+        :param threads: how many they are
         """
-        return type(cls.__name__, (cls,), {"stopping": stopping, "writer": writer, "dispatcher": dispatcher})
+        most_writing = max(1, threads - 1)
+        own = {"stopping": stopping, "writer": writer, "dispatcher": dispatcher, "most_writing": most_writing}
+        return type(cls.__name__, (cls,), own)
 
     def service(self) -> None:
         """Let the application handle the request, and answer it, at once or when its changes are on disk."""
@@ -139,6 +149,11 @@ class Connection(HTTPChannel):
         else:
             commit.then(partial(self._answer, task, commit))
             self.dispatcher.do_later()
+
+    def ready(self) -> bool:
+        """Whether the request can be served now: writes that wait for each other leave a thread to those that read."""
+        request = self.requests[0]
+        return bool(request.error) or request.command in _READING or self.writer.crowd() < self.most_writing
 
     def task_class(self, _channel: HTTPChannel, _request: HTTPRequestParser) -> Task | None:
         """What waitress calls for the request's task: the one that has been run."""

@@ -20,6 +20,9 @@ POSTPONED = 0.005
 class Task(Protocol):
     """Something to do, such as answering the request of a connection."""
 
+    def ready(self) -> bool:
+        """Whether it can be done now; what cannot is passed over."""
+
     def service(self) -> None:
         """Do it."""
 
@@ -70,7 +73,10 @@ class Dispatcher(ThreadedTaskDispatcher):
                 if self._leader in (None, thread_no) or now - self._begun_at > HELD_UP:
                     work = self._take(now)
                     if work is not None:
-                        self._leader, self._begun_at = thread_no, now
+                        if self._leader != thread_no:
+                            self._leader = thread_no
+                            self._wake_watcher()
+                        self._begun_at = now
                         return work
                     if self._leader == thread_no:
                         self._leader = None
@@ -85,15 +91,17 @@ class Dispatcher(ThreadedTaskDispatcher):
         if self._later_is_due is not None and (not self.queue or now > self._later_is_due):
             self._later_is_due = None
             return self._later
-        if self.queue:
-            task: Task = self.queue.popleft()
-            return task.service
+        for position, task in enumerate(self.queue):
+            if task.ready():
+                del self.queue[position]
+                service: Callable[[], None] = task.service
+                return service
         return None
 
     def _sleep(self) -> None:
         """Wait to be woken; when the leader has more to do than it has begun, one of the sleepers watches it."""
         self.active_count -= 1
-        if (self.queue or self._later_is_due is not None) and not self._watched:
+        if self._has_more() and not self._watched:
             self._watched = True
             self.queue_cv.wait(HELD_UP)
             self._watched = False
@@ -102,5 +110,14 @@ class Dispatcher(ThreadedTaskDispatcher):
         self.active_count += 1
 
     def _wake(self) -> None:
+        """Something has come: for the leader, if there is none, or else for a watcher."""
         if self._leader is None or not self._watched:
             self.queue_cv.notify()
+
+    def _wake_watcher(self) -> None:
+        """A sleeper has become the leader: another one has to watch it, when there is more to do."""
+        if self._has_more() and not self._watched:
+            self.queue_cv.notify()
+
+    def _has_more(self) -> bool:
+        return bool(self.queue) or self._later_is_due is not None

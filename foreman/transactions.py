@@ -187,9 +187,15 @@ class Writer:
         self._deferring.active, self._deferring.commit = True, None
 
     def deferred(self) -> Commit | None:
-        """The commit that decides about the blocks that this thread has left since `defer`; None without any."""
+        """The commit that will decide about the blocks that this thread has left since `defer`; None when there is none
+        or somebody has committed them already.
+        """
         commit, self._deferring.active, self._deferring.commit = self._deferring.commit, False, None
         return commit
+
+    def crowd(self) -> int:
+        """How many threads are in a block, wait for their turn, or commit."""
+        return self._turn.locked() + len(self._waiting)
 
     def commit(self) -> None:
         """Commit what deferring threads have left open."""

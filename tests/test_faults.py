@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,6 +153,30 @@ def test_lock_of_another_process_is_503_with_retry_after_and_reading_goes_on(
     make_run(client)
     assert ok(client.get("/runs"))["total"] == 2
     stop_and_check(served)
+
+
+def test_reading_goes_on_while_many_writes_wait_for_a_lock(served: Running, client: httpx.Client) -> None:
+    run = make_run(client)
+    writer = served.database.write()
+    clients = [served.client() for _ in range(8)]  # their keys are written before the lock is taken
+    with (
+        ThreadPoolExecutor(8) as pool,
+        closing(sqlite3.connect(file_of(served), isolation_level=None)) as other,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        posts = [pool.submit(each.post, "/runs", json={"inputData": 1}) for each in clients]
+        deadline = time.monotonic() + PATIENCE
+        while writer.crowd() < 3:
+            assert time.monotonic() < deadline
+        for _ in range(20):
+            assert ok(client.get(f"/runs/{run['id']}")) == run
+        assert not any(post.done() for post in posts)
+        other.execute("ROLLBACK")
+        stored = sum(post.result().status_code == 201 for post in posts)
+    for each in clients:
+        each.close()
+    assert stored == 8
+    assert ok(client.get("/runs"))["total"] == 9
 
 
 def test_only_the_first_of_many_waits_long_for_a_lock(served: Running, client: httpx.Client) -> None:

@@ -1,0 +1,464 @@
+"""Which thread does what: one leads as long as it gets on, and others help when it does not."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import ClassVar
+
+import pytest
+
+from foreman import dispatcher as module
+from foreman.dispatcher import Dispatcher
+
+PATIENCE = 30  # seconds until what does not happen fails its test
+NEVER = 2 * PATIENCE  # seconds until somebody helps, or work of no hurry is done although there are tasks
+
+Work = Callable[[], object]
+Begin = Callable[..., Dispatcher]
+
+
+class Job:
+    """A task, and whether it is done or was cancelled."""
+
+    def __init__(self, work: Work = lambda: None) -> None:
+        self._work = work
+        self.begun, self.done = threading.Event(), threading.Event()
+        self.cancelled = False
+        self.thread: threading.Thread | None = None
+
+    def ready(self) -> bool:
+        return True
+
+    def service(self) -> None:
+        self.thread = threading.current_thread()
+        self.begun.set()
+        try:
+            self._work()
+        finally:
+            self.done.set()
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class Stuck(Job):
+    """A task that is not done before it is freed, which is at the end of the test at the latest."""
+
+    all: ClassVar[list["Stuck"]] = []
+
+    def __init__(self, at_first: Work = lambda: None) -> None:
+        super().__init__(lambda: (at_first(), self._freed.wait()))
+        self._freed = threading.Event()
+        self.all.append(self)
+
+    def free(self) -> None:
+        self._freed.set()
+
+
+class Most:
+    """How many were inside at once at most."""
+
+    def __init__(self) -> None:
+        self.inside = self.seen = 0
+        self._lock = threading.Lock()
+
+    def visit(self) -> None:
+        with self._lock:
+            self.inside += 1
+            self.seen = max(self.seen, self.inside)
+        time.sleep(0)  # let others run
+        with self._lock:
+            self.inside -= 1
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def happens(event: threading.Event) -> bool:
+    return event.wait(PATIENCE)
+
+
+def nothing() -> None:
+    pass
+
+
+@pytest.fixture
+def begin() -> Iterator[Begin]:
+    """`begin(threads, *tasks, later=...)`: a dispatcher whose threads find these tasks when they begin."""
+    begun: list[Dispatcher] = []
+
+    def begin_with(threads: int, *tasks: Job, later: Callable[[], None] = nothing) -> Dispatcher:
+        dispatcher = Dispatcher(later)
+        begun.append(dispatcher)
+        for task in tasks:
+            dispatcher.add_task(task)
+        dispatcher.set_thread_count(threads)
+        return dispatcher
+
+    yield begin_with
+    while Stuck.all:
+        Stuck.all.pop().free()
+    for dispatcher in begun:
+        dispatcher.shutdown(timeout=PATIENCE)
+        assert not dispatcher.threads
+
+
+@pytest.fixture
+def nobody_helps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No task ever takes too long."""
+    monkeypatch.setattr(module, "HELD_UP", NEVER)
+
+
+@pytest.fixture
+def no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`later` is done only when there is no task."""
+    monkeypatch.setattr(module, "POSTPONED", NEVER)
+
+
+# The leader ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("nobody_helps")
+@pytest.mark.parametrize("threads", [1, 4])
+def test_tasks_are_done_in_the_order_in_which_they_came(begin: Begin, threads: int) -> None:
+    order: list[int] = []
+    tasks = [Job(lambda number=number: order.append(number)) for number in range(200)]  # type: ignore[misc]
+    dispatcher = begin(threads, *tasks[:100])
+    for task in tasks[100:]:
+        dispatcher.add_task(task)
+    assert all(happens(task.done) for task in tasks)
+    assert order == list(range(200))
+
+
+@pytest.mark.usefixtures("nobody_helps")
+def test_one_thread_works_at_a_time_as_long_as_it_gets_on(begin: Begin) -> None:
+    most = Most()
+    tasks = [Job(most.visit) for _ in range(1000)]
+    dispatcher = begin(8, *tasks[:200])
+
+    def add(number: int) -> None:
+        for task in tasks[200 + number :: 8]:
+            dispatcher.add_task(task)
+
+    adders = [threading.Thread(target=add, args=(number,)) for number in range(8)]
+    for adder in adders:
+        adder.start()
+    assert all(happens(task.done) for task in tasks)
+    assert most.seen == 1
+    for adder in adders:
+        adder.join(PATIENCE)
+
+
+@pytest.mark.usefixtures("nobody_helps")
+def test_every_task_is_done_also_when_the_threads_fall_asleep_after_each(begin: Begin) -> None:
+    dispatcher = begin(4)
+    for _ in range(300):
+        task = Job()
+        dispatcher.add_task(task)
+        assert happens(task.done)
+
+
+def test_tasks_from_many_threads_are_all_done(begin: Begin) -> None:
+    dispatcher = begin(4)
+    tasks = [[Job() for _ in range(200)] for _ in range(8)]
+
+    def add(mine: list[Job]) -> None:
+        for task in mine:
+            dispatcher.add_task(task)
+            dispatcher.do_later()
+
+    adders = [threading.Thread(target=add, args=(mine,)) for mine in tasks]
+    for adder in adders:
+        adder.start()
+    assert all(happens(task.done) for mine in tasks for task in mine)
+    for adder in adders:
+        adder.join(PATIENCE)
+
+
+@pytest.mark.parametrize("error", [ValueError, SystemExit, KeyboardInterrupt])
+def test_task_that_raises_does_not_end_its_thread(
+    begin: Begin, error: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise error("mine")
+
+    failing, next_one = Job(fail), Job()
+    begin(1, failing, next_one)
+    assert happens(next_one.done)
+    assert next_one.thread is failing.thread
+    [record] = caplog.records
+    assert record.exc_info
+    assert isinstance(record.exc_info[1], error)
+
+
+# Help for a leader that is held up ----------------------------------------------------------------------------------
+
+
+def test_another_thread_goes_on_when_a_task_is_stuck(begin: Begin) -> None:
+    stuck, next_one = Stuck(), Job()
+    begin(2, stuck, next_one)
+    assert happens(next_one.done)
+    assert not stuck.done.is_set()
+    assert next_one.thread is not stuck.thread
+
+
+def test_another_thread_goes_on_with_what_comes_while_a_task_is_stuck(begin: Begin) -> None:
+    stuck = Stuck()
+    dispatcher = begin(2, stuck)
+    assert happens(stuck.begun)
+    for _ in range(20):
+        task = Job()
+        dispatcher.add_task(task)
+        assert happens(task.done)
+    assert not stuck.done.is_set()
+
+
+def test_thread_that_helps_becomes_the_leader(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not hesitate before each of the next tasks, as it would if it only helped out."""
+    most = Most()
+    stuck = Stuck()
+    first = Job(lambda: monkeypatch.setattr(module, "HELD_UP", NEVER))
+    others = [Job(most.visit) for _ in range(100)]
+    begin(4, stuck, first, *others)
+    assert all(happens(task.done) for task in others)
+    assert {task.thread for task in others} == {first.thread}
+    assert most.seen == 1
+    assert not stuck.done.is_set()
+
+
+def test_old_leader_stands_by_when_it_is_free_again(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = Stuck(), Stuck()
+    dispatcher = begin(2, old, new)
+    assert happens(new.begun)
+    monkeypatch.setattr(module, "HELD_UP", NEVER)
+    others = [Job() for _ in range(20)]
+    for task in others:
+        dispatcher.add_task(task)
+    old.free()
+    assert happens(old.done)
+    until(lambda: dispatcher.active_count == 1)  # the other one sleeps
+    assert not any(task.begun.is_set() for task in others)
+    new.free()
+    assert all(happens(task.done) for task in others)
+    assert {task.thread for task in others} == {new.thread}
+
+
+def test_old_leader_helps_in_its_turn(begin: Begin) -> None:
+    old, new, last = Stuck(), Stuck(), Job()
+    dispatcher = begin(2, old, new)
+    assert happens(new.begun)
+    dispatcher.add_task(last)
+    old.free()
+    assert happens(last.done)
+    assert last.thread is old.thread
+    assert not new.done.is_set()
+
+
+def test_all_threads_but_one_may_be_stuck_one_after_another(begin: Begin) -> None:
+    dispatcher = begin(4)
+    stuck, others = [Stuck() for _ in range(3)], [Job() for _ in range(20)]
+    for task in stuck:
+        dispatcher.add_task(task)
+        assert happens(task.begun)
+    for each in others:
+        dispatcher.add_task(each)
+    assert all(happens(each.done) for each in others)
+    assert not any(task.done.is_set() for task in stuck)
+
+
+def test_all_threads_but_one_may_be_stuck_in_tasks_that_came_at_once(begin: Begin) -> None:
+    stuck = [Stuck() for _ in range(3)]
+    others = [Job() for _ in range(20)]
+    begin(4, *stuck, *others)
+    assert all(happens(each.done) for each in others)
+    assert not any(task.done.is_set() for task in stuck)
+
+
+def test_sleeping_threads_help_also_when_a_leader_is_stuck_in_the_midst_of_others(begin: Begin) -> None:
+    """Nothing comes any more that could wake them up."""
+    tasks: list[Job] = [Stuck() if number in (0, 5, 11) else Job() for number in range(20)]
+    begin(4, *tasks)
+    assert all(happens(task.done) for task in tasks if not isinstance(task, Stuck))
+
+
+def test_what_waits_while_all_threads_are_stuck_is_done_when_one_is_free(begin: Begin) -> None:
+    stuck = [Stuck(), Stuck()]
+    dispatcher = begin(2, *stuck)
+    assert all(happens(task.begun) for task in stuck)
+    others = [Job() for _ in range(20)]
+    for task in others:
+        dispatcher.add_task(task)
+    assert not any(task.begun.is_set() for task in others)
+    stuck[1].free()
+    assert all(happens(task.done) for task in others)
+    assert not stuck[0].done.is_set()
+
+
+# What has time until later ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("nobody_helps", "no_hurry")
+@pytest.mark.parametrize("threads", [1, 4])
+def test_later_is_called_once_for_all_who_asked_and_after_the_tasks(begin: Begin, threads: int) -> None:
+    order: list[str] = []
+    called = threading.Event()
+
+    def ask() -> None:
+        dispatcher.do_later()
+        order.append("task")
+
+    def later() -> None:
+        order.append("later")
+        called.set()
+
+    dispatcher = begin(0, *(Job(ask) for _ in range(5)), later=later)
+    dispatcher.set_thread_count(threads)
+    assert happens(called)
+    until(lambda: dispatcher.active_count == 0)
+    assert order == ["task"] * 5 + ["later"]
+    called.clear()
+    dispatcher.do_later()
+    assert happens(called)
+    until(lambda: dispatcher.active_count == 0)
+    assert order == ["task"] * 5 + ["later"] * 2
+
+
+def test_later_is_not_called_when_nobody_asks(begin: Begin) -> None:
+    called = threading.Event()
+    tasks = [Job() for _ in range(20)]
+    dispatcher = begin(2, *tasks, later=called.set)
+    assert all(happens(task.done) for task in tasks)
+    until(lambda: dispatcher.active_count == 0)
+    assert not called.is_set()
+
+
+@pytest.mark.usefixtures("nobody_helps")
+@pytest.mark.parametrize("threads", [1, 4])
+def test_later_is_called_although_tasks_that_ask_for_it_keep_coming(
+    begin: Begin, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "POSTPONED", 0.1)
+    called, enough = threading.Event(), threading.Event()
+
+    def go_on() -> None:
+        dispatcher.do_later()
+        if not enough.is_set():
+            dispatcher.add_task(Job(go_on))
+
+    dispatcher = begin(threads, later=called.set)
+    dispatcher.add_task(Job(go_on))
+    assert happens(called)
+    enough.set()
+
+
+@pytest.mark.parametrize("waiting", [0, 20])
+def test_later_is_called_while_the_leader_that_asked_for_it_is_stuck(begin: Begin, waiting: int) -> None:
+    called = threading.Event()
+    stuck, others = Stuck(lambda: dispatcher.do_later()), [Job() for _ in range(waiting)]
+    dispatcher = begin(0, stuck, *others, later=called.set)
+    dispatcher.set_thread_count(2)
+    assert happens(called)
+    assert all(happens(task.done) for task in others)
+    assert not stuck.done.is_set()
+
+
+def test_later_is_called_for_somebody_else_while_the_leader_is_stuck(begin: Begin) -> None:
+    called, stuck = threading.Event(), Stuck()
+    dispatcher = begin(2, stuck, later=called.set)
+    assert happens(stuck.begun)
+    for _ in range(20):
+        dispatcher.do_later()
+        assert happens(called)
+        called.clear()
+    assert not stuck.done.is_set()
+
+
+def test_tasks_are_done_while_later_takes_long(begin: Begin) -> None:
+    later = Stuck()
+    dispatcher = begin(2, later=later.service)
+    dispatcher.do_later()
+    assert happens(later.begun)
+    for _ in range(20):
+        task = Job()
+        dispatcher.add_task(task)
+        assert happens(task.done)
+    assert not later.done.is_set()
+
+
+def test_who_asks_while_later_is_being_called_is_not_forgotten(begin: Begin) -> None:
+    calls: list[int] = []
+    twice = threading.Event()
+
+    def later() -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            dispatcher.do_later()
+        else:
+            twice.set()
+
+    dispatcher = begin(1, later=later)
+    dispatcher.do_later()
+    assert happens(twice)
+
+
+def test_later_that_raises_is_called_again_and_ends_no_thread(begin: Begin, caplog: pytest.LogCaptureFixture) -> None:
+    called = threading.Event()
+
+    def later() -> None:
+        called.set()
+        raise ValueError("mine")
+
+    dispatcher = begin(1, later=later)
+    for _ in range(2):
+        called.clear()
+        dispatcher.do_later()
+        assert happens(called)
+    task = Job()
+    dispatcher.add_task(task)
+    assert happens(task.done)
+    assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == ["mine", "mine"]
+
+
+# The end ------------------------------------------------------------------------------------------------------------
+
+
+def start(dispatcher: Dispatcher, count: int) -> list[threading.Thread]:
+    before = set(threading.enumerate())
+    dispatcher.set_thread_count(count)
+    started = [each for each in threading.enumerate() if each not in before]
+    assert len(started) == count
+    return started
+
+
+def end(threads: list[threading.Thread]) -> bool:
+    for thread in threads:
+        thread.join(PATIENCE)
+    return not any(thread.is_alive() for thread in threads)
+
+
+@pytest.mark.usefixtures("nobody_helps")
+def test_shutdown_ends_all_threads(begin: Begin) -> None:
+    tasks = [Job() for _ in range(20)]
+    dispatcher = begin(0, *tasks)
+    threads = start(dispatcher, 4)
+    assert all(happens(task.done) for task in tasks)
+    dispatcher.shutdown(timeout=PATIENCE)
+    assert end(threads)
+
+
+@pytest.mark.usefixtures("nobody_helps")
+def test_shutdown_gives_up_on_a_thread_that_is_stuck_and_cancels_what_nobody_has_begun(begin: Begin) -> None:
+    stuck, others = Stuck(), [Job() for _ in range(3)]
+    dispatcher = begin(0, stuck, *others)
+    threads = start(dispatcher, 3)
+    assert happens(stuck.begun)
+    dispatcher.shutdown(timeout=0.01)
+    assert [task.cancelled for task in others] == [True] * 3
+    assert not stuck.done.is_set()
+    stuck.free()
+    assert end(threads)
+    assert not any(task.begun.is_set() for task in others)
