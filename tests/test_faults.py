@@ -157,6 +157,7 @@ def test_lock_of_another_process_is_503_with_retry_after_and_reading_goes_on(
 
 def test_reading_goes_on_while_many_writes_wait_for_a_lock(served: Running, client: httpx.Client) -> None:
     run = make_run(client)
+    pragma(served.database, f"busy_timeout = {PATIENCE * 1000}")
     writer = served.database.write()
     clients = [served.client() for _ in range(8)]  # their keys are written before the lock is taken
     with (
