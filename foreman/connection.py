@@ -119,21 +119,17 @@ class Connection(HTTPChannel):
     stopping: threading.Event
     writer: Writer
     dispatcher: Dispatcher
-    most_writing: int
     _ran: Task | None = None
 
     @classmethod
-    def of(cls, stopping: threading.Event, writer: Writer, dispatcher: Dispatcher, threads: int) -> "type[Connection]":
+    def of(cls, stopping: threading.Event, writer: Writer, dispatcher: Dispatcher) -> "type[Connection]":
         """The class for the connections of one server.
 
         :param stopping: set when the server stops
         :param writer: whose commits the answers wait for
         :param dispatcher: whose threads serve the requests
-        :param threads: how many they are
         """
-        most_writing = max(1, threads - 1)
-        own = {"stopping": stopping, "writer": writer, "dispatcher": dispatcher, "most_writing": most_writing}
-        return type(cls.__name__, (cls,), own)
+        return type(cls.__name__, (cls,), {"stopping": stopping, "writer": writer, "dispatcher": dispatcher})
 
     def service(self) -> None:
         """Let the application handle the request, and answer it, at once or when its changes are on disk."""
@@ -150,10 +146,10 @@ class Connection(HTTPChannel):
             commit.then(partial(self._answer, task, commit))
             self.dispatcher.do_later()
 
-    def ready(self) -> bool:
-        """Whether the request can be served now: writes that wait for each other leave a thread to those that read."""
+    def may_wait(self) -> bool:
+        """Whether the request may have to wait for the writer's turn."""
         request = self.requests[0]
-        return bool(request.error) or request.command in _READING or self.writer.crowd() < self.most_writing
+        return not request.error and request.command not in _READING
 
     def task_class(self, _channel: HTTPChannel, _request: HTTPRequestParser) -> Task | None:
         """What waitress calls for the request's task: the one that has been run."""

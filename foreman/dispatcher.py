@@ -6,7 +6,7 @@ requests as long as it gets on, and the others help when it is held up by a long
 
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from waitress.task import ThreadedTaskDispatcher
 
@@ -20,18 +20,25 @@ POSTPONED = 0.005
 class Task(Protocol):
     """Something to do, such as answering the request of a connection."""
 
-    def ready(self) -> bool:
-        """Whether it can be done now; what cannot is passed over."""
+    def may_wait(self) -> bool:
+        """Whether it may have to wait for others of its kind."""
 
     def service(self) -> None:
         """Do it."""
+
+
+class Work(NamedTuple):
+    """What a thread has taken on."""
+
+    do: Callable[[], None]
+    may_wait: bool
 
 
 class Dispatcher(ThreadedTaskDispatcher):
     """waitress's pool of threads, of which one leads: it does one task after the other.
 
     When one takes it longer than `HELD_UP`, another thread becomes the leader; the old one ends what it does and then
-    stands by.
+    stands by. Tasks that may wait for each other leave a thread to those that do not.
 
     :param later: what has to be done after some tasks, best for many of them at once (see `do_later`)
     """
@@ -43,6 +50,7 @@ class Dispatcher(ThreadedTaskDispatcher):
         self._leader: int | None = None  # the number of the thread; None when all sleep
         self._begun_at = 0.0  # when the leader began what it does
         self._watched = False  # whether one of the others looks at the leader now and then
+        self._may_wait = 0  # how many tasks that may wait for each other have been begun and not ended
 
     def add_task(self, task: Task) -> None:
         """Let a thread do this after what was added before."""
@@ -59,15 +67,18 @@ class Dispatcher(ThreadedTaskDispatcher):
 
     def handler_thread(self, thread_no: int) -> None:
         """What each thread does until it is told to stop."""
-        while (work := self._next(thread_no)) is not None:
+        work: Work | None = None
+        while (work := self._next(thread_no, work)) is not None:
             try:
-                work()
+                work.do()
             except BaseException:
-                self.logger.exception("Exception when servicing %r", work)
+                self.logger.exception("Exception when servicing %r", work.do)
 
-    def _next(self, thread_no: int) -> Callable[[], None] | None:
+    def _next(self, thread_no: int, ended: Work | None) -> Work | None:
         """Wait for something to do; None when this thread has to end."""
         with self.lock:
+            if ended is not None:
+                self._may_wait -= ended.may_wait
             while self.stop_count == 0:
                 now = time.monotonic()
                 if self._leader in (None, thread_no) or now - self._begun_at > HELD_UP:
@@ -87,15 +98,17 @@ class Dispatcher(ThreadedTaskDispatcher):
             self.thread_exit_cv.notify()
             return None
 
-    def _take(self, now: float) -> Callable[[], None] | None:
+    def _take(self, now: float) -> Work | None:
         if self._later_is_due is not None and (not self.queue or now > self._later_is_due):
             self._later_is_due = None
-            return self._later
+            return Work(self._later, may_wait=False)
+        most_waiting = max(1, len(self.threads) - 1)
         for position, task in enumerate(self.queue):
-            if task.ready():
+            may_wait = task.may_wait()
+            if not may_wait or self._may_wait < most_waiting:
                 del self.queue[position]
-                service: Callable[[], None] = task.service
-                return service
+                self._may_wait += may_wait
+                return Work(task.service, may_wait)
         return None
 
     def _sleep(self) -> None:

@@ -53,7 +53,7 @@ class Server:
         self._map = self._server.map if multiple else self._server._map
         self._sockets = [each for each in self._map.values() if isinstance(each, BaseWSGIServer)]
         dispatcher.set_thread_count(settings.threads)
-        connection = Connection.of(self._stopping, database.write(), dispatcher, settings.threads)
+        connection = Connection.of(self._stopping, database.write(), dispatcher)
         for each in self._sockets:
             each.channel_class = connection
         self.port = int(self._sockets[0].effective_port)

@@ -193,10 +193,6 @@ class Writer:
         commit, self._deferring.active, self._deferring.commit = self._deferring.commit, False, None
         return commit
 
-    def crowd(self) -> int:
-        """How many threads are in a block, wait for their turn, or commit."""
-        return self._turn.locked() + len(self._waiting)
-
     def commit(self) -> None:
         """Commit what deferring threads have left open."""
         with self._turn:

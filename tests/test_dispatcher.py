@@ -26,8 +26,8 @@ class Job:
         self.cancelled = False
         self.thread: threading.Thread | None = None
 
-    def ready(self) -> bool:
-        return True
+    def may_wait(self) -> bool:
+        return False
 
     def service(self) -> None:
         self.thread = threading.current_thread()
@@ -53,6 +53,13 @@ class Stuck(Job):
 
     def free(self) -> None:
         self._freed.set()
+
+
+class Waiting(Stuck):
+    """A task that waits for others of its kind until it is freed."""
+
+    def may_wait(self) -> bool:
+        return True
 
 
 class Most:
@@ -462,3 +469,27 @@ def test_shutdown_gives_up_on_a_thread_that_is_stuck_and_cancels_what_nobody_has
     stuck.free()
     assert end(threads)
     assert not any(task.begun.is_set() for task in others)
+
+
+# Tasks that wait for each other -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("threads", [2, 3, 4])
+def test_tasks_that_wait_for_each_other_leave_one_thread_to_those_that_do_not(begin: Begin, threads: int) -> None:
+    waiting, others = [Waiting() for _ in range(threads + 1)], [Job() for _ in range(5)]
+    begin(threads, *waiting, *others)
+    assert all(happens(job.done) for job in others)
+    until(lambda: sum(job.begun.is_set() for job in waiting) == threads - 1)
+    for number, job in enumerate(waiting):  # each that ends lets the next one begin
+        assert happens(job.begun)
+        assert sum(job.begun.is_set() for job in waiting) <= number + threads - 1
+        job.free()
+    assert all(happens(job.done) for job in waiting)
+
+
+def test_single_thread_does_tasks_that_may_wait_as_well(begin: Begin) -> None:
+    waiting, other = Waiting(), Job()
+    begin(1, waiting, other)
+    assert happens(waiting.begun)
+    waiting.free()
+    assert happens(other.done)
