@@ -28,7 +28,7 @@ def commit_each() -> None:
             raise TypeError("Writer has changed: bench/commit_each.py must follow")
         self._waiting = _Nobody()
 
-    Writer.__init__ = begin_with_nobody  # type: ignore[assignment, method-assign]
+    Writer.__init__ = begin_with_nobody  # type: ignore[method-assign]
     Writer.defer = lambda self: None  # type: ignore[method-assign]
 
 

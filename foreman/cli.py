@@ -1,4 +1,4 @@
-"""The command line: `serve`, `keys`, `openapi`."""
+"""The command line: `serve`, `keys`, `check`, `openapi`."""
 
 import json
 import logging
@@ -13,8 +13,10 @@ from typing import Any
 import click
 
 from foreman import create_app, keys, logs
+from foreman.check import contents, snapshot, violations
 from foreman.config import Settings, WrongSetting, load
-from foreman.db import Database, NotAForemanDatabase
+from foreman.database_file import NotAForemanDatabase
+from foreman.db import Database
 from foreman.server import Server
 from foreman.version import VERSION
 
@@ -152,6 +154,27 @@ def revoke_key(key_id: str, **given: str | None) -> None:
         if not keys.revoke(database, key_id.lower()):
             raise Failure(f"there is no valid key with the id {key_id}")
     click.echo(f"revoked {key_id.lower()}")
+
+
+@main.command()
+@flags("database")
+def check(**given: str | None) -> None:
+    """Verify the whole database, which is not changed: a line for each violation of an invariant."""
+    settings = _load(given)
+    found = 0
+    try:
+        with snapshot(Path(settings.database)) as view:
+            for line in violations(view):
+                click.echo(line)
+                found += 1
+            if not found:
+                click.echo("ok: {} runs, {} tasks, {} entries".format(*contents(view)))
+    except (NotAForemanDatabase, OSError) as error:
+        raise Failure(str(error)) from None
+    except sqlite3.Error as error:
+        raise Failure(f"{settings.database}: {error}") from None
+    if found:
+        raise Failure(f"{found} violation{'s' if found > 1 else ''}")
 
 
 @main.command()

@@ -47,7 +47,7 @@ def _creation_was_cut_off(path: Path) -> bool:
     (https://www.sqlite.org/fileformat2.html, section 3).
     """
     try:
-        with path.with_name(f"{path.name}-journal").open("rb") as journal:
+        with path.resolve().with_name(f"{path.resolve().name}-journal").open("rb") as journal:
             header = journal.read(28)
     except FileNotFoundError:
         return False
@@ -75,7 +75,8 @@ class OpenFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._log = path.with_name(f"{path.name}-wal")
+        target = path.resolve()  # SQLite follows links, and keeps the log beside the file itself
+        self._log = target.with_name(f"{target.name}-wal")
         self._file = _identity(path)
         self._log_file: tuple[int, int] | None = None  # it is created when it is needed first
 

@@ -1,6 +1,6 @@
 """The SQLite file: one writer connection, a reader connection per thread, and the schema.
 
-With `transactions.py` the only module that says PRAGMA, BEGIN, COMMIT and SAVEPOINT.
+With `transactions.py` the only module of the server that says PRAGMA, BEGIN, COMMIT and SAVEPOINT.
 """
 
 import sqlite3

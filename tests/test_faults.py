@@ -21,7 +21,7 @@ import pytest
 
 from foreman.check import check
 from foreman.db import Database
-from tests.conftest import PLAIN, Json, Running, assert_error, make_run, make_task, ok, put_data
+from tests.conftest import PLAIN, Json, Running, Start, assert_error, make_run, make_task, ok, put_data
 
 ROOT = Path(__file__).parent.parent
 LARGE = "x" * 200_000
@@ -281,6 +281,18 @@ def test_file_that_took_the_place_of_another_is_used_from_then_on(
     assert ok(client.get(f"/runs/{old['id']}")) == old
     assert_error(client.get(f"/runs/{lost['id']}"), 404)
     assert stored_runs(file_of(served)) == {old["id"], new["id"]}
+    stop_and_check(served)
+
+
+def test_file_may_be_a_link(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    file, link = tmp_path / "elsewhere" / "real.db", tmp_path / "foreman.db"
+    link.symlink_to(file)
+    served = start()
+    with served.client() as client, served.database.read():  # a reader whose view a checkpoint would have to wait for
+        run = make_run(client)
+    assert stored_runs(file) == {run["id"]}
+    assert not link.with_name("foreman.db-wal").exists()
     stop_and_check(served)
 
 
