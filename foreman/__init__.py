@@ -13,7 +13,6 @@ from foreman import (
     request_id,
     run_data,
     runs,
-    security_headers,
     tasks,
 )
 from foreman.config import Settings
@@ -34,7 +33,6 @@ def create_app(settings: Settings, database: Database) -> Flask:
     db.init_app(app, database)
     errors.init_app(app)
     request_id.init_app(app)
-    security_headers.init_app(app)
     auth.init_app(app, settings, database)
     if settings.cors_origins:
         CORS(app, origins=list(settings.cors_origins), expose_headers=["X-Request-Id", "Location", "Retry-After"])

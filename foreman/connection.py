@@ -12,12 +12,10 @@ from waitress.task import ErrorTask, WSGITask
 from foreman.dispatcher import Dispatcher
 from foreman.errors import MESSAGES, database_failed, envelope
 from foreman.request_id import HEADER, new_request_id
-from foreman.security_headers import OF_ANSWERS
+from foreman.security_headers import OF_ANSWERS, Headers, protected
 from foreman.transactions import Commit, Writer
 
 log = logging.getLogger(__name__)
-
-Headers = list[tuple[str, str]]
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -104,8 +102,7 @@ class Task(WSGITask):
         """The head of the answer; while the server stops, it says that the connection will close."""
         if self.channel.stopping.is_set():
             self.set_close_on_finish()
-        header: bytes = super().build_response_header()
-        return header
+        return protected(super().build_response_header(), self.response_headers)
 
 
 class Connection(HTTPChannel):

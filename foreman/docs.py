@@ -7,8 +7,10 @@ from flask import Blueprint, Response, current_app, send_from_directory
 
 from foreman.auth import public
 from foreman.contract import BASE_PATH, answer
+from foreman.security_headers import for_pages
 
 bp = Blueprint("docs", __name__)
+for_pages(bp)
 
 _PAGES = Path(__file__).parent / "pages"
 _OWN = frozenset({"docs.js"})
