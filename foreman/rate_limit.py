@@ -1,7 +1,7 @@
 """How often: requests are counted per API key, failed authentication per address.
 
-The notation, the counters and their storage are Flask-Limiter's. Its hooks around every request are not used: they
-serve many limits at once and cost more than the query that a request is about, and there is one limit here.
+The notation, the windows and the kinds of storage are Flask-Limiter's. Its hooks around every request are not used:
+they serve many limits at once and cost more than the query that a request is about, and there is one limit here.
 """
 
 import time
@@ -12,6 +12,7 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from limits import RateLimitItem, parse
 
+from foreman import counters  # noqa: F401  # registers the storage
 from foreman.errors import TooManyRequests
 
 # What an address may fail before its keys are not looked at any more.
@@ -27,7 +28,7 @@ class RateLimits:
     """
 
     def __init__(self, app: Flask, limit: RateLimitItem | None) -> None:
-        limiter = Limiter(get_remote_address, storage_uri="memory://", strategy="fixed-window")
+        limiter = Limiter(get_remote_address, storage_uri="local://", strategy="fixed-window")
         # Known already, so that init_app prepares the storage and leaves the hooks out.
         app.extensions["limiter"] = {limiter}
         limiter.init_app(app)
