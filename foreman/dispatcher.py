@@ -58,6 +58,10 @@ class Dispatcher(ThreadedTaskDispatcher):
             self.queue.append(task)
             self._wake()
 
+    def waiting(self) -> int:
+        """How many tasks no thread has begun yet."""
+        return len(self.queue)
+
     def do_later(self) -> None:
         """Let `later` be called when there is nothing else to do, or in `POSTPONED` seconds."""
         with self.lock:

@@ -25,6 +25,11 @@ _READ_ON = 3
 _MOST_CONNECTIONS = 1000
 
 
+# How long reading and writing rest while requests wait to be served: so many seconds, so often, then there is a turn.
+_NAP = 0.0006
+_NAPS = 5
+
+
 class Server:
     """A listening server over an application and its database.
 
@@ -37,7 +42,7 @@ class Server:
         self._stopped = False
         self._ending = threading.RLock()  # of `stop` and the end of `run`; a signal may call `stop` in between
         database.open_readers(settings.threads)
-        dispatcher = Dispatcher(database.write().commit)
+        dispatcher = self._dispatcher = Dispatcher(database.write().commit)
         self._server = waitress.create_server(
             app,
             _dispatcher=dispatcher,
@@ -64,6 +69,7 @@ class Server:
         """Serve until `stop` is called; then finish the requests under way, at most `GRACE` seconds long."""
         while not self._stopping.is_set():
             wasyncore.loop(timeout=1, use_poll=True, map=self._map, count=1)
+            self._give_way()
         for each in self._sockets:
             wasyncore.dispatcher.close(each)
         deadline = time.monotonic() + GRACE
@@ -92,6 +98,17 @@ class Server:
 
         signal.signal(signal.SIGTERM, handle)
         signal.signal(signal.SIGINT, handle)
+
+    def _give_way(self) -> None:
+        """Let the threads that serve get on, as long as they have enough to do.
+
+        Python computes on one thread at a time: this one would take it from them at every statement of SQLite, to read
+        requests that have to wait anyway, a few at a time.
+        """
+        for _ in range(_NAPS):
+            if self._dispatcher.waiting() < 2:
+                break
+            time.sleep(_NAP)
 
     def _busy(self) -> bool:
         """Whether any request is under way; connections without one are told to close."""
