@@ -12,7 +12,7 @@ from foreman.counters import LocalCounters
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time, which the test sets."""
     now = [1000.0]
-    monkeypatch.setattr(counters.time, "time", lambda: now[0])
+    monkeypatch.setattr("foreman.counters.time.time", lambda: now[0])
     return now
 
 
