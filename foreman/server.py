@@ -41,7 +41,7 @@ class Server:
         self._give_up = threading.Event()
         self._stopped = False
         self._ending = threading.RLock()  # of `stop` and the end of `run`; a signal may call `stop` in between
-        database.open_readers(settings.threads)
+        database.open_readers(settings.threads + 1)  # the thread that starts the server reads, too
         dispatcher = self._dispatcher = Dispatcher(database.write().commit)
         self._server = waitress.create_server(
             app,

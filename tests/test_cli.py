@@ -225,7 +225,8 @@ def test_database_in_a_missing_directory_is_one_clear_line(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["serve"], ["keys"], ["keys", "create"], ["keys", "list"], ["keys", "revoke"], ["openapi"], ["check"]]
+    "command",
+    [[], ["serve"], ["keys"], ["keys", "create"], ["keys", "list"], ["keys", "revoke"], ["openapi"], ["check"]],
 )
 def test_every_command_has_help(run: Run, command: list[str]) -> None:
     result = run(*command, "--help")
