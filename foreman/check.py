@@ -12,9 +12,9 @@ from typing import Any
 
 from foreman.database_file import APPLICATION_ID, NotAForemanDatabase, refuse_newer
 from foreman.db import SCHEMA
+from foreman.fields import MOST_TAGS
 from foreman.invariants import INTEGRITY, RULES
 from foreman.opaque import as_list
-from foreman.run_data import MOST_TAGS
 from foreman.schemas import ENDED, RUN_STATUSES, TASK_STATUSES
 
 # What SQLite says of a file or a schema that is damaged; other errors, such as a lock, are not the database's fault.

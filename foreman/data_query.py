@@ -11,10 +11,12 @@ from foreman.opaque import as_list, as_pairs
 from foreman.paging import ORDERS
 from foreman.ranges import glob_range, prefix_range
 
-# What an entry is answered from (`run_data.to_json`), in its order.
+# What an entry is answered from (`run_data.to_json`), in its order. JSON is read as bytes, which is what goes into the
+# answer.
 COLUMNS = """
-    run_data.id, run_data.run_id, run_data.task_id, run_data.org_id, run_data.key, run_data.value,
-    run_data.tags, run_data.metadata, run_data.created_at, run_data.updated_at
+    run_data.id, run_data.run_id, run_data.task_id, run_data.org_id, run_data.key,
+    CAST(run_data.value AS BLOB), CAST(run_data.tags AS BLOB), CAST(run_data.metadata AS BLOB),
+    run_data.created_at, run_data.updated_at
     """
 
 # Each key filter selects keys of the run; UNION joins them, that is OR.

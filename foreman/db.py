@@ -6,7 +6,7 @@ With `transactions.py` the only module of the server that says PRAGMA, BEGIN, CO
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from foreman.database_file import (
     refuse_foreign_file,
     refuse_newer,
 )
-from foreman.transactions import BUSY_TIMEOUT_MS, Reader, Writer
+from foreman.transactions import BUSY_TIMEOUT_MS, LONGEST_READ, Reader, Writer
 
 SCHEMA = Path(__file__).parent.parent / "schema.sql"
 
@@ -34,11 +34,13 @@ class Database:
 
     :param path: the SQLite file; it is created when it does not exist
     :param durability: `full` or `normal`, as in the settings
+    :ivar patience: how many seconds a thread may read, at this moment
     :raises NotAForemanDatabase: when the file is not ours to write to
     """
 
     def __init__(self, path: Path, durability: str = "full") -> None:
         self.path = path
+        self.patience: Callable[[], float] = lambda: LONGEST_READ
         self._synchronous = durability.upper()
         self._readers: list[Reader] = []  # all of them
         self._spare: list[Reader] = []  # those that no thread has taken yet
@@ -58,15 +60,16 @@ class Database:
             if reader is not None:
                 reader.close()
             reader = self._local.reader = self._spare.pop() if self._spare else self._open_reader()
+        reader.begun_at = time.monotonic()
         return reader
 
     def one(self, sql: str, /, **values: Any) -> sqlite3.Row | None:
         """The first row of a statement that needs no other: it is a transaction in itself."""
         return self.read().statements.one(sql, **values)
 
-    def rows(self, sql: str, /, **values: Any) -> list[sqlite3.Row]:
-        """Every row of a statement that needs no other: it is a transaction in itself."""
-        return self.read().statements.all(sql, **values)
+    def each(self, sql: str, /, **values: Any) -> sqlite3.Cursor:
+        """The rows of a statement that needs no other: a transaction in itself, until they are read or it is closed."""
+        return self.read().statements.each(sql, **values)
 
     def write(self) -> Writer:
         """`with db.write() as tx:` a transaction that is on disk when the block has been left without an error."""
@@ -88,7 +91,7 @@ class Database:
         with _closed_on_error(connection):
             connection.execute("PRAGMA query_only = ON")
             connection.execute("SELECT 1 FROM run LIMIT 1").fetchone()  # opens the log as well
-        reader = Reader(connection, self._generation)
+        reader = Reader(connection, self._generation, lambda: self.patience())
         self._readers.append(reader)
         return reader
 
@@ -156,10 +159,10 @@ def one(sql: str, /, **values: Any) -> sqlite3.Row | None:
     return database.one(sql, **values)
 
 
-def rows(sql: str, /, **values: Any) -> list[sqlite3.Row]:
-    """`Database.rows` of the app that handles the request."""
+def each(sql: str, /, **values: Any) -> sqlite3.Cursor:
+    """`Database.each` of the app that handles the request."""
     database: Database = current_app.extensions["database"]
-    return database.rows(sql, **values)
+    return database.each(sql, **values)
 
 
 def write() -> Writer:

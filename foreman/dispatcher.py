@@ -17,11 +17,18 @@ HELD_UP = 0.005
 POSTPONED = 0.005
 
 
+# Seconds without a free thread after which those that have been busy for long should come to an end.
+_STUCK = 0.1
+
+
 class Task(Protocol):
     """Something to do, such as answering the request of a connection."""
 
     def may_wait(self) -> bool:
         """Whether it may have to wait for others of its kind."""
+
+    def is_large(self) -> bool:
+        """Whether it takes so much memory that only one such task is to be done at once."""
 
     def service(self) -> None:
         """Do it."""
@@ -31,14 +38,15 @@ class Work(NamedTuple):
     """What a thread has taken on."""
 
     do: Callable[[], None]
-    may_wait: bool
+    may_wait: bool = False
+    is_large: bool = False
 
 
 class Dispatcher(ThreadedTaskDispatcher):
     """waitress's pool of threads, of which one leads: it does one task after the other.
 
     When one takes it longer than `HELD_UP`, another thread becomes the leader; the old one ends what it does and then
-    stands by. Tasks that may wait for each other leave a thread to those that do not.
+    stands by. Tasks that may wait for each other leave a thread to those that do not, and large ones to all others.
 
     :param later: what has to be done after some tasks, best for many of them at once (see `do_later`)
     """
@@ -51,6 +59,7 @@ class Dispatcher(ThreadedTaskDispatcher):
         self._begun_at = 0.0  # when the leader began what it does
         self._watched = False  # whether one of the others looks at the leader now and then
         self._may_wait = 0  # how many tasks that may wait for each other have been begun and not ended
+        self._large = 0  # how many large tasks
 
     def add_task(self, task: Task) -> None:
         """Let a thread do this after what was added before."""
@@ -61,6 +70,10 @@ class Dispatcher(ThreadedTaskDispatcher):
     def waiting(self) -> int:
         """How many tasks no thread has begun yet."""
         return len(self.queue)
+
+    def is_stuck(self) -> bool:
+        """Whether tasks wait and no thread has become free for a while."""
+        return len(self.queue) > 0 and time.monotonic() - self._begun_at > _STUCK
 
     def do_later(self) -> None:
         """Let `later` be called when there is nothing else to do, or in `POSTPONED` seconds."""
@@ -83,6 +96,7 @@ class Dispatcher(ThreadedTaskDispatcher):
         with self.lock:
             if ended is not None:
                 self._may_wait -= ended.may_wait
+                self._large -= ended.is_large
             while self.stop_count == 0:
                 now = time.monotonic()
                 if self._leader in (None, thread_no) or now - self._begun_at > HELD_UP:
@@ -105,14 +119,15 @@ class Dispatcher(ThreadedTaskDispatcher):
     def _take(self, now: float) -> Work | None:
         if self._later_is_due is not None and (not self.queue or now > self._later_is_due):
             self._later_is_due = None
-            return Work(self._later, may_wait=False)
+            return Work(self._later)
         most_waiting = max(1, len(self.threads) - 1)
         for position, task in enumerate(self.queue):
-            may_wait = task.may_wait()
-            if not may_wait or self._may_wait < most_waiting:
+            work = Work(task.service, task.may_wait(), task.is_large())
+            if not (work.may_wait and self._may_wait >= most_waiting) and not (work.is_large and self._large):
                 del self.queue[position]
-                self._may_wait += may_wait
-                return Work(task.service, may_wait)
+                self._may_wait += work.may_wait
+                self._large += work.is_large
+                return work
         return None
 
     def _sleep(self) -> None:

@@ -29,6 +29,7 @@ MESSAGES = {
 _UNAVAILABLE: "DatabaseFailure" = (503, "The database is not available at the moment", [], {"Retry-After": "1"})
 _DAMAGED: "DatabaseFailure" = (503, "The database is damaged", [], {})
 _DATABASE_FAILURES: "dict[int, DatabaseFailure]" = {
+    sqlite3.SQLITE_INTERRUPT: (503, "The query takes too long: narrow it down", [], {"Retry-After": "1"}),
     sqlite3.SQLITE_FULL: (507, "The disk of the database is full", [], {}),
     sqlite3.SQLITE_READONLY: (503, "The database cannot be written to", [], {}),
     sqlite3.SQLITE_CORRUPT: _DAMAGED,

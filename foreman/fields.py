@@ -4,9 +4,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import fields
+from marshmallow import fields, validate
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
+
+# On one entry, and in one change of them.
+MOST_TAGS = 100
 
 
 class Id(fields.String):
@@ -55,6 +58,20 @@ class Tag(Text):
         if "," in text:
             raise self.make_error("comma")
         return text
+
+
+class Tags(fields.List[Any]):
+    """At most 100 tags. A longer list is refused as a whole: it may be too long to look at each of them."""
+
+    default_error_messages = {"too_many": f"Longer than maximum length {MOST_TAGS}."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(Tag(), validate=validate.Length(max=MOST_TAGS), **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> list[Any]:
+        if isinstance(value, list) and len(value) > MOST_TAGS:
+            raise self.make_error("too_many")
+        return super()._deserialize(value, attr, data, **kwargs)
 
 
 class TextFilter(Text):

@@ -33,7 +33,7 @@ def decode_object(body: bytes) -> dict[str, msgspec.Raw]:
         raise Invalid(TOO_DEEP) from None
 
 
-def raw(text: str | None) -> msgspec.Raw:
+def raw(text: bytes | None) -> msgspec.Raw:
     """Stored JSON, to be spliced into an answer as it is; null when there is none."""
     return NOTHING if text is None else msgspec.Raw(text)
 

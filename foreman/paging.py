@@ -1,8 +1,15 @@
-"""Pages of runs and of tasks: cut from an index first, so that only the rows of the page are read."""
+"""Pages of lists: cut from an index first, so that only the rows of the page are read."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import Any
+
+from foreman import db
+from foreman.errors import Invalid
+
+# Bytes of opaque JSON on one page; a single item may be larger.
+LARGEST_PAGE = 32_000_000
 
 # What a list may be sorted by: the only texts from outside that choose a part of a statement, and they only choose.
 COLUMNS = {column: column for column in ("created_at", "updated_at", "started_at", "completed_at")}
@@ -34,6 +41,24 @@ def select_page(
     if statuses:
         select = " UNION ALL ".join(f"{select} AND status = '{status}'" for status in statuses)
     return f"{select} ORDER BY {ORDERS[sort_order]} LIMIT :limit OFFSET :offset"
+
+
+def read_page(sql: str, size: Callable[[Sequence[Any]], int], /, **values: Any) -> list[sqlite3.Row]:
+    """The rows of a page, as long as they fit into one answer.
+
+    :param size: how many bytes of opaque JSON a row has
+    :raises Invalid: when it is more than `LARGEST_PAGE` together
+    """
+    rows: list[sqlite3.Row] = []
+    total = 0
+    with closing(db.each(sql, **values)) as found:
+        for row in found:
+            total += size(row)
+            if total > LARGEST_PAGE and rows:
+                message = f"The page would have more than {LARGEST_PAGE // 1_000_000} MB; ask for fewer at once."
+                raise Invalid("Validation failed", [{"field": "limit", "message": message}])
+            rows.append(row)
+    return rows
 
 
 def page(items: list[dict[str, Any]], total: int, limit: int, offset: int) -> dict[str, Any]:

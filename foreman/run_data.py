@@ -1,6 +1,6 @@
 """Run data: the tagged key/value entries that the tasks of a run share."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -11,13 +11,12 @@ from foreman.clock import iso, new_id, now_ms
 from foreman.contract import answer, answers, asks, created, fails, takes
 from foreman.data_query import COLUMNS, bound, data_query
 from foreman.errors import Invalid, NotFound, found
+from foreman.fields import MOST_TAGS
 from foreman.opaque import as_list, raw
-from foreman.paging import split
+from foreman.paging import read_page, split
 from foreman.schemas import CreateData, DeleteData, QueryData, UpdateTags
 
 bp = Blueprint("run_data", __name__)
-
-MOST_TAGS = 100
 
 
 @bp.post("/runs/<run_id>/data")
@@ -59,7 +58,7 @@ def create_data(new: dict[str, Any], run_id: str) -> Response:
 @fails(404)
 def query_data(wanted: dict[str, Any], run_id: str) -> Response:
     """Query entries by key, prefix, glob and tag: the newest matching entry of each key, or with `includeAll` all."""
-    rows = db.rows(data_query(wanted), org_id=g.org_id, run_id=run_id.lower(), **bound(wanted))
+    rows = read_page(data_query(wanted), size, org_id=g.org_id, run_id=run_id.lower(), **bound(wanted))
     if not rows:
         raise NotFound("Run")
     entries, total = split(rows)
@@ -140,6 +139,11 @@ def delete_data(which: dict[str, Any], run_id: str) -> Response:
         if not deleted:
             raise NotFound("Entry")
     return answer({"deleted": deleted})
+
+
+def size(entry: Sequence[Any]) -> int:
+    """The bytes of JSON in a row of `COLUMNS`."""
+    return len(entry[5] or b"") + len(entry[6] or b"") + len(entry[7] or b"")
 
 
 def to_json(entry: Iterable[Any]) -> dict[str, Any]:

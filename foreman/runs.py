@@ -1,6 +1,6 @@
 """Runs: open, read, change and list them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flask import Blueprint, Response, g
@@ -10,14 +10,16 @@ from foreman.clock import duration, iso, new_id, now_ms
 from foreman.contract import answer, answers, asks, created, fails, takes
 from foreman.errors import found
 from foreman.opaque import as_list, raw
-from foreman.paging import ORDERS, page, select_page, split
+from foreman.paging import ORDERS, page, read_page, select_page, split
 from foreman.schemas import ENDED, RUN_STATUSES, CreateRun, ListRuns, UpdateRun
 
 bp = Blueprint("runs", __name__)
 
-# What `to_json` takes, in its order.
+# What `to_json` takes, in its order. Opaque JSON is read as bytes, which is what goes into the answer.
 COLUMNS = """
-    run.id, run.org_id, run.status, run.input_data, run.output_data, run.error_data, run.metadata,
+    run.id, run.org_id, run.status,
+    CAST(run.input_data AS BLOB), CAST(run.output_data AS BLOB), CAST(run.error_data AS BLOB),
+    CAST(run.metadata AS BLOB),
     run_tally.total_tasks, run_tally.completed_tasks, run_tally.failed_tasks,
     run.created_at, run.updated_at, run.started_at, run.completed_at
     """
@@ -94,7 +96,7 @@ def list_runs(wanted: dict[str, Any]) -> Response:
     limit, offset = wanted["limit"], wanted["offset"]
     statuses = [status for status in RUN_STATUSES if status in wanted.get("status", ())]
     rows_of_page = select_page("run", ["org_id = :org_id"], wanted["sort_by"], wanted["sort_order"], statuses)
-    rows = db.rows(
+    rows = read_page(
         f"""
         SELECT {COLUMNS}, counted.total
         FROM (
@@ -107,10 +109,16 @@ def list_runs(wanted: dict[str, Any]) -> Response:
         LEFT JOIN run_tally ON run_tally.org_id = run.org_id AND run_tally.run_id = run.id
         ORDER BY {ORDERS[wanted["sort_order"]]}
         """,
+        size,
         org_id=g.org_id, statuses=as_list(statuses or RUN_STATUSES), limit=limit, offset=offset,
     )  # fmt: skip
     runs, total = split(rows)
     return answer(page([to_json(run) for run in runs], total, limit, offset))
+
+
+def size(run: Sequence[Any]) -> int:
+    """The bytes of opaque JSON in a row of `COLUMNS`."""
+    return len(run[3] or b"") + len(run[4] or b"") + len(run[5] or b"") + len(run[6] or b"")
 
 
 def to_json(run: Iterable[Any]) -> dict[str, Any]:

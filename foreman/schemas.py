@@ -7,7 +7,7 @@ import msgspec
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, pre_load, validate, validates_schema
 from werkzeug.datastructures import MultiDict
 
-from foreman.fields import CommaList, Id, Integer, Opaque, OpaqueObject, Tag, Text, TextFilter
+from foreman.fields import CommaList, Id, Integer, Opaque, OpaqueObject, Tags, Text, TextFilter
 
 RUN_STATUSES = ("pending", "running", "completed", "failed", "cancelled")
 TASK_STATUSES = ("pending", "queued", "running", "completed", "failed", "cancelled", "retrying")
@@ -142,18 +142,15 @@ class CreateData(Body):
                  metadata={"description": "The task of the run that wrote it.", "examples": [EXAMPLE_ID]})  # fmt: skip
     key = Text(required=True, metadata={"examples": ["sensor.temp.kitchen"]})
     value = _opaque({"celsius": 21.5}, required=True)
-    tags = fields.List(Tag(), load_default=list, validate=validate.Length(max=100),
-                       metadata={"examples": [["building-A", "indoor"]]})  # fmt: skip
+    tags = Tags(load_default=list, metadata={"examples": [["building-A", "indoor"]]})
     metadata = _metadata()
 
 
 class UpdateTags(Body):
     """Tags to remove, then tags to add."""
 
-    add = fields.List(Tag(), load_default=list, validate=validate.Length(max=100), metadata={"examples": [["checked"]]})
-    remove = fields.List(
-        Tag(), load_default=list, validate=validate.Length(max=100), metadata={"examples": [["unchecked"]]}
-    )
+    add = Tags(load_default=list, metadata={"examples": [["checked"]]})
+    remove = Tags(load_default=list, metadata={"examples": [["unchecked"]]})
 
 
 def _limit(usual: int, most: int) -> Integer:

@@ -4,16 +4,20 @@ import signal
 import threading
 import time
 from types import FrameType
+from typing import Any
 
-import waitress
 from flask import Flask
 from waitress import wasyncore
-from waitress.server import BaseWSGIServer, MultiSocketServer
+from waitress.adjustments import Adjustments
 
 from foreman.config import Settings
 from foreman.connection import Connection
+from foreman.crowd import Crowd
 from foreman.db import Database
 from foreman.dispatcher import Dispatcher
+from foreman.listener import ACCEPTED_AT_ONCE, Listener, most_connections
+from foreman.parser import LARGE
+from foreman.transactions import LONGEST_READ
 
 # Seconds that requests under way have to finish after the server is told to stop.
 GRACE = 10.0
@@ -22,8 +26,8 @@ GRACE = 10.0
 # one beyond this many times the limit is cut off.
 _READ_ON = 3
 
-_MOST_CONNECTIONS = 1000
-
+# Seconds that a request may read from the database while others find no thread.
+_READ_WHILE_STUCK = 1.0
 
 # How long reading and writing rest while requests wait to be served: so many seconds, so often, then there is a turn.
 _NAP = 0.0006
@@ -43,39 +47,43 @@ class Server:
         self._ending = threading.RLock()  # of `stop` and the end of `run`; a signal may call `stop` in between
         database.open_readers(settings.threads + 1)  # the thread that starts the server reads, too
         dispatcher = self._dispatcher = Dispatcher(database.write().commit)
-        self._server = waitress.create_server(
-            app,
-            _dispatcher=dispatcher,
+        most = most_connections(settings.threads)
+        adjustments = Adjustments(
             host=settings.host,
             port=settings.port,
             ident=None,
-            connection_limit=_MOST_CONNECTIONS,
+            connection_limit=most + 2 * ACCEPTED_AT_ONCE,  # of all that is open; the crowd keeps it from being reached
             max_request_body_size=settings.max_body * _READ_ON,
+            outbuf_overflow=LARGE,
             asyncore_use_poll=True,
             clear_untrusted_proxy_headers=True,
         )
-        multiple = isinstance(self._server, MultiSocketServer)
-        self._map = self._server.map if multiple else self._server._map
-        self._sockets = [each for each in self._map.values() if isinstance(each, BaseWSGIServer)]
+        self._map: dict[int, Any] = {}
+        self._listeners = [
+            Listener(app, self._map, dispatcher=dispatcher, adj=adjustments, sockinfo=address)
+            for address in adjustments.listen
+        ]
         dispatcher.set_thread_count(settings.threads)
-        connection = Connection.of(self._stopping, database.write(), dispatcher)
-        for each in self._sockets:
+        database.patience = self._patience
+        self._crowd = Crowd(self._connections, most)
+        connection = Connection.of(self._stopping, database.write(), dispatcher, self._crowd.line)
+        for each in self._listeners:
             each.channel_class = connection
-        self.port = int(self._sockets[0].effective_port)
+        self.port = int(self._listeners[0].effective_port)
         host = "localhost" if settings.host in ("127.0.0.1", "::1") else settings.host
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     def run(self) -> None:
         """Serve until `stop` is called; then finish the requests under way, at most `GRACE` seconds long."""
         while not self._stopping.is_set():
-            wasyncore.loop(timeout=1, use_poll=True, map=self._map, count=1)
+            self._turn(1)
             self._give_way()
-        for each in self._sockets:
+        for each in self._listeners:
             wasyncore.dispatcher.close(each)
         deadline = time.monotonic() + GRACE
         while self._busy() and time.monotonic() < deadline and not self._give_up.is_set():
-            wasyncore.loop(timeout=0.1, use_poll=True, map=self._map, count=1)
-        self._server.task_dispatcher.shutdown()
+            self._turn(0.1)
+        self._dispatcher.shutdown()
         with self._ending:
             self._stopped = True
             wasyncore.close_all(self._map)
@@ -87,7 +95,7 @@ class Server:
         self._stopping.set()
         with self._ending:
             if not self._stopped:  # else its file descriptors may belong to somebody else by now
-                for each in self._sockets:
+                for each in self._listeners:
                     each.pull_trigger()
 
     def stop_on_signals(self) -> None:
@@ -98,6 +106,17 @@ class Server:
 
         signal.signal(signal.SIGTERM, handle)
         signal.signal(signal.SIGINT, handle)
+
+    def _patience(self) -> float:
+        """Seconds that a request may read from the database: few while others find no thread."""
+        return _READ_WHILE_STUCK if self._dispatcher.is_stuck() else LONGEST_READ
+
+    def _turn(self, timeout: float) -> None:
+        """Read and write what can be, or wait so many seconds for something."""
+        wasyncore.loop(timeout=timeout, use_poll=True, map=self._map, count=1)
+        exhausted = [each.was_exhausted() for each in self._listeners]
+        number = sum(len(each.active_channels) for each in self._listeners)
+        self._crowd.keep_in_bounds(number, exhausted=any(exhausted))
 
     def _give_way(self) -> None:
         """Let the threads that serve get on, as long as they have enough to do.
@@ -110,13 +129,15 @@ class Server:
                 break
             time.sleep(_NAP)
 
+    def _connections(self) -> list[Connection]:
+        return [connection for each in self._listeners for connection in list(each.active_channels.values())]
+
     def _busy(self) -> bool:
         """Whether any request is under way; connections without one are told to close."""
         busy = False
-        for each in self._sockets:
-            for channel in list(each.active_channels.values()):
-                if channel.requests or channel.request or channel.total_outbufs_len:
-                    busy = True
-                else:
-                    channel.will_close = True
+        for connection in self._connections():
+            if connection.requests or connection.request or connection.total_outbufs_len:
+                busy = True
+            else:
+                connection.will_close = True
         return busy

@@ -15,6 +15,12 @@ from foreman.database_file import DatabaseMoved, OpenFile
 # How long a statement waits for another process that holds the database's lock.
 BUSY_TIMEOUT_MS = 5000
 
+# Seconds that reading may take.
+LONGEST_READ = 10.0
+
+# Instructions of SQLite between two looks at the clock: seldom enough to cost nothing.
+_INSTRUCTIONS = 50_000
+
 # Seconds after a wait in vain in which nobody waits that long again: those in line must not wait one after the other.
 _IMPATIENT = 2.0
 
@@ -34,6 +40,10 @@ class Transaction:
         """Every row."""
         return self._connection.execute(sql, values).fetchall()
 
+    def each(self, sql: str, /, **values: Any) -> sqlite3.Cursor:
+        """Every row, one by one."""
+        return self._connection.execute(sql, values)
+
     def value(self, sql: str, /, **values: Any) -> Any:
         """The first column of the first row, or None."""
         row = self._connection.execute(sql, values).fetchone()
@@ -47,13 +57,20 @@ class Transaction:
 class Reader:
     """A thread's own connection for reading: statements one by one, or in a `with` block several over one view.
 
+    Reading that takes too long is interrupted: no filter may keep a thread for minutes.
+
     :param generation: of the file that it reads, see `Database`
+    :param patience: how many seconds it may take, at this moment
+    :ivar begun_at: when it began; `Database.read` sets it
     """
 
-    def __init__(self, connection: sqlite3.Connection, generation: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, generation: int, patience: Callable[[], float]) -> None:
         self._connection = connection
+        self._patience = patience
         self.generation = generation
+        self.begun_at = time.monotonic()
         self.statements = Transaction(connection)
+        connection.set_progress_handler(self._takes_too_long, _INSTRUCTIONS)
 
     def __enter__(self) -> Transaction:
         self._connection.execute("BEGIN")
@@ -65,6 +82,9 @@ class Reader:
     def close(self) -> None:
         """Close the connection. No thread may be using it."""
         self._connection.close()
+
+    def _takes_too_long(self) -> bool:
+        return time.monotonic() - self.begun_at > self._patience()
 
 
 class Commit:

@@ -29,6 +29,9 @@ class Job:
     def may_wait(self) -> bool:
         return False
 
+    def is_large(self) -> bool:
+        return False
+
     def service(self) -> None:
         self.thread = threading.current_thread()
         self.begun.set()
@@ -59,6 +62,13 @@ class Waiting(Stuck):
     """A task that waits for others of its kind until it is freed."""
 
     def may_wait(self) -> bool:
+        return True
+
+
+class Large(Stuck):
+    """A task that takes much memory until it is freed."""
+
+    def is_large(self) -> bool:
         return True
 
 
@@ -493,3 +503,43 @@ def test_single_thread_does_tasks_that_may_wait_as_well(begin: Begin) -> None:
     assert happens(waiting.begun)
     waiting.free()
     assert happens(other.done)
+
+
+# Large tasks --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_one_large_task_is_done_at_a_time_and_the_others_go_on(begin: Begin, threads: int) -> None:
+    large, others = [Large() for _ in range(3)], [Job() for _ in range(5)]
+    begin(threads, *large, *others)
+    for number, job in enumerate(large):
+        assert happens(job.begun)
+        if threads > 1:
+            assert all(happens(other.done) for other in others)
+        assert sum(job.begun.is_set() for job in large) == number + 1
+        job.free()
+    assert all(happens(job.done) for job in [*large, *others])
+
+
+def test_large_task_that_raises_lets_the_next_one_begin(begin: Begin, caplog: pytest.LogCaptureFixture) -> None:
+    def fail() -> None:
+        raise ValueError("a task of a test")
+
+    bad, good = Large(fail), Large()
+    bad.free()
+    begin(2, bad, good)
+    assert happens(good.begun)
+    assert "a task of a test" in caplog.text
+
+
+def test_threads_are_stuck_when_tasks_wait_and_none_is_begun(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_STUCK", 0.01)
+    stuck, job = [Stuck(), Stuck()], Job()
+    dispatcher = begin(2, *stuck)
+    assert all(happens(each.begun) for each in stuck)
+    assert not dispatcher.is_stuck()
+    dispatcher.add_task(job)
+    until(dispatcher.is_stuck)
+    stuck[0].free()
+    assert happens(job.done)
+    assert not dispatcher.is_stuck()

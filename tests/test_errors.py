@@ -561,7 +561,7 @@ def test_server_that_ends_by_itself_while_it_is_told_to_stop_does_no_harm(
     served: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or a byte is written to a file descriptor that is closed, or is another file's by now."""
-    [listening] = served.server._sockets
+    [listening] = served.server._listeners
     pull_trigger = listening.pull_trigger
 
     def pull_late() -> None:

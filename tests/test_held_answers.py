@@ -180,7 +180,7 @@ class Arrivals:
     """Requests of one server that have got in line for a thread."""
 
     def __init__(self, served: Running) -> None:
-        self.dispatcher = served.server._sockets[0].task_dispatcher
+        self.dispatcher = served.server._listeners[0].task_dispatcher
         assert isinstance(self.dispatcher, Dispatcher)
         self._add_task = self.dispatcher.add_task
         self._arrived = threading.Semaphore(0)
@@ -569,7 +569,7 @@ def test_client_that_leaves_while_its_answer_is_held_does_no_harm(
         assert total(client) == 0
         disk.refusal = refusal
         disk.end_all()
-        until(lambda: len(served.server._sockets[0].active_channels) == 1)  # only the other client is left
+        until(lambda: len(served.server._listeners[0].active_channels) == 1)  # only the other client is left
         disk.refusal = None
         assert total(client) == (0 if refusal else 1)
         assert lives(client)
@@ -606,7 +606,6 @@ def test_client_that_does_not_read_keeps_nobody_else_from_the_answer(
     served = start(threads=3)
     with Clients(served, 2) as clients, served.client_with(clients.key) as client:
         large = make_run(client, "x" * 9_000_000)  # the system's own buffers hold less
-        monkeypatch.setattr(served.server._sockets[0].adj, "outbuf_high_watermark", 100_000)
         arrivals = Arrivals(served)
         with Wire(served, clients.key) as lazy, slow_disk(served) as disk:
             first = clients.post(0)

@@ -45,7 +45,7 @@ def test_request_of_which_a_part_has_arrived_is_finished(served: Running) -> Non
     )
     with socket.create_connection(("127.0.0.1", served.server.port), timeout=20) as connection:
         connection.sendall(head.encode() + body[:5])
-        while not any(channel.request for channel in list(served.server._sockets[0].active_channels.values())):
+        while not any(channel.request for channel in list(served.server._listeners[0].active_channels.values())):
             pass
         served.server.stop()
         connection.sendall(body[5:])
@@ -72,7 +72,7 @@ def test_idle_connections_do_not_hold_the_stop_up(served: Running) -> None:
 def test_second_request_to_stop_gives_up_on_what_does_not_end(served: Running) -> None:
     with socket.create_connection(("127.0.0.1", served.server.port), timeout=20) as connection:
         connection.sendall(b"POST /api/v1/runs HTTP/1.1\r\nContent-Le")
-        while not any(channel.request for channel in list(served.server._sockets[0].active_channels.values())):
+        while not any(channel.request for channel in list(served.server._listeners[0].active_channels.values())):
             pass
         served.server.stop()
         served.server.stop()
