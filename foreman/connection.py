@@ -13,7 +13,7 @@ from waitress.buffers import OverflowableBuffer
 from waitress.channel import ClientDisconnected, HTTPChannel
 from waitress.parser import HTTPRequestParser
 
-from foreman.dispatcher import Dispatcher
+from foreman.dispatcher import LONG, SHORT, WAITING, Dispatcher
 from foreman.parser import LARGE, Parser
 from foreman.transactions import Commit, Writer
 from foreman.wsgi import JSONErrorTask, Task
@@ -49,6 +49,7 @@ class Connection(HTTPChannel):
     requests: list[Parser]  # to be answered, the first one now
     outbufs: list[OverflowableBuffer]
     total_outbufs_len: int
+    queued_at = 0.0
     _ran: Task | None = None
     _parked = False  # whether the next request waits for the client to read the answer before
     _owed = 0  # bytes that were left to be sent when the client was answered
@@ -184,10 +185,14 @@ class Connection(HTTPChannel):
             commit.then(partial(self._answer, task, commit))
             self.dispatcher.do_later()
 
-    def may_wait(self) -> bool:
-        """Whether the request may have to wait for the writer's turn."""
+    def kind(self) -> int:
+        """What the request is to the dispatcher: a write may have to wait for its turn, a query may take long."""
         request = self.requests[0]
-        return not request.error and request.command not in _READING
+        if request.error:
+            return SHORT
+        if request.command not in _READING:
+            return WAITING
+        return LONG if request.path.endswith("/data") else SHORT
 
     def is_large(self) -> bool:
         """Whether the request takes much memory."""

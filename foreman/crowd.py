@@ -11,7 +11,10 @@ from foreman.connection import Connection
 log = logging.getLogger(__name__)
 
 # Bytes of large requests that are kept at once, whether they are still arriving or wait for a thread.
-ROOM = 256_000_000
+ROOM = 128_000_000
+
+# Bytes of answers that are kept at once for clients which have not read them yet.
+OWED = 512_000_000
 
 # Seconds that a large request may take to arrive while others wait for room.
 FAIR = 10.0
@@ -49,6 +52,7 @@ class Crowd:
             for connection in self._connections():
                 if connection.is_overdue(now):
                     connection.give_up()
+            self._limit_what_is_owed()
         if self.line:
             self._admit(now)
 
@@ -59,6 +63,16 @@ class Crowd:
         if now >= self._next_warning:
             self._next_warning = now + _WARNED_EVERY
             log.warning("There are too many connections: those that have waited longest for their client are closed")
+
+    def _limit_what_is_owed(self) -> None:
+        """Close those that have had most time to read what is kept for them."""
+        owing = [connection for connection in self._connections() if connection.total_outbufs_len]
+        excess = sum(connection.total_outbufs_len for connection in owing) - OWED
+        for connection in sorted(owing, key=_since):
+            if excess <= 0:
+                break
+            excess -= connection.total_outbufs_len
+            connection.handle_close()
 
     def _admit(self, now: float) -> None:
         """Set room aside for those in line; when there is none left, give up on who has had it for too long."""

@@ -8,7 +8,7 @@ they hold.
 from typing import Any
 
 from foreman.opaque import as_list, as_pairs
-from foreman.paging import ORDERS
+from foreman.paging import ORDERS, PLACES
 from foreman.ranges import glob_range, prefix_range
 
 # What an entry is answered from (`run_data.to_json`), in its order. JSON is read as bytes, which is what goes into the
@@ -133,8 +133,8 @@ POSITIONS = {"created_at": "created_at", "updated_at": "updated_at", "key": "key
 def data_query(wanted: dict[str, Any]) -> str:
     """The statement that answers validated query parameters (`schemas.QueryData`) for one run.
 
-    It takes :org_id, :run_id and the values of `bound`. Its rows are the entries of the page in order, with the number
-    of all matches as their last column; see `paging.split`. There is none when the run does not exist.
+    It takes :org_id, :run_id and the values of `bound`, and is for `paging.read_page`. It has no row when the run does
+    not exist.
     """
     latest = wanted["include_all"] == "false"
     keys = _keys(wanted)
@@ -176,12 +176,11 @@ def data_query(wanted: dict[str, Any]) -> str:
     order = ORDERS[wanted["sort_order"]]
     return f"""
         {f"WITH {', '.join(common)}" if common else ""}
-        SELECT {COLUMNS}, ({total}) AS total
+        SELECT {COLUMNS}, {PLACES[wanted["sort_order"]]}, ({total}) AS total
         FROM run_tally
         LEFT JOIN ({_cut(wanted, matches)} ORDER BY {order} LIMIT :limit OFFSET :offset) AS page ON TRUE
         LEFT JOIN run_data ON run_data.seq = page.tiebreak
         WHERE run_tally.org_id = :org_id AND run_tally.run_id = :run_id
-        ORDER BY {order}
         """
 
 

@@ -6,7 +6,7 @@ With `transactions.py` the only module of the server that says PRAGMA, BEGIN, CO
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from foreman.database_file import (
     refuse_foreign_file,
     refuse_newer,
 )
-from foreman.transactions import BUSY_TIMEOUT_MS, LONGEST_READ, Reader, Writer
+from foreman.transactions import BUSY_TIMEOUT_MS, Reader, Writer
 
 SCHEMA = Path(__file__).parent.parent / "schema.sql"
 
@@ -34,13 +34,11 @@ class Database:
 
     :param path: the SQLite file; it is created when it does not exist
     :param durability: `full` or `normal`, as in the settings
-    :ivar patience: how many seconds a thread may read, at this moment
     :raises NotAForemanDatabase: when the file is not ours to write to
     """
 
     def __init__(self, path: Path, durability: str = "full") -> None:
         self.path = path
-        self.patience: Callable[[], float] = lambda: LONGEST_READ
         self._synchronous = durability.upper()
         self._readers: list[Reader] = []  # all of them
         self._spare: list[Reader] = []  # those that no thread has taken yet
@@ -58,9 +56,10 @@ class Database:
         reader: Reader | None = getattr(self._local, "reader", None)
         if reader is None or reader.generation != self._generation:
             if reader is not None:
+                self._readers.remove(reader)
                 reader.close()
             reader = self._local.reader = self._spare.pop() if self._spare else self._open_reader()
-        reader.begun_at = time.monotonic()
+        reader.begin()
         return reader
 
     def one(self, sql: str, /, **values: Any) -> sqlite3.Row | None:
@@ -70,6 +69,11 @@ class Database:
     def each(self, sql: str, /, **values: Any) -> sqlite3.Cursor:
         """The rows of a statement that needs no other: a transaction in itself, until they are read or it is closed."""
         return self.read().statements.each(sql, **values)
+
+    def interrupt_reads(self, seconds: float) -> None:
+        """Let what has been read for longer than so many seconds fail with SQLITE_INTERRUPT."""
+        for reader in list(self._readers):
+            reader.interrupt(seconds)
 
     def write(self) -> Writer:
         """`with db.write() as tx:` a transaction that is on disk when the block has been left without an error."""
@@ -91,7 +95,7 @@ class Database:
         with _closed_on_error(connection):
             connection.execute("PRAGMA query_only = ON")
             connection.execute("SELECT 1 FROM run LIMIT 1").fetchone()  # opens the log as well
-        reader = Reader(connection, self._generation, lambda: self.patience())
+        reader = Reader(connection, self._generation)
         self._readers.append(reader)
         return reader
 
@@ -106,7 +110,9 @@ class Database:
             raise DatabaseMoved(str(error)) from error
         self._generation += 1
         while self._spare:
-            self._spare.pop().close()
+            reader = self._spare.pop()
+            self._readers.remove(reader)
+            reader.close()
         return opened
 
     def _create(self) -> tuple[sqlite3.Connection, OpenFile]:

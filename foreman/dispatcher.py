@@ -17,15 +17,20 @@ HELD_UP = 0.005
 POSTPONED = 0.005
 
 
-# Seconds without a free thread after which those that have been busy for long should come to an end.
+# Seconds in line after which those that have kept a thread for long should come to an end.
 _STUCK = 0.1
+
+# Kinds of tasks: done in no time, perhaps computing for long, perhaps waiting for others of its kind.
+SHORT, LONG, WAITING = range(3)
 
 
 class Task(Protocol):
     """Something to do, such as answering the request of a connection."""
 
-    def may_wait(self) -> bool:
-        """Whether it may have to wait for others of its kind."""
+    queued_at: float  # set by the dispatcher
+
+    def kind(self) -> int:
+        """`SHORT`, `LONG` or `WAITING`."""
 
     def is_large(self) -> bool:
         """Whether it takes so much memory that only one such task is to be done at once."""
@@ -38,7 +43,7 @@ class Work(NamedTuple):
     """What a thread has taken on."""
 
     do: Callable[[], None]
-    may_wait: bool = False
+    kind: int = SHORT
     is_large: bool = False
 
 
@@ -46,7 +51,7 @@ class Dispatcher(ThreadedTaskDispatcher):
     """waitress's pool of threads, of which one leads: it does one task after the other.
 
     When one takes it longer than `HELD_UP`, another thread becomes the leader; the old one ends what it does and then
-    stands by. Tasks that may wait for each other leave a thread to those that do not, and large ones to all others.
+    stands by. Tasks that may keep their thread for long leave one to those that do not; see `_may_begin`.
 
     :param later: what has to be done after some tasks, best for many of them at once (see `do_later`)
     """
@@ -58,12 +63,13 @@ class Dispatcher(ThreadedTaskDispatcher):
         self._leader: int | None = None  # the number of the thread; None when all sleep
         self._begun_at = 0.0  # when the leader began what it does
         self._watched = False  # whether one of the others looks at the leader now and then
-        self._may_wait = 0  # how many tasks that may wait for each other have been begun and not ended
+        self._under_way = [0, 0, 0]  # how many tasks of each kind
         self._large = 0  # how many large tasks
 
     def add_task(self, task: Task) -> None:
         """Let a thread do this after what was added before."""
         with self.lock:
+            task.queued_at = time.monotonic()
             self.queue.append(task)
             self._wake()
 
@@ -72,8 +78,11 @@ class Dispatcher(ThreadedTaskDispatcher):
         return len(self.queue)
 
     def is_stuck(self) -> bool:
-        """Whether tasks wait and no thread has become free for a while."""
-        return len(self.queue) > 0 and time.monotonic() - self._begun_at > _STUCK
+        """Whether a task has waited for a thread for a while, and not only for others that wait."""
+        since = time.monotonic() - _STUCK
+        with self.lock:
+            none_is_free = sum(self._under_way) >= len(self.threads)
+            return any(task.queued_at < since and (none_is_free or task.kind() != WAITING) for task in self.queue)
 
     def do_later(self) -> None:
         """Let `later` be called when there is nothing else to do, or in `POSTPONED` seconds."""
@@ -95,7 +104,7 @@ class Dispatcher(ThreadedTaskDispatcher):
         """Wait for something to do; None when this thread has to end."""
         with self.lock:
             if ended is not None:
-                self._may_wait -= ended.may_wait
+                self._under_way[ended.kind] -= 1
                 self._large -= ended.is_large
             while self.stop_count == 0:
                 now = time.monotonic()
@@ -119,16 +128,29 @@ class Dispatcher(ThreadedTaskDispatcher):
     def _take(self, now: float) -> Work | None:
         if self._later_is_due is not None and (not self.queue or now > self._later_is_due):
             self._later_is_due = None
-            return Work(self._later)
-        most_waiting = max(1, len(self.threads) - 1)
+            return self._begin(Work(self._later))
         for position, task in enumerate(self.queue):
-            work = Work(task.service, task.may_wait(), task.is_large())
-            if not (work.may_wait and self._may_wait >= most_waiting) and not (work.is_large and self._large):
+            work = Work(task.service, task.kind(), task.is_large())
+            if self._may_begin(work):
                 del self.queue[position]
-                self._may_wait += work.may_wait
-                self._large += work.is_large
-                return work
+                return self._begin(work)
         return None
+
+    def _may_begin(self, work: Work) -> bool:
+        """Whether a thread is left for short tasks then, or two when it is a long one. Large ones go one by one."""
+        if work.is_large and self._large:
+            return False
+        if work.kind == SHORT:
+            return True
+        threads, long = len(self.threads), self._under_way[LONG]
+        if work.kind == LONG and long >= max(1, threads - 2):
+            return False
+        return long + self._under_way[WAITING] < max(1, threads - 1)
+
+    def _begin(self, work: Work) -> Work:
+        self._under_way[work.kind] += 1
+        self._large += work.is_large
+        return work
 
     def _sleep(self) -> None:
         """Wait to be woken; when the leader has more to do than it has begun, one of the sleepers watches it."""

@@ -160,7 +160,10 @@ def init_app(app: Flask) -> None:
     def database_error(error: sqlite3.DatabaseError) -> Response:
         if isinstance(error, _MISUSE):
             return unforeseen(error)
-        log.error("The database cannot serve request %s", g.request_id, exc_info=error)
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+            log.warning("Request %s has read for too long", g.request_id)
+        else:
+            log.error("The database cannot serve request %s", g.request_id, exc_info=error)
         return database_failed(error)
 
     @app.errorhandler(MemoryError)

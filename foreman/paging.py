@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from operator import itemgetter
 from typing import Any
 
 from foreman import db
@@ -11,11 +12,19 @@ from foreman.errors import Invalid
 # Bytes of opaque JSON on one page; a single item may be larger.
 LARGEST_PAGE = 32_000_000
 
+_place = itemgetter(-3, -2)
+
 # What a list may be sorted by: the only texts from outside that choose a part of a statement, and they only choose.
 COLUMNS = {column: column for column in ("created_at", "updated_at", "started_at", "completed_at")}
 ORDERS = {
     "desc": "position DESC NULLS LAST, tiebreak DESC",
     "asc": "position ASC NULLS LAST, tiebreak ASC",
+}
+
+# The columns that `read_page` sorts by; rows without a position come last.
+PLACES = {
+    "desc": "coalesce(page.position, -1), page.tiebreak",
+    "asc": "coalesce(page.position, 9223372036854775807), page.tiebreak",
 }
 
 
@@ -43,9 +52,12 @@ def select_page(
     return f"{select} ORDER BY {ORDERS[sort_order]} LIMIT :limit OFFSET :offset"
 
 
-def read_page(sql: str, size: Callable[[Sequence[Any]], int], /, **values: Any) -> list[sqlite3.Row]:
-    """The rows of a page, as long as they fit into one answer.
+def read_page(sql: str, sort_order: str, size: Callable[[Sequence[Any]], int], /, **values: Any) -> list[sqlite3.Row]:
+    """The rows of a page in order, as long as they fit into one answer.
 
+    They are not sorted by the statement, which would keep all of them for it, whatever their size.
+
+    :param sql: a statement whose last columns are `PLACES` of the order, and the total; see `split`
     :param size: how many bytes of opaque JSON a row has
     :raises Invalid: when it is more than `LARGEST_PAGE` together
     """
@@ -58,6 +70,7 @@ def read_page(sql: str, size: Callable[[Sequence[Any]], int], /, **values: Any) 
                 message = f"The page would have more than {LARGEST_PAGE // 1_000_000} MB; ask for fewer at once."
                 raise Invalid("Validation failed", [{"field": "limit", "message": message}])
             rows.append(row)
+    rows.sort(key=_place, reverse=sort_order == "desc")
     return rows
 
 
@@ -72,5 +85,5 @@ def split(rows: Sequence[sqlite3.Row]) -> tuple[list[tuple[Any, ...]], int]:
     :param rows: of a statement whose last column is the total. It stands in one row at least, so that a page beyond
         the end has a total too: there everything else is NULL
     """
-    items = [row[:-1] for row in rows]
+    items = [row[:-3] for row in rows]
     return ([] if items[0][0] is None else items), rows[0][-1]

@@ -52,7 +52,10 @@ class Parser(HTTPRequestParser):
         """Take what has arrived; how many bytes of it belong to this request."""
         if self.body_rcv is None and not self.header_plus and data[0] not in _FIRST_BYTES:
             return self._refuse(BadRequest("this is not HTTP"), len(data))
-        consumed: int = super().received(data)
+        try:
+            consumed: int = super().received(data)
+        except OSError:  # there is no temporary file to be had for its body
+            return self._refuse(NoRoom("there is no room for the body"), len(data))
         if not self.completed:
             self._check_framing()
             if max(self.header_bytes_received, self.content_length, self.body_bytes_received) > LARGE:
@@ -68,7 +71,7 @@ class Parser(HTTPRequestParser):
             raise ParsingError("Start line is invalid")
         if _MANY_BLANKS.search(header_plus):
             raise ParsingError("Invalid header")
-        if header_plus.count(b"\n") > _MOST_FIELDS + 1:
+        if header_plus.count(b"\n") > _MOST_FIELDS + 2:  # the request line and the empty one
             self.error = RequestHeaderFieldsTooLarge(f"there are more than {_MOST_FIELDS} fields")
             return
         try:

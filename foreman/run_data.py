@@ -58,7 +58,10 @@ def create_data(new: dict[str, Any], run_id: str) -> Response:
 @fails(404)
 def query_data(wanted: dict[str, Any], run_id: str) -> Response:
     """Query entries by key, prefix, glob and tag: the newest matching entry of each key, or with `includeAll` all."""
-    rows = read_page(data_query(wanted), size, org_id=g.org_id, run_id=run_id.lower(), **bound(wanted))
+    rows = read_page(
+        data_query(wanted), wanted["sort_order"], size,
+        org_id=g.org_id, run_id=run_id.lower(), **bound(wanted),
+    )  # fmt: skip
     if not rows:
         raise NotFound("Run")
     entries, total = split(rows)

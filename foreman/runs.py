@@ -10,7 +10,7 @@ from foreman.clock import duration, iso, new_id, now_ms
 from foreman.contract import answer, answers, asks, created, fails, takes
 from foreman.errors import found
 from foreman.opaque import as_list, raw
-from foreman.paging import ORDERS, page, read_page, select_page, split
+from foreman.paging import PLACES, page, read_page, select_page, split
 from foreman.schemas import ENDED, RUN_STATUSES, CreateRun, ListRuns, UpdateRun
 
 bp = Blueprint("runs", __name__)
@@ -98,7 +98,7 @@ def list_runs(wanted: dict[str, Any]) -> Response:
     rows_of_page = select_page("run", ["org_id = :org_id"], wanted["sort_by"], wanted["sort_order"], statuses)
     rows = read_page(
         f"""
-        SELECT {COLUMNS}, counted.total
+        SELECT {COLUMNS}, {PLACES[wanted["sort_order"]]}, counted.total
         FROM (
             SELECT coalesce(sum(runs), 0) AS total
             FROM run_count
@@ -107,9 +107,8 @@ def list_runs(wanted: dict[str, Any]) -> Response:
         LEFT JOIN ({rows_of_page}) AS page ON TRUE
         LEFT JOIN run ON run.seq = page.tiebreak
         LEFT JOIN run_tally ON run_tally.org_id = run.org_id AND run_tally.run_id = run.id
-        ORDER BY {ORDERS[wanted["sort_order"]]}
         """,
-        size,
+        wanted["sort_order"], size,
         org_id=g.org_id, statuses=as_list(statuses or RUN_STATUSES), limit=limit, offset=offset,
     )  # fmt: skip
     runs, total = split(rows)

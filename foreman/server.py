@@ -17,7 +17,6 @@ from foreman.db import Database
 from foreman.dispatcher import Dispatcher
 from foreman.listener import ACCEPTED_AT_ONCE, Listener, most_connections
 from foreman.parser import LARGE
-from foreman.transactions import LONGEST_READ
 
 # Seconds that requests under way have to finish after the server is told to stop.
 GRACE = 10.0
@@ -26,8 +25,11 @@ GRACE = 10.0
 # one beyond this many times the limit is cut off.
 _READ_ON = 3
 
-# Seconds that a request may read from the database while others find no thread.
-_READ_WHILE_STUCK = 1.0
+# Seconds that a request may read from the database: at most, and while others wait for a thread.
+_LONGEST_READ, _LONGEST_READ_WHILE_STUCK = 10.0, 1.0
+
+# Seconds between two looks for those that have read for too long.
+_LOOK_EVERY = 0.1
 
 # How long reading and writing rest while requests wait to be served: so many seconds, so often, then there is a turn.
 _NAP = 0.0006
@@ -64,7 +66,8 @@ class Server:
             for address in adjustments.listen
         ]
         dispatcher.set_thread_count(settings.threads)
-        database.patience = self._patience
+        self._database = database
+        self._next_look = 0.0
         self._crowd = Crowd(self._connections, most)
         connection = Connection.of(self._stopping, database.write(), dispatcher, self._crowd.line)
         for each in self._listeners:
@@ -107,9 +110,12 @@ class Server:
         signal.signal(signal.SIGTERM, handle)
         signal.signal(signal.SIGINT, handle)
 
-    def _patience(self) -> float:
-        """Seconds that a request may read from the database: few while others find no thread."""
-        return _READ_WHILE_STUCK if self._dispatcher.is_stuck() else LONGEST_READ
+    def _end_long_reads(self) -> None:
+        """No filter may keep a thread from others for minutes."""
+        now = time.monotonic()
+        if now >= self._next_look:
+            self._next_look = now + _LOOK_EVERY
+            self._database.interrupt_reads(_LONGEST_READ_WHILE_STUCK if self._dispatcher.is_stuck() else _LONGEST_READ)
 
     def _turn(self, timeout: float) -> None:
         """Read and write what can be, or wait so many seconds for something."""
@@ -117,6 +123,7 @@ class Server:
         exhausted = [each.was_exhausted() for each in self._listeners]
         number = sum(len(each.active_channels) for each in self._listeners)
         self._crowd.keep_in_bounds(number, exhausted=any(exhausted))
+        self._end_long_reads()
 
     def _give_way(self) -> None:
         """Let the threads that serve get on, as long as they have enough to do.

@@ -10,7 +10,7 @@ from foreman.clock import duration, iso, new_id, now_ms
 from foreman.contract import answer, answers, asks, created, fails, takes
 from foreman.errors import NotFound, found
 from foreman.opaque import as_list, raw
-from foreman.paging import ORDERS, page, read_page, select_page, split
+from foreman.paging import PLACES, page, read_page, select_page, split
 from foreman.schemas import ENDED, TASK_STATUSES, CreateTask, ListTasks, UpdateTask
 
 bp = Blueprint("tasks", __name__)
@@ -136,7 +136,7 @@ def list_tasks(wanted: dict[str, Any]) -> Response:
     rows = read_page(
         # A parent's children are all in the parent's run: asked for in another one, there are none.
         f"""
-        SELECT {COLUMNS}, counted.total
+        SELECT {COLUMNS}, {PLACES[wanted["sort_order"]]}, counted.total
         FROM (
             SELECT coalesce(sum(tasks), 0) AS total
             FROM task_count
@@ -148,9 +148,8 @@ def list_tasks(wanted: dict[str, Any]) -> Response:
         ) AS counted
         LEFT JOIN ({rows_of_page}) AS page ON TRUE
         LEFT JOIN task ON task.seq = page.tiebreak
-        ORDER BY {ORDERS[wanted["sort_order"]]}
         """,
-        size,
+        wanted["sort_order"], size,
         org_id=g.org_id, run_id=wanted.get("run_id"), parent_task_id=wanted.get("parent_task_id"),
         type=wanted.get("type"), statuses=as_list(statuses or TASK_STATUSES), limit=limit, offset=offset,
     )  # fmt: skip

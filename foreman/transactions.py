@@ -15,12 +15,6 @@ from foreman.database_file import DatabaseMoved, OpenFile
 # How long a statement waits for another process that holds the database's lock.
 BUSY_TIMEOUT_MS = 5000
 
-# Seconds that reading may take.
-LONGEST_READ = 10.0
-
-# Instructions of SQLite between two looks at the clock: seldom enough to cost nothing.
-_INSTRUCTIONS = 50_000
-
 # Seconds after a wait in vain in which nobody waits that long again: those in line must not wait one after the other.
 _IMPATIENT = 2.0
 
@@ -57,20 +51,16 @@ class Transaction:
 class Reader:
     """A thread's own connection for reading: statements one by one, or in a `with` block several over one view.
 
-    Reading that takes too long is interrupted: no filter may keep a thread for minutes.
-
     :param generation: of the file that it reads, see `Database`
-    :param patience: how many seconds it may take, at this moment
-    :ivar begun_at: when it began; `Database.read` sets it
     """
 
-    def __init__(self, connection: sqlite3.Connection, generation: int, patience: Callable[[], float]) -> None:
+    def __init__(self, connection: sqlite3.Connection, generation: int) -> None:
         self._connection = connection
-        self._patience = patience
+        self._begun_at = time.monotonic()
+        self._closed = False
+        self._lock = threading.Lock()
         self.generation = generation
-        self.begun_at = time.monotonic()
         self.statements = Transaction(connection)
-        connection.set_progress_handler(self._takes_too_long, _INSTRUCTIONS)
 
     def __enter__(self) -> Transaction:
         self._connection.execute("BEGIN")
@@ -80,11 +70,21 @@ class Reader:
         self._connection.execute("COMMIT")
 
     def close(self) -> None:
-        """Close the connection. No thread may be using it."""
-        self._connection.close()
+        """Close the connection. No thread may be reading from it."""
+        with self._lock:
+            self._closed = True
+            self._connection.close()
 
-    def _takes_too_long(self) -> bool:
-        return time.monotonic() - self.begun_at > self._patience()
+    def begin(self) -> None:
+        """From now on the thread reads something new."""
+        with self._lock:
+            self._begun_at = time.monotonic()
+
+    def interrupt(self, seconds: float) -> None:
+        """Let what has been read for longer than so many seconds fail with SQLITE_INTERRUPT. For any thread."""
+        with self._lock:  # or the thread might have begun something else meanwhile
+            if not self._closed and time.monotonic() - self._begun_at > seconds:
+                self._connection.interrupt()
 
 
 class Commit:

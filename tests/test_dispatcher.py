@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 
 from foreman import dispatcher as module
-from foreman.dispatcher import Dispatcher
+from foreman.dispatcher import LONG, SHORT, WAITING, Dispatcher
 
 PATIENCE = 30  # seconds until what does not happen fails its test
 NEVER = 2 * PATIENCE  # seconds until somebody helps, or work of no hurry is done although there are tasks
@@ -24,10 +24,11 @@ class Job:
         self._work = work
         self.begun, self.done = threading.Event(), threading.Event()
         self.cancelled = False
+        self.queued_at = 0.0
         self.thread: threading.Thread | None = None
 
-    def may_wait(self) -> bool:
-        return False
+    def kind(self) -> int:
+        return SHORT
 
     def is_large(self) -> bool:
         return False
@@ -61,8 +62,15 @@ class Stuck(Job):
 class Waiting(Stuck):
     """A task that waits for others of its kind until it is freed."""
 
-    def may_wait(self) -> bool:
-        return True
+    def kind(self) -> int:
+        return WAITING
+
+
+class Long(Stuck):
+    """A task that computes until it is freed."""
+
+    def kind(self) -> int:
+        return LONG
 
 
 class Large(Stuck):
@@ -505,6 +513,45 @@ def test_single_thread_does_tasks_that_may_wait_as_well(begin: Begin) -> None:
     assert happens(other.done)
 
 
+# Long tasks ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("threads", [3, 4, 6])
+def test_long_tasks_leave_a_thread_to_those_that_wait_and_one_to_short_ones(begin: Begin, threads: int) -> None:
+    long, waiting, others = [Long() for _ in range(threads)], [Waiting(), Waiting()], [Job() for _ in range(5)]
+    begin(threads, *long, *waiting, *others)
+    assert all(happens(job.done) for job in others)
+    assert happens(waiting[0].begun)
+    assert sum(job.begun.is_set() for job in long) == threads - 2
+    assert not waiting[1].begun.is_set()
+    for job in [*long, *waiting]:
+        job.free()
+    assert all(happens(job.done) for job in [*long, *waiting])
+
+
+def test_tasks_that_wait_leave_no_thread_to_long_ones(begin: Begin) -> None:
+    waiting, long, other = [Waiting(), Waiting(), Waiting()], Long(), Job()
+    begin(4, *waiting, long, other)
+    assert happens(other.done)
+    assert all(happens(job.begun) for job in waiting)
+    assert not long.begun.is_set()
+    waiting[0].free()
+    assert happens(long.begun)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_few_threads_do_long_tasks_as_well(begin: Begin, threads: int) -> None:
+    long, other = [Long(), Long()], Job()
+    begin(threads, *long, other)
+    assert happens(long[0].begun)
+    assert other.done.wait(0 if threads == 1 else PATIENCE) == (threads == 2)
+    assert not long[1].begun.is_set()
+    long[0].free()
+    assert happens(long[1].begun)
+    long[1].free()
+    assert happens(other.done)
+
+
 # Large tasks --------------------------------------------------------------------------------------------------------
 
 
@@ -532,9 +579,13 @@ def test_large_task_that_raises_lets_the_next_one_begin(begin: Begin, caplog: py
     assert "a task of a test" in caplog.text
 
 
-def test_threads_are_stuck_when_tasks_wait_and_none_is_begun(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", [Stuck, Long])
+def test_dispatcher_is_stuck_when_a_task_has_waited_long_for_a_thread(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch, kind: type[Stuck]
+) -> None:
     monkeypatch.setattr(module, "_STUCK", 0.01)
-    stuck, job = [Stuck(), Stuck()], Job()
+    stuck, job = [kind(), Stuck()], kind()
+    job.free()
     dispatcher = begin(2, *stuck)
     assert all(happens(each.begun) for each in stuck)
     assert not dispatcher.is_stuck()
@@ -543,3 +594,21 @@ def test_threads_are_stuck_when_tasks_wait_and_none_is_begun(begin: Begin, monke
     stuck[0].free()
     assert happens(job.done)
     assert not dispatcher.is_stuck()
+
+
+def test_dispatcher_is_not_stuck_when_tasks_wait_for_each_other(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_STUCK", -1.0)
+    waiting = [Waiting(), Waiting()]
+    dispatcher = begin(2, *waiting)
+    assert happens(waiting[0].begun)
+    assert not dispatcher.is_stuck()
+
+
+def test_dispatcher_is_stuck_when_a_task_that_may_wait_finds_no_thread(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_STUCK", -1.0)
+    long = Long()
+    dispatcher = begin(1, long, Waiting())
+    assert happens(long.begun)
+    assert dispatcher.is_stuck()
