@@ -1,6 +1,7 @@
 """A request as a task: what the application makes of it, or an error in our envelope."""
 
 import logging
+import re
 from typing import Any
 
 from waitress.task import ErrorTask, WSGITask
@@ -16,13 +17,18 @@ log = logging.getLogger(__name__)
 _OF_THE_ANSWER = ("Location", "Retry-After", "Content-Length", "Content-Type")
 
 
+# What waitress repeats of a malformed request, which may be a key.
+_QUOTED = re.compile(r' ".*', re.DOTALL)
+
+
 class JSONErrorTask(ErrorTask):
     """An answer to a request that never reached the application, such as malformed HTTP."""
 
     def execute(self) -> None:
         """Answer waitress's error in the one envelope."""
         error = self.request.error
-        body = envelope(MESSAGES.get(error.code) or (f"{error.reason}: {error.body}" if error.body else error.reason))
+        said = _QUOTED.sub("", str(error.body))
+        body = envelope(MESSAGES.get(error.code) or (f"{error.reason}: {said}" if said else error.reason))
         self.status = f"{error.code} {error.reason}"
         self.response_headers.append(("Content-Type", "application/json"))
         self.response_headers += [(HEADER, new_request_id()), *OF_ANSWERS]
