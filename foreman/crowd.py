@@ -46,7 +46,7 @@ class Crowd:
         """
         now = time.monotonic()
         if number > self._most or exhausted:
-            self._close_longest_waiting(max(number - self._most, 0) + self._most // 50 + 1, now)
+            self._close_longest_waiting(max(number - self._most, 0) + number // 50 + 1, now)
         if now >= self._next_look:
             self._next_look = now + _EVERY
             for connection in self._connections():

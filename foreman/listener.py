@@ -2,6 +2,7 @@
 
 import errno
 import resource
+import select
 import time
 from typing import Any
 
@@ -18,7 +19,7 @@ ACCEPTED_AT_ONCE = 32
 _DESCRIPTORS_OF_CONNECTION, _DESCRIPTORS_OF_THREAD, _OTHER_DESCRIPTORS = 2, 4, 100
 
 # Seconds until the next attempt to accept a connection when there was no file descriptor for it.
-_PAUSE = 0.1
+PAUSE = 0.1
 
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
@@ -36,9 +37,13 @@ class Listener(TcpWSGIServer):
         exhausted, self._exhausted = self._exhausted, False
         return exhausted
 
+    def is_pausing(self) -> bool:
+        """Whether it does not listen just now."""
+        return time.monotonic() < self._pause_ends
+
     def readable(self) -> bool:
         """Whether to accept connections."""
-        return bool(super().readable()) and time.monotonic() >= self._pause_ends
+        return bool(super().readable()) and not self.is_pausing()
 
     def handle_accept(self) -> None:
         """Accept who is there."""
@@ -46,8 +51,9 @@ class Listener(TcpWSGIServer):
             try:
                 accepted = self.accept()
             except OSError as error:
-                if error.errno in _EXHAUSTED:
-                    self._exhausted, self._pause_ends = True, time.monotonic() + _PAUSE
+                # accept(2) asks for the file descriptor before it looks whether anybody is there.
+                if error.errno in _EXHAUSTED and self._somebody_waits():
+                    self._exhausted, self._pause_ends = True, time.monotonic() + PAUSE
                 return
             if accepted is None:
                 return
@@ -58,6 +64,11 @@ class Listener(TcpWSGIServer):
                 connection.close()
             else:
                 self.channel_class(self, connection, address, self.adj, map=self._map)
+
+    def _somebody_waits(self) -> bool:
+        poll = select.poll()
+        poll.register(self.socket, select.POLLIN)
+        return bool(poll.poll(0))
 
 
 def most_connections(threads: int) -> int:

@@ -1,5 +1,6 @@
 """The HTTP server: waitress, with errors in our envelope and a stop that finishes what has begun."""
 
+import errno
 import signal
 import threading
 import time
@@ -15,7 +16,7 @@ from foreman.connection import Connection
 from foreman.crowd import Crowd
 from foreman.db import Database
 from foreman.dispatcher import Dispatcher
-from foreman.listener import ACCEPTED_AT_ONCE, Listener, most_connections
+from foreman.listener import ACCEPTED_AT_ONCE, PAUSE, Listener, most_connections
 from foreman.parser import LARGE
 
 # Seconds that requests under way have to finish after the server is told to stop.
@@ -119,10 +120,19 @@ class Server:
 
     def _turn(self, timeout: float) -> None:
         """Read and write what can be, or wait so many seconds for something."""
-        wasyncore.loop(timeout=timeout, use_poll=True, map=self._map, count=1)
-        exhausted = [each.was_exhausted() for each in self._listeners]
+        if any(each.is_pausing() for each in self._listeners):
+            timeout = min(timeout, PAUSE)
+        exhausted = False
+        try:
+            wasyncore.loop(timeout=timeout, use_poll=True, map=self._map, count=1)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            exhausted = True  # the limit of file descriptors has been lowered: poll(2) takes no more than that
+        for each in self._listeners:
+            exhausted |= each.was_exhausted()
         number = sum(len(each.active_channels) for each in self._listeners)
-        self._crowd.keep_in_bounds(number, exhausted=any(exhausted))
+        self._crowd.keep_in_bounds(number, exhausted=exhausted)
         self._end_long_reads()
 
     def _give_way(self) -> None:
