@@ -40,11 +40,13 @@ MEANINGS = {
     401: "No API key, or one that is malformed, unknown or revoked.",
     403: "The API key may only read.",
     404: "No such thing in the caller's organisation.",
+    408: "The request has not arrived in time.",
     413: "The body is larger than the server accepts.",
     415: "The body is declared to be something other than JSON.",
     429: "The rate limit is used up, or this address failed to authenticate too often.",
+    431: "The request's headers are too large.",
     500: "An error of the server.",
-    503: "The database is not available at the moment.",
+    503: "The database is not available at the moment, or the query takes too long.",
     507: "The disk of the database is full.",
 }
 
@@ -127,7 +129,7 @@ def _describe(
     needs_key = not is_public(app.view_functions[endpoint])
     if not needs_key:
         described["security"] = []
-    failures = operation.fails | {500} | ({401, 429, 503} if needs_key else set())
+    failures = operation.fails | {408, 431, 500} | ({401, 429, 503} if needs_key else set())
     failures |= {403, 507} if needs_key and method != "GET" else set()
     for status in sorted({*operation.answers, *failures}):
         described["responses"][str(status)] = _response(status, operation.answers.get(status, "Error"), needs_key)
@@ -136,7 +138,7 @@ def _describe(
 
 def _response(status: int, shape: str, needs_key: bool) -> dict[str, Any]:
     headers = {"X-Request-Id": _REQUEST_ID}
-    if needs_key and status != 401:
+    if needs_key and status not in (401, 408, 431):
         headers |= _RATE_LIMIT
     headers |= {201: _LOCATION, 401: _CHALLENGE, 429: _RETRY_AFTER, 503: _RETRY_AFTER}.get(status, {})
     return {
