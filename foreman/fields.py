@@ -69,9 +69,21 @@ class Tags(fields.List[Any]):
         super().__init__(Tag(), validate=validate.Length(max=MOST_TAGS), **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> list[Any]:
-        if isinstance(value, list) and len(value) > MOST_TAGS:
-            raise self.make_error("too_many")
+        if isinstance(value, list):
+            if len(value) > MOST_TAGS:
+                raise self.make_error("too_many")
+            if _are_tags(value):  # one by one only to say which is not: that costs 4 microseconds for each
+                return value
         return super()._deserialize(value, attr, data, **kwargs)
+
+
+def _are_tags(values: list[Any]) -> bool:
+    try:
+        together = "".join(values)
+    except TypeError:  # not all of them are text
+        return False
+    lengths = [len(value) for value in values] or [1]
+    return min(lengths) >= 1 and max(lengths) <= 255 and "," not in together and "\x00" not in together
 
 
 class TextFilter(Text):
