@@ -122,7 +122,7 @@ class Connection(HTTPChannel):
         """Send some of what the client is owed; when that is all, go on with the request that has waited for it."""
         super().handle_write()
         with self.outbuf_lock:
-            if self.total_outbufs_len:
+            if self.total_outbufs_len or not self.connected:
                 return
             self.since = time.monotonic()
             resumes, self._parked = self._parked, False
@@ -132,17 +132,6 @@ class Connection(HTTPChannel):
     def handle_expt(self) -> None:
         """Close it: urgent data has no meaning in HTTP, and would be announced again and again until it is read."""
         self.handle_close()
-
-    def handle_close(self) -> None:
-        """Close it, and forget what nobody serves."""
-        super().handle_close()
-        with self.requests_lock:
-            left = [self.request] if self.request is not None else []
-            if self._parked:
-                left += self.requests
-                self.requests, self._parked = [], False
-        for request in left:
-            request.close()
 
     def _flush_some(self, do_close: bool = True) -> bool:
         """Send a piece of what is left."""

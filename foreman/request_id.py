@@ -16,8 +16,7 @@ def init_app(app: Flask) -> None:
 
     @app.before_request
     def name_request() -> None:
-        given = request.headers.get(HEADER, "")
-        g.request_id = given if _SANE.fullmatch(given) else new_request_id()
+        g.request_id = sane_or_new(request.headers.get(HEADER, ""))
 
     @app.after_request
     def show_name(response: Response) -> Response:
@@ -25,6 +24,6 @@ def init_app(app: Flask) -> None:
         return response
 
 
-def new_request_id() -> str:
-    """32 random hexadecimal digits."""
-    return secrets.token_hex(16)
+def sane_or_new(given: str) -> str:
+    """The client's own id when it is a sane one, else 32 random hexadecimal digits."""
+    return given if _SANE.fullmatch(given) else secrets.token_hex(16)

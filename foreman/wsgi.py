@@ -8,7 +8,7 @@ from waitress.task import ErrorTask, WSGITask
 
 from foreman.errors import MESSAGES, database_failed, envelope
 from foreman.parser import LARGE
-from foreman.request_id import HEADER, new_request_id
+from foreman.request_id import HEADER, sane_or_new
 from foreman.security_headers import OF_ANSWERS, Headers, protected
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,8 @@ class JSONErrorTask(ErrorTask):
         body = envelope(MESSAGES.get(error.code) or (f"{error.reason}: {said}" if said else error.reason))
         self.status = f"{error.code} {error.reason}"
         self.response_headers.append(("Content-Type", "application/json"))
-        self.response_headers += [(HEADER, new_request_id()), *OF_ANSWERS]
+        request_id = sane_or_new(self.channel.requests[0].headers.get("X_REQUEST_ID", ""))
+        self.response_headers += [(HEADER, request_id), *OF_ANSWERS]
         if error.code == 503:
             self.response_headers.append(("Retry-After", "1"))
         self.set_close_on_finish()

@@ -1,5 +1,6 @@
 """Clients that are slow, greedy or hostile: they get an answer or are closed, and others are served all the while."""
 
+import errno
 import json
 import resource
 import socket
@@ -307,6 +308,24 @@ def test_pipelining_client_that_goes_away_unread_leaves_nothing_behind(served: R
         leave(wire)
         until(lambda: len(connections(served)) == 1)
     lives(client)
+
+
+def test_pipelined_request_of_a_client_that_cannot_be_answered_is_not_begun(
+    served: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> int:
+        raise OSError(errno.ENOBUFS, "no buffer space")
+
+    large = make_run(client, "x" * 9_000_000)
+    with Wire(served) as wire:
+        wire.send_all(wire.request("GET", f"/runs/{large['id']}"), wire.request("POST", "/runs", {"inputData": 2}))
+        until(lambda: any(each._parked for each in connections(served)))
+        (parked,) = (each for each in connections(served) if each._parked)
+        monkeypatch.setattr(parked, "send", fail)
+        wire.read_some()
+        until(lambda: len(connections(served)) == 1)
+    lives(client)
+    assert ok(client.get("/runs", params={"limit": 1}))["total"] == 2
 
 
 # Heads --------------------------------------------------------------------------------------------------------------

@@ -529,6 +529,15 @@ def test_malformed_http_gets_the_envelope(
     assert lives(client)
 
 
+@pytest.mark.parametrize(("request_id", "comes_back"), [(b"abc-123", True), (b"<script>", False), (b"a b", False)])
+def test_error_before_the_application_has_the_id_of_its_request(
+    served: Running, request_id: bytes, comes_back: bool
+) -> None:
+    for rest in (b"Content-Length: 99999999999", b"Content-Length: two"):
+        response = send_raw(served, HEAD + b"X-Request-Id: " + request_id + b"\r\n" + rest + b"\r\n\r\n")
+        assert (response.headers["X-Request-Id"] == request_id.decode()) == comes_back
+
+
 def test_body_that_ends_before_its_announced_length_writes_nothing(served: Running, client: httpx.Client) -> None:
     head = f"POST /api/v1/runs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {served.key()}\r\n"
     with socket.create_connection(("127.0.0.1", served.server.port), timeout=30) as connection:

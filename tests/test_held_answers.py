@@ -653,8 +653,10 @@ def test_error_outside_of_the_application_gets_the_envelope(
 ) -> None:
     with monkeypatch.context() as broken, Wire(served) as wire:
         broken.setattr(served.app, "wsgi_app", break_(served.app.wsgi_app))
-        wire.send(method, "/runs", body)
-        assert_internal_error(wire.receive())
+        wire.send(method, "/runs", body, X_Request_Id="abc-123")
+        answer = wire.receive()
+        assert_internal_error(answer)
+        assert answer.headers["X-Request-Id"] == "abc-123"
         assert wire.is_closed()
     assert "secret" in caplog.text
     assert total(client) == (1 if body and break_ is not raises_before else 0)

@@ -89,6 +89,10 @@ class Wire:
         length = 0 if to_head or status == 304 else int(headers["Content-Length"])
         return Answer(status, headers, self._file.read(length))
 
+    def read_some(self) -> None:
+        """Make room for more to arrive."""
+        self._file.read(1_000_000)
+
     def is_silent(self) -> bool:
         """Whether nothing has arrived."""
         self._socket.setblocking(False)
