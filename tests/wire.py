@@ -78,7 +78,7 @@ class Wire:
         """The status of the next answer; None when the connection ends without one."""
         try:
             return self.receive().status
-        except (AssertionError, OSError):
+        except (AssertionError, ConnectionError):
             return None
 
     def receive(self, *, to_head: bool = False) -> Answer:
