@@ -27,7 +27,7 @@ def client(start: Start, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def ids(client: httpx.Client, path: str, **query: Any) -> list[str]:
     body = ok(client.get(path, params=query))
-    return [each["id"] for each in body.get("items", body.get("data"))]
+    return [each["id"] for each in body["items" if "items" in body else "data"]]
 
 
 @pytest.fixture
