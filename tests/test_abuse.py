@@ -18,6 +18,8 @@ import pytest
 
 from foreman import connection, crowd, listener, paging, run_data, server
 from foreman.connection import Connection
+from foreman.opaque import decode_object
+from foreman.parser import LARGE
 from tests.conftest import Json, Running, Start, assert_error, make_run, make_task, ok, put_data
 from tests.test_faults import Process, serving
 from tests.wire import PATIENCE, Wire, until
@@ -441,6 +443,29 @@ def test_many_large_bodies_are_taken_one_after_the_other(
         assert list(pool.map(send, range(24))) == [201] * 24
     until(lambda: all(each.room == 0 for each in connections(served)))
     lives(client)
+
+
+def test_large_bodies_are_handled_one_at_a_time_and_small_ones_beside_them(
+    served: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Semaphore(0), threading.Event()
+
+    def slow_decode(body: bytes) -> Any:
+        if len(body) > LARGE:
+            begun.release()
+            assert go_on.wait(PATIENCE)
+        return decode_object(body)
+
+    monkeypatch.setattr("foreman.contract.decode_object", slow_decode)
+    with Wire(served) as first, Wire(served) as second:
+        first.send_all(upload(first, 100_000))
+        assert begun.acquire(timeout=PATIENCE)
+        second.send_all(upload(second, 100_000))
+        until(lambda: served.server._dispatcher.waiting() == 1)
+        lives(client)
+        assert not begun.acquire(blocking=False)
+        go_on.set()
+        assert [wire.receive().status for wire in (first, second)] == [201, 201]
 
 
 def test_large_body_that_stalls_makes_room_for_others(
