@@ -1,9 +1,14 @@
-"""The command line: `serve`, `keys`, `check`, `openapi`."""
+"""The command line: `serve`, `keys`, `check`, `prune`, `backup`, `restore`, `openapi`."""
 
 import json
 import logging
+import os
+import signal
 import sqlite3
+import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import fields, replace
@@ -13,10 +18,15 @@ from typing import Any
 import click
 
 from foreman import create_app, keys, logs
+from foreman.backup import CopyFailed, summary, take, take_and_keep
 from foreman.check import contents, snapshot, violations
-from foreman.config import Settings, WrongSetting, load
+from foreman.config import AGES, Settings, WrongSetting, age, load
 from foreman.database_file import NotAForemanDatabase
 from foreman.db import Database
+from foreman.restore import restore as restore_file
+from foreman.retention import Amount, count, daily, old
+from foreman.retention import prune as prune_database
+from foreman.schemas import ENDED
 from foreman.server import Server
 from foreman.version import VERSION
 
@@ -104,7 +114,8 @@ def serve(ephemeral: bool, first_key: bool, **given: str | None) -> None:
             if ephemeral:
                 click.echo(server.url)
             log.info("Foreman %s listens on %s, database %s", VERSION, server.url, settings.database)
-            server.run()
+            with daily(database, settings.retention):
+                server.run()
             log.info("Stopped")
 
 
@@ -178,6 +189,62 @@ def check(**given: str | None) -> None:
 
 
 @main.command()
+@click.option("--older-than", required=True, metavar="AGE", help="Delete runs that ended longer ago: 30d, 12h or 90m.")
+@click.option("--status", default=",".join(ENDED), show_default=True, help="Only those that ended with one of these.")
+@click.option("--org", help="Only those of this organisation.")
+@click.option("--dry-run", is_flag=True, help="Say what would be deleted, and delete nothing.")
+@flags("database")
+def prune(older_than: str, status: str, org: str | None, dry_run: bool, **given: str | None) -> None:
+    """Delete runs that ended long ago, with everything in them, a little at a time, also while the server runs."""
+    settings = _load(given)
+    which = old(_age(older_than), _ended(status), org)
+    if not Path(settings.database).exists():
+        raise Failure(f"{settings.database} does not exist")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as after Ctrl-C
+    # What is lost with the power is deleted again by the next prune; what the server writes is synced by the server.
+    with _database(replace(settings, durability="normal")) as database:
+        if dry_run:
+            click.echo(f"would delete {count(database, which)}")
+            return
+        with _progress(count(database, which)) as progress:
+            pruned = prune_database(database, which, threading.Event(), progress)
+        click.echo(f"deleted {pruned}; gave back {pruned.bytes_given_back} bytes")
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--keep",
+    type=click.IntRange(min=1),
+    metavar="NUMBER",
+    help="FILE is a directory: write foreman-YYYYMMDDTHHMMSSZ.db there, delete all but so many of the newest.",
+)
+@flags("database")
+def backup(file: Path, keep: int | None, **given: str | None) -> None:
+    """Write a verified copy of the database to FILE, also while the server runs."""
+    database = Path(_load(given).database)
+    begun = time.monotonic()
+    os.nice(19)  # verifying takes a processor for a while: a server comes first
+    with _copying():
+        if keep is None:
+            take(database, file)
+        else:
+            file = take_and_keep(database, file, keep)
+        click.echo(f"{file}: {summary(file)}, {time.monotonic() - begun:.1f} seconds")
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@flags("database")
+def restore(file: Path, **given: str | None) -> None:
+    """Put a copy of the backup FILE in the place of the database, which is kept; the server must be stopped."""
+    database = Path(_load(given).database)
+    with _copying():
+        kept = restore_file(file, database)
+        click.echo(f"{database}: {summary(database)}; " + (f"replaced {kept}" if kept else "there was none before"))
+
+
+@main.command()
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file, not to stdout.")
 def openapi(output: Path | None) -> None:
     """Write the OpenAPI document."""
@@ -198,6 +265,39 @@ def _load(given: dict[str, str | None]) -> Settings:
         return load(given)
     except WrongSetting as error:
         raise WrongUsage(str(error)) from None
+
+
+def _age(text: str) -> int:
+    try:
+        return age(text)
+    except ValueError:
+        raise WrongUsage(f"--older-than is {text!r}; allowed: {AGES}") from None
+
+
+def _ended(text: str) -> list[str]:
+    statuses = [status for status in text.split(",") if status]
+    if not statuses or not set(statuses) <= set(ENDED):
+        raise WrongUsage(f"--status is {text!r}; allowed: {', '.join(ENDED)}, separated by commas")
+    return statuses
+
+
+@contextmanager
+def _progress(expected: Amount) -> Iterator[Callable[[Amount], object]]:
+    """A bar on stderr for people, nothing for scripts."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    with click.progressbar(length=expected.rows(), label="Deleting", file=sys.stderr) as bar:
+        yield lambda pruned: bar.update(pruned.rows() - bar.pos)
+
+
+@contextmanager
+def _copying() -> Iterator[None]:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # clean up, as after Ctrl-C
+    try:
+        yield
+    except CopyFailed as error:
+        raise Failure(str(error)) from None
 
 
 @contextmanager

@@ -13,6 +13,8 @@ from typing import Any
 from dotenv import dotenv_values
 from limits import RateLimitItem, parse
 
+AGES = "a time such as 30d, 12h or 90m"
+
 
 class WrongSetting(Exception):
     """A setting has a value that is not allowed. The message names the variable, the value and what is allowed."""
@@ -65,6 +67,17 @@ def _size(text: str) -> int:
     return int(match[1]) * {"B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3}[(match[2] or "B").upper()]
 
 
+def age(text: str) -> int:
+    """A length of time such as 30d, 12h or 90m, in milliseconds.
+
+    :raises ValueError: when it is something else, or nothing
+    """
+    match = re.fullmatch(r"(\d{1,6})([dhm])", text, re.ASCII)
+    if not match or int(match[1]) == 0:
+        raise ValueError(text)
+    return int(match[1]) * {"d": 86_400_000, "h": 3_600_000, "m": 60_000}[match[2]]
+
+
 def _rate(text: str) -> RateLimitItem | None:
     return None if text == "off" else parse(text)
 
@@ -115,6 +128,10 @@ class Settings:
     threads: int = _setting(
         "FOREMAN_THREADS", "4", "a number from 1 to 256", _number(1, 256), "threads that handle requests", "--threads"
     )
+    retention: int | None = _setting(
+        "FOREMAN_RETENTION", None, AGES, age,
+        "runs that ended longer ago are deleted once a day, with everything in them", "--retention",
+    )  # fmt: skip
     durability: str = _setting(
         "FOREMAN_DURABILITY", "full", "full or normal", _one_of("full", "normal"),
         "`full`: an acknowledged write survives power loss; `normal`: it survives a crash of the process, "

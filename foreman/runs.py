@@ -1,4 +1,4 @@
-"""Runs: open, read, change and list them."""
+"""Runs: open, read, change, delete and list them."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -8,9 +8,10 @@ from flask import Blueprint, Response, g
 from foreman import db
 from foreman.clock import duration, iso, new_id, now_ms
 from foreman.contract import answer, answers, asks, created, fails, takes
-from foreman.errors import found
+from foreman.errors import NotFound, found
 from foreman.opaque import as_list, raw
 from foreman.paging import PLACES, page, read_page, select_page, split
+from foreman.removal import delete_run_and_all_in_it
 from foreman.schemas import ENDED, RUN_STATUSES, CreateRun, ListRuns, UpdateRun
 
 bp = Blueprint("runs", __name__)
@@ -86,6 +87,18 @@ def update_run(change: dict[str, Any], run_id: str) -> Response:
         )  # fmt: skip
         run = tx.one(SELECT_RUN, org_id=g.org_id, id=run_id.lower())
     return answer(to_json(found(run, "Run")))
+
+
+@bp.delete("/runs/<run_id>")
+@answers(200, "Deleted")
+@fails(404)
+def delete_run(run_id: str) -> Response:
+    """Delete a run, whatever its status, with its tasks and its run data."""
+    with db.write() as tx:
+        deleted = delete_run_and_all_in_it(tx, g.org_id, run_id.lower())
+        if not deleted:
+            raise NotFound("Run")
+    return answer({"deleted": deleted})
 
 
 @bp.get("/runs")

@@ -128,9 +128,9 @@ class RunDataPage(CamelCase):
 
 
 class Deleted(CamelCase):
-    """How many entries were deleted."""
+    """How many were deleted."""
 
-    deleted = _count("Entries.", 2)
+    deleted = _count("Runs, or entries of run data.", 2)
 
 
 class Services(CamelCase):

@@ -434,7 +434,10 @@ class Model:
         self.keys: dict[str, Key] = {}
         self.runs: list[Run] = []
         self.tasks: list[Task] = []
-        self.entries_made: list[Entry] = []  # also those that are deleted by now
+        # Also those that are deleted by now:
+        self.runs_made: list[Run] = []
+        self.tasks_made: list[Task] = []
+        self.entries_made: list[Entry] = []
 
     def answer(self, request: Request, key: str | None, new_id: Callable[[], str]) -> Answer:
         """What the request has to be answered; does what the request asks for.
@@ -470,8 +473,8 @@ class Model:
         """All that an organisation has an id for, or ever had."""
         entries = (entry.answer for entry in self.entries_made)
         return {
-            *(run.id for run in self.runs_of(org_id)),
-            *(task.id for task in self.tasks_of(org_id)),
+            *(run.id for run in self.runs_made if run.org_id == org_id),
+            *(task.id for task in self.tasks_made if task.org_id == org_id),
             *(entry["id"] for entry in entries if entry["orgId"] == org_id),
         }
 
@@ -499,6 +502,8 @@ class Model:
             case "PATCH", ["runs", run_id]:
                 change = fields_of(body, RUN_CHANGE)
                 return 200, self._change(self._run(org_id, run_id), change), None
+            case "DELETE", ["runs", run_id]:
+                return 200, self._delete_run(self._run(org_id, run_id)), None
             case "POST", ["tasks"]:
                 new = fields_of(body, NEW_TASK, "runId", "type", "inputData")
                 return self._create_task(org_id, new, new_id)
@@ -539,7 +544,7 @@ class Model:
 
     def _create_run(self, org_id: str, new: Json, new_id: Callable[[], str]) -> tuple[int, Json, str]:
         run = Run(
-            number=len(self.runs),
+            number=len(self.runs_made),
             org_id=org_id,
             id=new_id(),
             input_data=new["inputData"],
@@ -548,6 +553,7 @@ class Model:
             updated_at=self.now,
         )
         self.runs.append(run)
+        self.runs_made.append(run)
         return 201, run.to_json(), f"/runs/{run.id}"
 
     def _create_task(self, org_id: str, new: Json, new_id: Callable[[], str]) -> tuple[int, Json, str]:
@@ -555,7 +561,7 @@ class Model:
         if new.get("parentTaskId") is not None:
             parent = _with_id(run.tasks, new["parentTaskId"], "Parent task")
         task = Task(
-            number=len(self.tasks),
+            number=len(self.tasks_made),
             org_id=org_id,
             id=new_id(),
             run=run,
@@ -568,6 +574,7 @@ class Model:
             updated_at=self.now,
         )
         self.tasks.append(task)
+        self.tasks_made.append(task)
         run.tasks.append(task)
         return 201, task.to_json(), f"/tasks/{task.id}"
 
@@ -589,6 +596,11 @@ class Model:
             thing.queue_job_id = change.get("queueJobId", thing.queue_job_id)
         thing.updated_at = self.now
         return thing.to_json()
+
+    def _delete_run(self, run: Run) -> Json:
+        self.runs.remove(run)
+        self.tasks = [task for task in self.tasks if task.run is not run]
+        return {"deleted": 1}
 
     def _list_runs(self, org_id: str, wanted: Json) -> Json:
         statuses = wanted.get("status") or RUN_STATUSES

@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import click
 import httpx
 import pytest
 
+from foreman.cli import main
 from tests.conftest import ok
 
 APP = Path(__file__).parent.parent / "app.py"
@@ -224,10 +226,16 @@ def test_database_in_a_missing_directory_is_one_clear_line(run: Run) -> None:
     assert_fails(run("keys", "list", "--database", "no/such/foreman.db"), 1, "does not exist")
 
 
-@pytest.mark.parametrize(
-    "command",
-    [[], ["serve"], ["keys"], ["keys", "create"], ["keys", "list"], ["keys", "revoke"], ["openapi"], ["check"]],
-)
+def commands(group: click.Group, *names: str) -> Iterator[list[str]]:
+    yield [*names]
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, *names, name)
+        else:
+            yield [*names, name]
+
+
+@pytest.mark.parametrize("command", commands(main), ids=lambda command: " ".join(["foreman", *command]))
 def test_every_command_has_help(run: Run, command: list[str]) -> None:
     result = run(*command, "--help")
     assert result.returncode == 0

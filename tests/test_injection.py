@@ -676,6 +676,8 @@ def test_header_is_text_and_cannot_become_another_header(
 ) -> None:
     monkeypatch.setattr("foreman.openapi.document", lambda _: {})  # takes long to make, and holds no text of anybody's
     names = {"run_id": ids["runId"], "task_id": ids["taskId"], "data_id": ids["dataId"], "asset": "docs.js"}
+    if (route.method, route.rule) == ("DELETE", f"{BASE_PATH}/runs/<run_id>"):
+        names["run_id"] = names["task_id"]  # no run has this id, so that the request does nothing, however often
     target = re.sub(r"<(?:\w+:)?(\w+)>", lambda name: names[name[1]], route.rule).encode()
     key = b"X-API-Key: " + wire.key.encode()
     before = dump.rows()

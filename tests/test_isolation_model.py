@@ -267,6 +267,10 @@ class TwoOrganisations(RuleBasedStateMachine):
     def change_run(self, caller: Caller, run: Which, body: dict[str, str]) -> None:
         self.step(caller, Request("PATCH", f"/runs/{self.run_id(caller, run)}", body=body))
 
+    @rule(caller=callers, run=things)
+    def delete_run(self, caller: Caller, run: Which) -> None:
+        self.step(caller, Request("DELETE", f"/runs/{self.run_id(caller, run)}"))
+
     @rule(caller=callers, method=reading, query=lists_of_runs)
     def list_runs(self, caller: Caller, method: str, query: tuple[tuple[str, str], ...]) -> None:
         self.step(caller, Request(method, "/runs", query))
@@ -376,8 +380,9 @@ class TwoOrganisations(RuleBasedStateMachine):
         return _id(caller, which, tasks, [run.id for run in self.model.runs_of(caller.org)])
 
     def run_of_task(self, caller: Caller, task_id: str) -> str:
-        its_run = (task.run.id for task in self.model.tasks if task.id == task_id.lower())
-        return next(its_run, self.model.runs_of(caller.org)[-1].id)
+        """The run of a task. Those that are deleted by now count too."""
+        its_run = (task.run.id for task in self.model.tasks_made if task.id == task_id.lower())
+        return next(its_run, self.newest_run(caller))
 
     def entry_ids(self, caller: Caller, which: Which, run: Which | None) -> tuple[str, str]:
         """An entry's run and id. Those that are deleted by now count too."""
@@ -387,7 +392,10 @@ class TwoOrganisations(RuleBasedStateMachine):
         if run is not None and run.whose != "own":
             return self.run_id(caller, run), data_id
         its_run = (entry["runId"] for entry in made if entry["id"] == data_id.lower())
-        return next(its_run, self.model.runs_of(caller.org)[-1].id), data_id
+        return next(its_run, self.newest_run(caller)), data_id
+
+    def newest_run(self, caller: Caller) -> str:
+        return _nth([run.id for run in self.model.runs_of(caller.org)], Which("own", 0))
 
     def presented(self, caller: Caller) -> str | None:
         kind, place = caller.key

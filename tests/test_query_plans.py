@@ -258,11 +258,21 @@ def send_all_kinds_of_requests(sweep: Sweep, served: Running, client: httpx.Clie
 
     sweep.send(client, "DELETE", f"{data}?id={entry['id']}")
     sweep.send(client, "DELETE", f"{data}?key=rare")
+    sweep.send(client, "DELETE", f"/runs/{small_run(sweep, client)}")
 
     sweep.request = "commands"
     keys.issue(served.database, "acme", "test")
     keys.revoke(served.database, keys.every(served.database)[-1]["id"] or "")
     keys.exist(served.database)
+
+
+def small_run(sweep: Sweep, client: httpx.Client) -> str:
+    """The id of a run with something of everything in it."""
+    run = make_run(client)
+    task = make_task(client, run, type="rare")
+    put_data(client, make_task(client, run, type="rare", parentTaskId=task["id"]), "rare", tags=["rare"])
+    sweep.names[run["id"]] = "SMALL-RUN"
+    return str(run["id"])
 
 
 # Plans --------------------------------------------------------------------------------------------------------------
@@ -320,6 +330,7 @@ def test_no_statement_scans_a_table(sweep: Sweep) -> None:
 # Sorts and temporary tables that are meant: of what, by the file of the statement and the plan's line.
 SORTS = {
     ("tasks.py", "USE TEMP B-TREE FOR ORDER BY"): "the tasks that match, in an order that their index is not in",
+    ("removal.py", "USE TEMP B-TREE FOR ORDER BY"): "all tasks of the run, which are deleted in that order",
     ("run_data.py", "USE TEMP B-TREE FOR ORDER BY"): "the matches, to find the page or the newest of each key; or "
     "the wanted tags, to find the rarest",
     ("run_data.py", "USE TEMP B-TREE FOR PART OF ORDER BY"): "the matches of one key, to find the newest",

@@ -1,6 +1,7 @@
 """The soak's harness: what it sends and measures, and that each of its bounds can fail. No speed is asserted."""
 
 import json
+import mmap
 import os
 import threading
 from collections.abc import Callable
@@ -146,7 +147,8 @@ def test_look_sees_files_threads_and_memory_of_a_process(tmp_path: Path) -> None
     done = threading.Event()
     thread = threading.Thread(target=done.wait)
     thread.start()
-    memory = os.urandom(20 * 1024**2)
+    memory = mmap.mmap(-1, 20 * 1024**2)  # of its own, where the allocator might use again what others have freed
+    memory.write(bytes(len(memory)))
     after = Look.at(os.getpid())
     for file in files:
         file.close()
@@ -155,6 +157,7 @@ def test_look_sees_files_threads_and_memory_of_a_process(tmp_path: Path) -> None
     assert after.descriptors == before.descriptors + 10
     assert after.threads == before.threads + 1
     assert after.resident > before.resident + len(memory) / 1024**2 / 2
+    memory.close()
     assert after.cpu_seconds > 0
 
 

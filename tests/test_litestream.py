@@ -1,0 +1,81 @@
+"""`deploy/litestream.yml`: what was answered is there again after the machine is lost."""
+
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from foreman.check import check
+from tests.conftest import PLAIN, make_run
+from tests.test_faults import serving, stored_runs
+
+LITESTREAM = os.environ.get("LITESTREAM") or shutil.which("litestream") or ""
+CONFIGURATION = Path(__file__).parent.parent / "deploy" / "litestream.yml"
+PATIENCE = 60
+
+# Seconds: changes are copied once a second, and copying takes a moment.
+WINDOW = 3
+
+
+@pytest.mark.skipif(not LITESTREAM, reason="litestream is not installed, nor named by LITESTREAM")
+def test_all_but_the_last_seconds_is_restored_from_the_replica(tmp_path: Path) -> None:
+    database, replica = tmp_path / "live" / "foreman.db", tmp_path / "replica"
+    database.parent.mkdir()
+    environment = {**os.environ, "FOREMAN_DATABASE": str(database), "FOREMAN_REPLICA": str(replica)}
+    killing, begun = threading.Event(), threading.Barrier(3)
+    answered: list[tuple[float, str]] = []
+
+    def write(url: httpx.URL, headers: httpx.Headers) -> None:
+        with httpx.Client(base_url=url, headers=headers, **PLAIN) as client:
+            make_run(client)
+            begun.wait(PATIENCE)
+            try:
+                while True:
+                    run = make_run(client, "x" * 1000)
+                    answered.append((time.monotonic(), run["id"]))
+            except httpx.TransportError:
+                assert killing.is_set()
+
+    with serving(database) as server, (tmp_path / "litestream.log").open("wb") as log:
+        command = [LITESTREAM, "replicate", "-config", str(CONFIGURATION)]
+        litestream = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        try:
+            with ThreadPoolExecutor(2) as threads:
+                clients = [threads.submit(write, server.client.base_url, server.client.headers) for _ in range(2)]
+                begun.wait(PATIENCE)
+                wait_for(lambda: any(replica.rglob("*.ltx")))
+                time.sleep(WINDOW + 1)
+                killed = time.monotonic()
+                killing.set()
+                litestream.kill()
+                server.process.send_signal(signal.SIGKILL)
+            for client in clients:
+                client.result()
+        finally:
+            litestream.kill()
+            litestream.wait(PATIENCE)
+    shutil.rmtree(database.parent)
+    database.parent.mkdir()
+
+    subprocess.run(
+        [LITESTREAM, "restore", "-config", CONFIGURATION, database], env=environment, timeout=PATIENCE, check=True
+    )
+    assert check(database) == []
+    earlier = {run_id for at, run_id in answered if at < killed - WINDOW}
+    assert len(earlier) > 10
+    assert earlier <= stored_runs(database)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
