@@ -235,7 +235,7 @@ def commands(group: click.Group, *names: str) -> Iterator[list[str]]:
             yield [*names, name]
 
 
-@pytest.mark.parametrize("command", commands(main), ids=lambda command: " ".join(["foreman", *command]))
+@pytest.mark.parametrize("command", list(commands(main)), ids=lambda command: " ".join(["foreman", *command]))
 def test_every_command_has_help(run: Run, command: list[str]) -> None:
     result = run(*command, "--help")
     assert result.returncode == 0

@@ -8,6 +8,7 @@ import ast
 import re
 import sqlite3
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -20,11 +21,11 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from foreman import keys
+from foreman import keys, retention
 from foreman.db import SCHEMA
 from foreman.schemas import DATA_SORTS, LIST_SORTS, SORT_ORDERS
 from foreman.transactions import Transaction
-from tests.conftest import Running, make_run, make_task, put_data
+from tests.conftest import Running, make_run, make_task, ok, put_data
 from tests.test_data_query import serving
 
 PACKAGE = Path(keys.__file__).parent
@@ -265,6 +266,12 @@ def send_all_kinds_of_requests(sweep: Sweep, served: Running, client: httpx.Clie
     keys.revoke(served.database, keys.every(served.database)[-1]["id"] or "")
     keys.exist(served.database)
 
+    sweep.request = "prune"
+    ok(client.patch(f"/runs/{small_run(sweep, client)}", json={"status": "cancelled"}))
+    cancelled = retention.old(-1000, ["cancelled"], "acme")
+    retention.count(served.database, cancelled)
+    retention.prune(served.database, cancelled, threading.Event())
+
 
 def small_run(sweep: Sweep, client: httpx.Client) -> str:
     """The id of a run with something of everything in it."""
@@ -311,6 +318,7 @@ BOUNDED = re.compile(
 # Scans of tables that are meant.
 SCANS = {
     ("health.py", "SCAN run"): "stops at the first row",
+    ("retention.py", "SCAN run_count"): "a row for each organisation and status",
     ("keys.py", "SCAN api_key"): "`keys list` shows every key; whether there is any is known at the first row",
 }
 
