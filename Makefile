@@ -41,7 +41,7 @@ soak: $(VENV)/installed-dev ## The highest load for a while: is everything as fl
 
 pins: install ## Resolve requirements*.in again into requirements*.txt, with hashes
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
-	@for each in requirements requirements-dev requirements-bench; do \
+	@for each in requirements requirements-metrics requirements-dev requirements-bench; do \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 			--no-emit-index-url --custom-compile-command "make pins" $$each.in --output-file $$each.txt; \
 	done

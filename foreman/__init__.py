@@ -10,12 +10,14 @@ from foreman import (
     docs,
     errors,
     health,
+    ready,
     request_id,
+    request_log,
     run_data,
     runs,
     tasks,
 )
-from foreman.config import Settings
+from foreman.config import Settings, WrongSetting
 from foreman.contract import BASE_PATH
 from foreman.db import Database
 
@@ -24,6 +26,8 @@ def create_app(settings: Settings, database: Database) -> Flask:
     """The WSGI application over an open database.
 
     The caller closes the database when no request is under way any more.
+
+    :raises WrongSetting: when a setting needs a package that is not installed
     """
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body
@@ -33,11 +37,21 @@ def create_app(settings: Settings, database: Database) -> Flask:
     db.init_app(app, database)
     errors.init_app(app)
     request_id.init_app(app)
+    request_log.init_app(app)
     auth.init_app(app, settings, database)
     if settings.cors_origins:
         CORS(app, origins=list(settings.cors_origins), expose_headers=["X-Request-Id", "Location", "Retry-After"])
 
+    if settings.metrics_token is not None:
+        try:
+            from foreman import metrics  # what it imports is an optional installation
+        except ModuleNotFoundError as error:
+            raise WrongSetting(f"FOREMAN_METRICS_TOKEN is set, and {error.name} is not installed") from None
+        metrics.init_app(app, database)
+    ready.init_app(app, settings, database)
+
     app.register_blueprint(health.bp)
+    app.register_blueprint(ready.bp)
     app.register_blueprint(docs.bp)
     for resource in (runs, tasks, run_data, client_config):
         app.register_blueprint(resource.bp, url_prefix=BASE_PATH)

@@ -34,7 +34,7 @@ def is_public(view: Callable[..., Any]) -> bool:
 
 def init_app(app: Flask, settings: Settings, db: Database) -> None:
     """Check the key of every request but those for public views, and count it against its rate limit."""
-    limits = RateLimits(app, settings.rate_limit)
+    limits = app.extensions["rate_limits"] = RateLimits(app, settings.rate_limit)
     worked_before: dict[tuple[str | None, str], None] = {}
 
     @app.before_request
@@ -48,7 +48,7 @@ def init_app(app: Flask, settings: Settings, db: Database) -> None:
         limits.count(caller.key_id)
         if caller.read_only and request.method not in _READING:
             raise Forbidden("This API key may only read")
-        g.org_id = caller.org_id
+        g.org_id, g.key_name = caller.org_id, caller.key_name
 
     def known_caller(presented: str) -> keys.Caller:
         address = request.remote_addr

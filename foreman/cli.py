@@ -1,4 +1,4 @@
-"""The command line: `serve`, `keys`, `check`, `prune`, `backup`, `restore`, `openapi`."""
+"""The command line: `serve`, `keys`, `check`, `stats`, `prune`, `backup`, `restore`, `openapi`."""
 
 import json
 import logging
@@ -28,6 +28,8 @@ from foreman.retention import Amount, count, daily, old
 from foreman.retention import prune as prune_database
 from foreman.schemas import ENDED
 from foreman.server import Server
+from foreman.stats import NoServer, of_database, of_server
+from foreman.stats import lines as stats_lines
 from foreman.version import VERSION
 
 log = logging.getLogger(__name__)
@@ -90,7 +92,8 @@ def main() -> None:
 @flags()
 def serve(ephemeral: bool, first_key: bool, **given: str | None) -> None:
     """Run the server until SIGTERM or Ctrl-C."""
-    defaults = {"auth": "trust", "port": "0"} if ephemeral else {}
+    # Nobody may be reading its log: a line for each request would fill the pipe, and then nothing goes on.
+    defaults = {"auth": "trust", "port": "0", "log_level": "warning"} if ephemeral else {}
     settings = _load({**given, **{name: given[name] or text for name, text in defaults.items()}})
     logs.set_up(settings)
     with tempfile.TemporaryDirectory(prefix="foreman-") if ephemeral else nullcontext() as directory:
@@ -99,6 +102,8 @@ def serve(ephemeral: bool, first_key: bool, **given: str | None) -> None:
         with _database(settings) as database:
             try:
                 server = Server(create_app(settings, database), database, settings)
+            except WrongSetting as error:
+                raise WrongUsage(str(error)) from None
             except OSError as error:
                 raise Failure(f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}") from None
             server.stop_on_signals()
@@ -173,19 +178,35 @@ def check(**given: str | None) -> None:
     """Verify the whole database, which is not changed: a line for each violation of an invariant."""
     settings = _load(given)
     found = 0
-    try:
-        with snapshot(Path(settings.database)) as view:
-            for line in violations(view):
-                click.echo(line)
-                found += 1
-            if not found:
-                click.echo("ok: {} runs, {} tasks, {} entries".format(*contents(view)))
-    except (NotAForemanDatabase, OSError) as error:
-        raise Failure(str(error)) from None
-    except sqlite3.Error as error:
-        raise Failure(f"{settings.database}: {error}") from None
+    with _reading(settings.database), snapshot(Path(settings.database)) as view:
+        for line in violations(view):
+            click.echo(line)
+            found += 1
+        if not found:
+            click.echo("ok: {} runs, {} tasks, {} entries".format(*contents(view)))
     if found:
         raise Failure(f"{found} violation{'s' if found > 1 else ''}")
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of lines for people.")
+@flags("database", "host", "port")
+def stats(as_json: bool, **given: str | None) -> None:
+    """Show what is in the database, and what its server has done since it started."""
+    settings = _load(given)
+    with _reading(settings.database):
+        database = of_database(Path(settings.database))
+    server: dict[str, Any] | str
+    try:
+        server = of_server(settings)
+    except NoServer as error:
+        server = str(error)
+    if as_json:
+        shown = {"database": database, "server": None if isinstance(server, str) else server}
+        click.echo(json.dumps(shown, indent=2))
+        return
+    for line in stats_lines(database, server):
+        click.echo(line)
 
 
 @main.command()
@@ -298,6 +319,16 @@ def _copying() -> Iterator[None]:
         yield
     except CopyFailed as error:
         raise Failure(str(error)) from None
+
+
+@contextmanager
+def _reading(database: str) -> Iterator[None]:
+    try:
+        yield
+    except (NotAForemanDatabase, OSError) as error:
+        raise Failure(str(error)) from None
+    except sqlite3.Error as error:
+        raise Failure(f"{database}: {error}") from None
 
 
 @contextmanager

@@ -78,6 +78,12 @@ def age(text: str) -> int:
     return int(match[1]) * {"d": 86_400_000, "h": 3_600_000, "m": 60_000}[match[2]]
 
 
+def _token(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._~+/-]{16,128}=*", text, re.ASCII):  # RFC 6750, section 2.1
+        raise ValueError(text)
+    return text
+
+
 def _rate(text: str) -> RateLimitItem | None:
     return None if text == "off" else parse(text)
 
@@ -131,6 +137,14 @@ class Settings:
     retention: int | None = _setting(
         "FOREMAN_RETENTION", None, AGES, age,
         "runs that ended longer ago are deleted once a day, with everything in them", "--retention",
+    )  # fmt: skip
+    min_disk: int = _setting(
+        "FOREMAN_MIN_DISK", "100MB", "a size such as 500KB, 10MB or 1GB", _size,
+        "free disk space below which /ready answers 503", "--min-disk",
+    )  # fmt: skip
+    metrics_token: str | None = _setting(
+        "FOREMAN_METRICS_TOKEN", None, "16 to 128 letters, digits and - . _ ~ + /", _token,
+        "token that Prometheus sends to GET /metrics; without it there is no such page",
     )  # fmt: skip
     durability: str = _setting(
         "FOREMAN_DURABILITY", "full", "full or normal", _one_of("full", "normal"),
@@ -188,6 +202,6 @@ def load(flags: Mapping[str, str | None] | None = None, directory: Path | None =
         try:
             values[entry.name] = about["cast"](text)
         except ValueError:
-            shown = "(hidden)" if "PASSWORD" in about["variable"] else repr(text)
+            shown = "(hidden)" if re.search("PASSWORD|TOKEN", about["variable"]) else repr(text)
             raise WrongSetting(f"{name} is {shown}; allowed: {about['allowed']}") from None
     return Settings(**values)

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -15,12 +16,14 @@ from waitress.parser import HTTPRequestParser
 
 from foreman.dispatcher import LONG, SHORT, WAITING, Dispatcher
 from foreman.parser import LARGE, Parser
+from foreman.request_log import Observer
 from foreman.transactions import Commit, Writer
 from foreman.wsgi import JSONErrorTask, Task
 
 log = logging.getLogger(__name__)
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_WRITING = "/ready"  # what a GET of which proves that it can be done
 
 # Seconds that a client may take to send the head of a request, or to begin with its body or with reading its answer.
 PATIENCE = 30.0
@@ -45,6 +48,7 @@ class Connection(HTTPChannel):
     writer: Writer
     dispatcher: Dispatcher
     line: "deque[Connection]"
+    observers: Sequence[Observer]
     request: Parser | None  # of which a part has arrived
     requests: list[Parser]  # to be answered, the first one now
     outbufs: list[OverflowableBuffer]
@@ -60,7 +64,12 @@ class Connection(HTTPChannel):
 
     @classmethod
     def of(
-        cls, stopping: threading.Event, writer: Writer, dispatcher: Dispatcher, line: "deque[Connection]"
+        cls,
+        stopping: threading.Event,
+        writer: Writer,
+        dispatcher: Dispatcher,
+        line: "deque[Connection]",
+        observers: Sequence[Observer],
     ) -> "type[Connection]":
         """The class for the connections of one server.
 
@@ -68,8 +77,15 @@ class Connection(HTTPChannel):
         :param writer: whose commits the answers wait for
         :param dispatcher: whose threads serve the requests
         :param line: where connections stand whose request waits for room
+        :param observers: told of every answer
         """
-        parts = {"stopping": stopping, "writer": writer, "dispatcher": dispatcher, "line": line}
+        parts = {
+            "stopping": stopping,
+            "writer": writer,
+            "dispatcher": dispatcher,
+            "line": line,
+            "observers": observers,
+        }
         return type(cls.__name__, (cls,), parts)
 
     # On the thread that reads and writes ----------------------------------------------------------------------------
@@ -179,7 +195,7 @@ class Connection(HTTPChannel):
         request = self.requests[0]
         if request.error:
             return SHORT
-        if request.command not in _READING:
+        if request.command not in _READING or request.path.endswith(_WRITING):
             return WAITING
         return LONG if request.path.endswith("/data") else SHORT
 

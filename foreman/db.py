@@ -79,6 +79,17 @@ class Database:
         """`with db.write() as tx:` a transaction that is on disk when the block has been left without an error."""
         return self._writer
 
+    def prove_writable(self) -> int:
+        """Write something to the file that changes nothing.
+
+        :return: the version of its schema
+        :raises sqlite3.Error: when it cannot be written to
+        """
+        with self.write() as tx:
+            version = int(tx.value("PRAGMA user_version"))
+            tx.run(f"PRAGMA user_version = {version}")  # SQLite writes the page also when it stays the same
+        return version
+
     def close(self) -> None:
         """Close all connections and fold the write-ahead log into the file. No other thread may be using it."""
         for reader in self._readers:

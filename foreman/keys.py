@@ -24,11 +24,15 @@ _RANDOM_CHARACTERS = 32
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who a key speaks for. `key_id` counts against the rate limit; it is no secret."""
+    """Who a key speaks for. `key_id` counts against the rate limit; it is no secret.
+
+    `key_name` is what the log calls an issued key: its name, or else its id.
+    """
 
     org_id: str
     key_id: str
     read_only: bool
+    key_name: str | None
 
 
 class MalformedKey(ValueError):
@@ -91,7 +95,7 @@ def verify(db: Database, key: str) -> Caller | None:
     digest = _hash(key)
     row = db.one(
         """
-        SELECT id, org_id, read_only, hash
+        SELECT id, org_id, name, read_only, hash
         FROM api_key
         WHERE hash_prefix = :hash_prefix AND revoked_at IS NULL
         """,
@@ -99,7 +103,7 @@ def verify(db: Database, key: str) -> Caller | None:
     )
     if row is None or not hmac.compare_digest(row["hash"], digest):
         return None
-    return Caller(row["org_id"], row["id"], bool(row["read_only"]))
+    return Caller(row["org_id"], row["id"], bool(row["read_only"]), row["name"] or row["id"])
 
 
 def take_at_its_word(key: str) -> Caller:
@@ -110,7 +114,7 @@ def take_at_its_word(key: str) -> Caller:
     match = _KEY.fullmatch(key)
     if not match:
         raise MalformedKey
-    return Caller(match["org_id"], _hash(key), read_only=False)
+    return Caller(match["org_id"], _hash(key), read_only=False, key_name=None)
 
 
 def _hash(key: str) -> str:

@@ -1,25 +1,54 @@
 """Logging to stderr: text for people, JSON for machines."""
 
 import logging
+import re
 import sys
+import time
 
-from pythonjsonlogger.json import JsonFormatter
+import msgspec
+from pythonjsonlogger.msgspec import MsgspecFormatter
 
 from foreman.config import Settings
+
+# What a line of text shows without quotes.
+_PLAIN = re.compile(r"[\w.:/<>-]+", re.ASCII)
+
+_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+
+
+class TextFormatter(logging.Formatter):
+    """A line for people: the message, then the further fields of the record as `name=value` (logfmt)."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as a line, and a traceback below it where it has one."""
+        fields = [f" {name}={_shown(value)}" for name, value in vars(record).items() if name not in _ATTRIBUTES]
+        line, *rest = super().format(record).split("\n", 1)
+        return "\n".join([line + "".join(fields), *rest])
 
 
 def set_up(settings: Settings) -> None:
     """Log as the settings say."""
+    # Nothing of it is shown, and it is a third of what a line costs
+    # (https://docs.python.org/3/howto/logging.html#optimization).
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stderr)
     as_text = settings.log_format == "text" or (settings.log_format == "auto" and sys.stderr.isatty())
+    formatter: logging.Formatter
     if as_text:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+        formatter = TextFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     else:
-        handler.setFormatter(
-            JsonFormatter(
-                "{asctime}{levelname}{name}{message}",
-                style="{",
-                rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
-            )
+        formatter = MsgspecFormatter(
+            "{asctime}{levelname}{name}{message}",
+            style="{",
+            rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
         )
+    formatter.converter = time.gmtime
+    formatter.default_time_format, formatter.default_msec_format = "%Y-%m-%dT%H:%M:%S", "%s.%03dZ"
+    handler.setFormatter(formatter)
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
+
+
+def _shown(value: object) -> str:
+    text = "-" if value is None else str(value)
+    return text if _PLAIN.fullmatch(text) else msgspec.json.encode(text).decode()

@@ -31,6 +31,7 @@ TAGS = {
     "run data": "What the tasks of a run share.",
     "config": "What existing TypeScript clients read at their start.",
     "health": "Whether the server works.",
+    "ready": "Whether the server can take work.",
 }
 
 MEANINGS = {

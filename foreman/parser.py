@@ -43,7 +43,7 @@ class Parser(HTTPRequestParser):
     as it `needs`.
     """
 
-    path = ""  # also of a request whose head cannot be read
+    path, command = "", ""  # also of a request whose head cannot be read
     waits = False
     needs = 0  # bytes that a large request may come to
     room = 0  # bytes that have been set aside for it

@@ -25,6 +25,7 @@ class RateLimits:
     """The counters of one application.
 
     :param limit: what each API key may do; None for no limit
+    :ivar refused: how often a request was refused for its API key, and for its address
     """
 
     def __init__(self, app: Flask, limit: RateLimitItem | None) -> None:
@@ -34,6 +35,7 @@ class RateLimits:
         limiter.init_app(app)
         self._storage = limiter.storage
         self._limit = limit
+        self.refused = {"key": 0, "address": 0}
         if limit is not None:
             self._counter = lru_cache(maxsize=_REMEMBERED_COUNTERS)(limit.key_for)
             app.after_request(self._show)
@@ -50,6 +52,7 @@ class RateLimits:
         renewed_at = self._storage.get_expiry(counter)
         g.rate_limit = (self._limit.amount - requests, renewed_at)
         if requests > self._limit.amount:
+            self.refused["key"] += 1
             raise TooManyRequests(f"Rate limit exceeded: {self._limit}", _seconds_until(renewed_at))
 
     def count_failure(self, address: str | None) -> None:
@@ -71,6 +74,7 @@ class RateLimits:
             raise self._blocked(counter)
 
     def _blocked(self, counter: str) -> TooManyRequests:
+        self.refused["address"] += 1
         return TooManyRequests(
             "Too many failed attempts to authenticate from this address",
             _seconds_until(self._storage.get_expiry(counter)),

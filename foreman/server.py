@@ -70,7 +70,8 @@ class Server:
         self._database = database
         self._next_look = 0.0
         self._crowd = Crowd(self._connections, most)
-        connection = Connection.of(self._stopping, database.write(), dispatcher, self._crowd.line)
+        observers = app.extensions["observers"]
+        connection = Connection.of(self._stopping, database.write(), dispatcher, self._crowd.line, observers)
         for each in self._listeners:
             each.channel_class = connection
         self.port = int(self._listeners[0].effective_port)

@@ -148,6 +148,13 @@ class Health(CamelCase):
     services = fields.Nested(Services, required=True)
 
 
+class Ready(CamelCase):
+    """The server can take work."""
+
+    status = fields.String(required=True, validate=validate.OneOf(("ready",)))
+    timestamp = _time("Now.")
+
+
 class RedisConfig(CamelCase):
     """The Redis server that carries the queues."""
 
@@ -189,6 +196,6 @@ class Error(CamelCase):
 
 SHAPES: dict[str, type[Schema]] = {
     shape.__name__: shape
-    for shape in (Run, Task, RunData, RunList, TaskList, RunDataPage, Deleted, Health, Config, RedisConfig,
+    for shape in (Run, Task, RunData, RunList, TaskList, RunDataPage, Deleted, Health, Ready, Config, RedisConfig,
                   QueuesConfig, Error)
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import time
 from typing import Any
 
 from waitress.task import ErrorTask, WSGITask
@@ -9,6 +10,7 @@ from waitress.task import ErrorTask, WSGITask
 from foreman.errors import MESSAGES, database_failed, envelope
 from foreman.parser import LARGE
 from foreman.request_id import HEADER, sane_or_new
+from foreman.request_log import Answered, known_method, noted
 from foreman.security_headers import OF_ANSWERS, Headers, protected
 
 log = logging.getLogger(__name__)
@@ -38,6 +40,7 @@ class JSONErrorTask(ErrorTask):
         self.set_close_on_finish()
         self.content_length = len(body)
         self.write(body)
+        _tell(self, request_id, {})
 
 
 class Task(WSGITask):
@@ -88,9 +91,28 @@ class Task(WSGITask):
         except OSError:
             self.close_on_finish = True
         self.wrote_header = True
+        _tell(self, dict(self.response_headers).get(HEADER, ""), self.environ)
 
     def build_response_header(self) -> bytes:
         """The head of the answer; while the server stops, it says that the connection will close."""
         if self.channel.stopping.is_set():
             self.set_close_on_finish()
         return protected(super().build_response_header(), self.response_headers)
+
+
+def _tell(task: JSONErrorTask | Task, request_id: str, environ: dict[str, Any]) -> None:
+    """Tell the server's observers of an answer."""
+    channel = task.channel
+    route, org_id, key = noted(environ)
+    answered = Answered(
+        request_id=request_id,
+        method=known_method(channel.requests[0].command),
+        route=route,
+        status=int(task.status[:3]),
+        address=environ.get("REMOTE_ADDR") or channel.addr[0],
+        org_id=org_id,
+        key=key,
+        seconds=time.monotonic() - channel.queued_at,
+    )
+    for observe in channel.observers:
+        observe(answered)

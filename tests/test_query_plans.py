@@ -21,7 +21,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from foreman import keys, retention
+from foreman import keys, retention, stats
 from foreman.db import SCHEMA
 from foreman.schemas import DATA_SORTS, LIST_SORTS, SORT_ORDERS
 from foreman.transactions import Transaction
@@ -265,6 +265,7 @@ def send_all_kinds_of_requests(sweep: Sweep, served: Running, client: httpx.Clie
     keys.issue(served.database, "acme", "test")
     keys.revoke(served.database, keys.every(served.database)[-1]["id"] or "")
     keys.exist(served.database)
+    stats.of_database(served.database.path)
 
     sweep.request = "prune"
     ok(client.patch(f"/runs/{small_run(sweep, client)}", json={"status": "cancelled"}))
@@ -319,6 +320,10 @@ BOUNDED = re.compile(
 SCANS = {
     ("health.py", "SCAN run"): "stops at the first row",
     ("retention.py", "SCAN run_count"): "a row for each organisation and status",
+    ("figures.py", "SCAN run_count"): "a row for each organisation and status",
+    ("figures.py", "SCAN organisation"): "a row for each organisation",
+    ("stats.py", "SCAN run_count"): "a row for each organisation and status",
+    ("stats.py", "SCAN api_key"): "a row for each key, when a person asks",
     ("keys.py", "SCAN api_key"): "`keys list` shows every key; whether there is any is known at the first row",
 }
 
@@ -339,6 +344,7 @@ def test_no_statement_scans_a_table(sweep: Sweep) -> None:
 SORTS = {
     ("tasks.py", "USE TEMP B-TREE FOR ORDER BY"): "the tasks that match, in an order that their index is not in",
     ("removal.py", "USE TEMP B-TREE FOR ORDER BY"): "all tasks of the run, which are deleted in that order",
+    ("figures.py", "USE TEMP B-TREE FOR GROUP BY"): "a row for each organisation and status",
     ("run_data.py", "USE TEMP B-TREE FOR ORDER BY"): "the matches, to find the page or the newest of each key; or "
     "the wanted tags, to find the rarest",
     ("run_data.py", "USE TEMP B-TREE FOR PART OF ORDER BY"): "the matches of one key, to find the newest",

@@ -1,0 +1,118 @@
+"""`/ready`: 200 when the server can take work, else 503 with what is missing."""
+
+import shutil
+import sqlite3
+import threading
+import time
+from collections import namedtuple
+from contextlib import closing
+from typing import Any
+
+import httpx
+import pytest
+
+from foreman import ready
+from tests.conftest import Json, Running, Start, assert_error, ok
+
+PATIENCE = 30
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ready, "KEPT", 0.0)
+
+
+def not_ready(served: Running, *fields: str) -> Json:
+    return assert_error(httpx.get(f"{served.url}/ready"), 503, *fields)
+
+
+@pytest.mark.parametrize("path", ["/ready", "/api/v1/ready"])
+def test_ready_when_the_database_can_be_written_to(served: Running, path: str) -> None:
+    body = ok(httpx.get(served.url + path))
+    assert set(body) == {"status", "timestamp"}
+    assert body["status"] == "ready"
+
+
+def test_not_ready_with_less_disk_space_than_set(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    served = start(min_disk=5000)
+    usage = namedtuple("usage", "free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(4999))
+    body = not_ready(served, "disk")
+    assert body["error"] == "The server is not ready"
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(5000))
+    ok(httpx.get(f"{served.url}/ready"))
+
+
+def test_not_ready_when_the_disk_is_gone(served: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Any) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(shutil, "disk_usage", fail)
+    not_ready(served, "disk")
+
+
+def test_not_ready_while_the_database_refuses_writes(served: Running) -> None:
+    connection = served.database.write()._connection
+    connection.execute("PRAGMA query_only = ON")
+    not_ready(served, "database")
+    connection.execute("PRAGMA query_only = OFF")
+    ok(httpx.get(f"{served.url}/ready"))
+
+
+def test_not_ready_when_the_commit_fails(served: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = served.database.write()
+
+    def fail() -> Exception:
+        writer._connection.execute("ROLLBACK")
+        return sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(writer, "_try_to_commit", fail)
+    not_ready(served)
+    monkeypatch.undo()
+    ok(httpx.get(f"{served.url}/ready"))
+
+
+def test_not_ready_with_a_schema_of_another_version(served: Running) -> None:
+    with closing(sqlite3.connect(served.database.path)) as other:
+        other.execute("PRAGMA user_version = 99")
+        not_ready(served, "schema")
+        assert other.execute("PRAGMA user_version").fetchone() == (99,)
+
+
+def test_looking_changes_nothing(served: Running) -> None:
+    with closing(sqlite3.connect(served.database.path)) as connection:
+        before = list(connection.iterdump())
+        ok(httpx.get(f"{served.url}/ready"))
+        assert list(connection.iterdump()) == before
+
+
+def test_it_really_writes_but_not_for_everybody_who_asks(served: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    commits: list[int] = []
+    served.database.write().observe = lambda changes, *_: commits.append(changes)
+    log = served.database.path.with_name("foreman.db-wal")
+    before = log.stat().st_size
+    monkeypatch.setattr(ready, "KEPT", 1000.0)
+    for _ in range(20):
+        ok(httpx.get(f"{served.url}/ready"))
+    assert commits == [1]
+    assert log.stat().st_size > before
+
+
+def test_those_who_ask_while_nobody_can_write_keep_no_thread_from_reading(served: Running) -> None:
+    answers: list[httpx.Response] = []
+    asking = [
+        threading.Thread(target=lambda: answers.append(httpx.get(f"{served.url}/ready", timeout=PATIENCE)))
+        for _ in range(8)
+    ]
+    with served.database.write():
+        for each in asking:
+            each.start()
+        deadline = time.monotonic() + PATIENCE
+        while not served.server._dispatcher.waiting():  # more have come than may begin
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        ok(httpx.get(f"{served.url}/health", timeout=PATIENCE))
+        assert answers == []
+    for each in asking:
+        each.join(PATIENCE)
+    assert [answer.status_code for answer in answers] == [200] * 8

@@ -1,0 +1,229 @@
+"""The log: a line for every answer, with who asked for what and what came of it, and never a secret."""
+
+import json
+import logging
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from foreman.config import Settings
+from foreman.logs import TextFormatter
+from foreman.request_log import known_method
+from tests.conftest import PLAIN, Running, Start, make_run, ok
+from tests.wire import Wire
+
+ROOT = Path(__file__).parent.parent
+PATIENCE = 30
+
+Lines = Callable[[int], list[dict[str, Any]]]
+
+FIELDS = ("method", "route", "status", "durationMs", "org", "key", "address", "requestId")
+
+
+@pytest.fixture
+def lines(caplog: pytest.LogCaptureFixture) -> Lines:
+    """`lines(3)`: the fields of so many lines, as soon as they are there."""
+    caplog.set_level(logging.INFO, "foreman.request")
+
+    def wait_for(number: int) -> list[dict[str, Any]]:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            found = [record for record in caplog.records if record.name == "foreman.request"]
+            if len(found) >= number or time.monotonic() > deadline:
+                assert len(found) == number
+                return [{name: vars(record)[name] for name in FIELDS} for record in found]
+            time.sleep(0.01)
+
+    return wait_for
+
+
+def test_every_answer_has_a_line_that_says_who_asked_for_what(served: Running, lines: Lines) -> None:
+    with served.client_with(served.key("acme", name="ci")) as client:
+        answer = client.post("/runs", json={"inputData": 1}, headers={"X-Request-Id": "find-me"})
+        ok(client.get(f"/runs/{answer.json()['id']}?verbose=1"))
+    post, get = lines(2)
+    assert post.pop("durationMs") > 0
+    assert post == {
+        "method": "POST", "route": "/api/v1/runs", "status": 201, "org": "acme", "key": "ci", "address": "127.0.0.1",
+        "requestId": "find-me",
+    }  # fmt: skip
+    assert (get["method"], get["route"], get["status"]) == ("GET", "/api/v1/runs/<run_id>", 200)
+    assert re.fullmatch("[0-9a-f]{32}", get["requestId"])
+
+
+def test_key_without_a_name_is_called_by_its_id(served: Running, lines: Lines) -> None:
+    with served.client() as client:
+        ok(client.get("/runs"))
+    with served.database.read() as tx:
+        assert lines(1)[0]["key"] == tx.value("SELECT id FROM api_key")
+
+
+def test_key_that_is_taken_at_its_word_has_no_name(start: Start, lines: Lines) -> None:
+    with start(auth="trust").client_with("fmn_test_acme_1") as client:
+        ok(client.get("/runs"))
+    assert (lines(1)[0]["org"], lines(1)[0]["key"]) == ("acme", None)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "expected"),
+    [
+        ("GET", "/runs", {}, ("GET", "/api/v1/runs", 401)),
+        ("GET", "/runs", {"X-API-Key": "fmn_test_acme_wrong"}, ("GET", "/api/v1/runs", 401)),
+        ("GET", "/fmn_prod_acme_nothing", {}, ("GET", "none", 404)),
+        ("DELETE", "/tasks", {}, ("DELETE", "none", 405)),
+        ("FMN_PROD_ACME_BREW", "/tasks", {}, ("other", "none", 405)),
+        ("GET", "/health", {}, ("GET", "/api/v1/health", 200)),
+    ],
+)
+def test_request_without_a_good_key_belongs_to_nobody(
+    served: Running, lines: Lines, method: str, path: str, headers: dict[str, str], expected: tuple[str, str, int]
+) -> None:
+    with served.anonymous() as nobody:
+        nobody.request(method, path, headers=headers)
+    [line] = lines(1)
+    assert (line["method"], line["route"], line["status"]) == expected
+    assert line["org"] is line["key"] is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "method", "status"),
+    [
+        (b"fmn_prod_acme_secret\r\n\r\n", "other", 400),
+        (b"GET /api/v1/runs HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 300_000 + b"\r\n\r\n", "GET", 431),
+        (b"POST /api/v1/runs HTTP/1.1\r\nHost: x\r\nContent-Length: 900000000\r\n\r\n", "POST", 413),
+    ],
+)
+def test_request_that_does_not_reach_the_application_has_a_line(
+    served: Running, lines: Lines, sent: bytes, method: str, status: int
+) -> None:
+    with Wire(served) as wire:
+        wire.send_all(sent)
+        assert wire.receive().status == status
+    [line] = lines(1)
+    assert (line["method"], line["route"], line["status"]) == (method, "none", status)
+    assert line["address"] == "127.0.0.1"
+    assert line["requestId"]
+
+
+def test_duration_includes_the_wait_for_the_database(served: Running, lines: Lines) -> None:
+    answered = threading.Thread(target=lambda: make_run(client))
+    with served.client() as client:
+        with served.database.write():
+            answered.start()
+            time.sleep(0.3)
+        answered.join()
+    assert 100 < lines(1)[0]["durationMs"] < PATIENCE * 1000
+
+
+def test_write_whose_commit_fails_is_logged_as_it_is_answered(
+    served: Running, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = served.database.write()
+    with served.client() as client:
+        monkeypatch.setattr(writer, "_try_to_commit", lambda: fail(writer._connection))
+        assert client.post("/runs", json={"inputData": 1}).status_code == 503
+        monkeypatch.undo()
+    assert (lines(1)[0]["status"], lines(1)[0]["route"]) == (503, "/api/v1/runs")
+
+
+def fail(connection: sqlite3.Connection) -> Exception:
+    connection.execute("ROLLBACK")
+    return sqlite3.OperationalError("disk I/O error")
+
+
+def test_other_levels_have_no_lines_of_requests(served: Running, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, "foreman.request")
+    with served.client() as client:
+        ok(client.get("/runs"))
+        ok(client.get("/runs"))
+    assert [record for record in caplog.records if record.name == "foreman.request"] == []
+
+
+def test_methods_that_are_not_known_are_one() -> None:
+    assert [known_method(method) for method in ("PATCH", "patch", "BREW", None)] == ["PATCH", "other", "other", "other"]
+
+
+# As it is written ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def logged(tmp_path: Path) -> Iterator[Callable[..., list[str]]]:
+    """The log of a server process that was asked for /health once, line by line."""
+
+    def serve_once(*arguments: str) -> list[str]:
+        log = tmp_path / "log"
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("FOREMAN_")}
+        with log.open("wb") as file:
+            command = [sys.executable, str(ROOT / "app.py"), "serve", "--port", "0", *arguments]
+            process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=file)
+        try:
+            deadline = time.monotonic() + PATIENCE
+            while not (found := re.search(r"listens on (http://localhost:\d+)", log.read_text(encoding="utf-8"))):
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            url = found[1].replace("localhost", "127.0.0.1")
+            httpx.get(f"{url}/health", headers={"X-Request-Id": "find-me"}, **PLAIN).raise_for_status()
+        finally:
+            process.terminate()
+            process.wait(PATIENCE)
+        return log.read_text(encoding="utf-8").splitlines()
+
+    yield serve_once
+
+
+def test_line_of_json(logged: Callable[..., list[str]]) -> None:
+    [line] = [line for line in map(json.loads, logged("--log-format", "json")) if line["logger"] == "foreman.request"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line.pop("time"))
+    assert isinstance(line.pop("durationMs"), float)
+    assert line == {
+        "level": "INFO", "logger": "foreman.request", "message": "answered", "method": "GET", "route": "/health",
+        "status": 200, "org": None, "key": None, "address": "127.0.0.1", "requestId": "find-me",
+    }  # fmt: skip
+
+
+def test_line_of_text(logged: Callable[..., list[str]]) -> None:
+    [line] = [line for line in logged("--log-format", "text") if "foreman.request" in line]
+    assert re.fullmatch(
+        r"\S+Z INFO    foreman\.request: answered method=GET route=/health status=200 durationMs=[\d.]+ org=- key=-"
+        r" address=127\.0\.0\.1 requestId=find-me",
+        line,
+    )
+
+
+def test_text_cannot_be_made_to_look_like_another_line() -> None:
+    record = logging.makeLogRecord({"msg": "answered", "key": 'ci\n2026 "forged"', "org": "acme"})
+    assert TextFormatter().format(record) == r'answered key="ci\n2026 \"forged\"" org=acme'
+
+
+def test_fields_stand_before_a_traceback() -> None:
+    try:
+        raise ValueError("wrong")
+    except ValueError:
+        record = logging.makeLogRecord({"msg": "failed", "exc_info": sys.exc_info(), "org": "acme"})
+    first, second, *_ = TextFormatter().format(record).splitlines()
+    assert (first, second) == ("failed org=acme", "Traceback (most recent call last):")
+
+
+def test_throwaway_server_logs_no_requests(tmp_path: Path) -> None:
+    assert Settings().log_level == "info"
+    command = [sys.executable, str(ROOT / "app.py"), "serve", "--ephemeral"]
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=log, text=True)
+    try:
+        assert process.stdout
+        url = process.stdout.readline().strip().replace("localhost", "127.0.0.1")
+        httpx.get(f"{url}/health", **PLAIN).raise_for_status()
+    finally:
+        process.terminate()
+        process.communicate(timeout=PATIENCE)
+    assert "foreman.request" not in (tmp_path / "log").read_text(encoding="utf-8")
