@@ -86,10 +86,12 @@ def everything_of(client: httpx.Client, ids: Ids) -> list[Json]:
     return [ok(client.get(path)) for path in ("/runs", "/tasks", run_data, f"/runs/{ids['run_id']}")]
 
 
-def test_public_routes_are_exactly_health_and_documentation() -> None:
+def test_public_routes_are_exactly_health_readiness_and_documentation() -> None:
     assert {rule for _, rule, public in rules() if public} == {
         "/health",
         "/api/v1/health",
+        "/ready",
+        "/api/v1/ready",
         "/api/v1/openapi.json",
         "/docs",
         "/docs/<path:asset>",
