@@ -6,10 +6,13 @@ import subprocess
 from dataclasses import fields
 from pathlib import Path
 
+import click
+import httpx
 import pytest
 
+from foreman.cli import main
 from foreman.config import Settings
-from tests.conftest import Running
+from tests.conftest import Running, Start
 
 ROOT = Path(__file__).parent.parent
 VARYING = re.compile(r'[0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-\d\d-\d\dT[\d:.]+Z|"durationMs":\d+')
@@ -42,9 +45,33 @@ def test_every_setting_is_documented_as_it_is() -> None:
     assert settings_table() in page
 
 
+def test_every_command_is_documented() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text()
+    names = [name for command in main.commands.values() for name in names_of(command)]
+    assert len(names) > 5
+    for name in names:
+        assert re.search(rf"^\| `{name}[` ]", page, re.MULTILINE), name
+
+
+def names_of(command: click.Command) -> list[str]:
+    if isinstance(command, click.Group):
+        return [f"{command.name} {name}" for name in command.commands]
+    return [str(command.name)]
+
+
+def test_every_metric_is_documented(start: Start) -> None:
+    served = start(metrics_token="a-token-of-Prometheus")
+    with served.client() as client:
+        client.get("/runs")
+    answer = httpx.get(f"{served.url}/metrics", headers={"Authorization": "Bearer a-token-of-Prometheus"})
+    offered = set(re.findall(r"^# TYPE (foreman_\w+)", answer.text, re.MULTILINE))
+    page = (ROOT / "docs" / "operations.md").read_text()
+    assert set(re.findall(r"`(foreman_\w+)`", page.split("### Metrics")[1].split("### The log")[0])) == offered
+
+
 def test_every_dependency_is_pinned_and_justified() -> None:
     decisions = (ROOT / "docs" / "decisions.md").read_text()
-    for name in ("requirements", "requirements-dev", "requirements-bench"):
+    for name in ("requirements", "requirements-metrics", "requirements-dev", "requirements-bench"):
         named = [
             line for line in (ROOT / f"{name}.in").read_text().splitlines() if line and not line.startswith(("#", "-r"))
         ]
