@@ -64,7 +64,7 @@ class Metrics(Collector):
         """Count a commit of so many changes."""
         if error is not None:
             self._commit_failures.inc()
-        elif changes:
+        else:
             self._commit_seconds.observe(seconds)
             self._commit_requests.observe(changes)
 

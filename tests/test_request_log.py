@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,7 @@ def logged(tmp_path: Path) -> Iterator[Callable[..., list[str]]]:
     def serve_once(*arguments: str) -> list[str]:
         log = tmp_path / "log"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("FOREMAN_")}
+        environment["TZ"] = "Asia/Tokyo"
         with log.open("wb") as file:
             command = [sys.executable, str(ROOT / "app.py"), "serve", "--port", "0", *arguments]
             process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=file)
@@ -183,7 +185,8 @@ def logged(tmp_path: Path) -> Iterator[Callable[..., list[str]]]:
 
 def test_line_of_json(logged: Callable[..., list[str]]) -> None:
     [line] = [line for line in map(json.loads, logged("--log-format", "json")) if line["logger"] == "foreman.request"]
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line.pop("time"))
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["time"])
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(line.pop("time"))) < timedelta(hours=1)
     assert isinstance(line.pop("durationMs"), float)
     assert line == {
         "level": "INFO", "logger": "foreman.request", "message": "answered", "method": "GET", "route": "/health",

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from foreman import keys
 from foreman.stats import _bytes, _quantile
 from tests.conftest import Running, Start, make_run, make_task, ok, put_data
 
@@ -43,6 +44,8 @@ def fill(served: Running) -> None:
             make_run(client)
             put_data(client, make_task(client, run), "key")
             ok(client.patch(f"/runs/{run['id']}", json={"status": "failed"}))
+    served.key("gone")
+    keys.revoke(served.database, keys.every(served.database)[-1]["id"] or "")
 
 
 def test_figures_of_the_database_and_of_its_server(served: Running, stats: Stats) -> None:
@@ -61,7 +64,7 @@ def test_figures_of_the_database_and_of_its_server(served: Running, stats: Stats
         assert line in lines
     assert any(re.fullmatch(r" 4 [\d.]+ [\d.]+ [\d.]+ 201 POST /api/v1/runs", line) for line in lines)
     assert any(re.fullmatch(r" 2 [\d.]+ [\d.]+ [\d.]+ 200 PATCH /api/v1/runs/<run_id>", line) for line in lines)
-    assert "Commits 12 of 12 changes, 0 failed" in lines
+    assert "Commits 14 of 14 changes, 0 failed" in lines
 
 
 def test_as_json_they_are_exact(served: Running, stats: Stats) -> None:
@@ -85,7 +88,7 @@ def test_as_json_they_are_exact(served: Running, stats: Stats) -> None:
         ("POST", "/api/v1/runs/<run_id>/data", 201): 2,
         ("PATCH", "/api/v1/runs/<run_id>", 200): 2,
     }
-    assert (server["commits"]["count"], server["failedCommits"]) == (12, 0)
+    assert (server["commits"]["count"], server["failedCommits"]) == (14, 0)
     assert server["rateLimited"] == {"key": 0, "address": 0}
 
 
