@@ -6,6 +6,19 @@
 --
 -- Counts are kept by triggers, so reading them costs the same however many rows there are. They live in tables of
 -- their own because SQLite rewrites a whole row when one column changes, and a run's input can be megabytes.
+--
+-- This is the newest version of the schema. Whatever changes here also needs a file in foreman/migrations/.
+
+
+-- The file -----------------------------------------------------------------------------------------------------------
+
+-- Which version of the schema this file got when, and by which version of Foreman: the newest row is PRAGMA
+-- user_version. How it began is known from version 2 on.
+CREATE TABLE schema_migration (
+    version         INTEGER NOT NULL PRIMARY KEY,
+    applied_at      INTEGER NOT NULL,
+    foreman_version TEXT    NOT NULL
+) STRICT;
 
 
 -- Keys ---------------------------------------------------------------------------------------------------------------
@@ -157,6 +170,7 @@ CREATE INDEX task_by_parent          ON task (org_id, parent_task_id, created_at
 
 -- How many tasks there are, by status and type, in each scope: the `total` of every list of tasks.
 -- The scope is a run's id, a parent task's id, or '' for the whole organisation; type '' counts all types.
+-- No row is as good as one with 0.
 CREATE TABLE task_count (
     org_id   TEXT    NOT NULL,
     scope_id TEXT    NOT NULL,
@@ -165,6 +179,11 @@ CREATE TABLE task_count (
     tasks    INTEGER NOT NULL CONSTRAINT task_count_is_not_negative CHECK (tasks >= 0),
     PRIMARY KEY (org_id, scope_id, type, status)
 ) STRICT, WITHOUT ROWID;
+
+-- Most runs do not change any more, so what their tasks have passed through need not be remembered.
+CREATE TRIGGER run_ended AFTER UPDATE OF status ON run WHEN new.completed_at IS NOT NULL BEGIN
+    DELETE FROM task_count WHERE org_id = new.org_id AND scope_id = new.id AND tasks = 0;
+END;
 
 CREATE TRIGGER task_created AFTER INSERT ON task BEGIN
     UPDATE run_tally

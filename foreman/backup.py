@@ -6,7 +6,7 @@ import sqlite3
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -71,11 +71,12 @@ def summary(file: Path) -> str:
 
 
 @contextmanager
-def verified_copy(source: Path, directory: Path) -> Iterator[Path]:
+def verified_copy(source: Path, directory: Path, reader: sqlite3.Connection | None = None) -> Iterator[Path]:
     """A complete and sound copy, on disk, in a temporary file that is deleted at the end unless it has been renamed.
 
     A process that is killed leaves it behind, as `.foreman-*.partial`.
 
+    :param reader: a connection to the source that keeps others from opening it
     :raises CopyFailed: when the copy is not sound
     :raises NotAForemanDatabase: when the source is not a Foreman database, or from a newer version
     :raises sqlite3.Error: when the source cannot be read or the copy cannot be written
@@ -85,7 +86,8 @@ def verified_copy(source: Path, directory: Path) -> Iterator[Path]:
     os.close(handle)
     copy = Path(name)
     try:
-        _copy(source, copy)
+        with snapshot(source) if reader is None else nullcontext(reader) as view:
+            _copy(view, copy)
         violations = check(copy)
         if violations:
             raise CopyFailed(f"{source} is not sound, so it is not copied: `check` names {len(violations)} violations")
@@ -148,15 +150,14 @@ def told(what: str) -> Iterator[None]:
         raise CopyFailed(f"{what}: {error}") from error
 
 
-def _copy(source: Path, copy: Path) -> None:
-    """Copy what the source holds at one moment, with SQLite's backup API (https://www.sqlite.org/backup.html).
+def _copy(view: sqlite3.Connection, copy: Path) -> None:
+    """Copy what a view of a database holds at one moment, with SQLite's backup API (https://www.sqlite.org/backup.html).
 
     That starts again whenever another connection has written, unless the source's connection has a transaction open, as
     it has here: then it reads one snapshot, and in WAL mode nobody waits for it. A checkpoint cannot go beyond that
     snapshot (https://www.sqlite.org/wal.html, section 2.2), so the log grows until the end: there are no pauses.
     """
     with (
-        snapshot(source) as view,
         closing(sqlite3.connect(copy, isolation_level=None)) as connection,
         copy.open("rb") as written,
     ):

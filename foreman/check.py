@@ -4,17 +4,16 @@ import json
 import os
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from foreman.database_file import APPLICATION_ID, NotAForemanDatabase, refuse_newer
-from foreman.db import SCHEMA
+from foreman.database_file import APPLICATION_ID, SCHEMA_VERSION, NotAForemanDatabase, refuse_newer
 from foreman.fields import MOST_TAGS
-from foreman.invariants import INTEGRITY, RULES
+from foreman.invariants import INTEGRITY, RULES, Rule
 from foreman.opaque import as_list
+from foreman.schema_history import schema_names
 from foreman.schemas import ENDED, RUN_STATUSES, TASK_STATUSES
 
 # What SQLite says of a file or a schema that is damaged; other errors, such as a lock, are not the database's fault.
@@ -50,14 +49,17 @@ def snapshot(path: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def violations(connection: sqlite3.Connection) -> Iterator[str]:
+def violations(connection: sqlite3.Connection, rules: Sequence[Rule] = (INTEGRITY, *RULES)) -> Iterator[str]:
     """Lines that say which invariant is broken by which row: `name: what is wrong: org_id='acme' id='...'`.
+
+    A database of an earlier version has to be what its version was.
 
     :param connection: a view of the whole database, such as `snapshot` gives
     :raises sqlite3.Error: when the file cannot be read for another reason than damage
     """
+    version = _version(connection)
     values = {
-        "schema": _schema(),
+        "schema": json.dumps(schema_names(version)),
         "uuid": "-".join("[0-9a-f]" * digits for digits in (8, 4, 4, 4, 12)),
         "run_statuses": as_list(RUN_STATUSES),
         "task_statuses": as_list(TASK_STATUSES),
@@ -65,7 +67,9 @@ def violations(connection: sqlite3.Connection) -> Iterator[str]:
         "most_tags": MOST_TAGS,
     }
     unchecked = defaultdict(list)
-    for rule in (INTEGRITY, *RULES):
+    for rule in rules:
+        if rule.since > version:
+            continue
         try:
             for found in _integrity(connection) if rule is INTEGRITY else _rows(connection, rule.sql, values):
                 yield f"{rule.name}: {rule.wrong}: {found}"
@@ -131,12 +135,13 @@ def _rows(connection: sqlite3.Connection, sql: str, values: dict[str, Any]) -> I
         yield " ".join(f"{column}={value!r}" for column, value in zip(columns, row, strict=True))
 
 
-@cache
-def _schema() -> str:
-    """The type and name of all that schema.sql creates, as JSON."""
-    with closing(sqlite3.connect(":memory:")) as connection:
-        connection.executescript(SCHEMA.read_text(encoding="utf-8"))
-        return json.dumps(connection.execute("SELECT type, name FROM sqlite_schema").fetchall())
+def _version(connection: sqlite3.Connection) -> int:
+    """The version that the database has to be like: this program's when it does not say."""
+    try:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+    except sqlite3.DatabaseError:
+        return SCHEMA_VERSION
+    return version or SCHEMA_VERSION
 
 
 def _text(data: bytes) -> str:

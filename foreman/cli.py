@@ -1,4 +1,4 @@
-"""The command line: `serve`, `keys`, `check`, `stats`, `prune`, `backup`, `restore`, `openapi`."""
+"""The command line: `serve`, `keys`, `check`, `stats`, `prune`, `backup`, `restore`, `migrate`, `openapi`."""
 
 import json
 import logging
@@ -21,8 +21,9 @@ from foreman import create_app, keys, logs
 from foreman.backup import CopyFailed, summary, take, take_and_keep
 from foreman.check import contents, snapshot, violations
 from foreman.config import AGES, Settings, WrongSetting, age, load
-from foreman.database_file import NotAForemanDatabase
+from foreman.database_file import SCHEMA_VERSION, NotAForemanDatabase
 from foreman.db import Database
+from foreman.migrate import UpgradeFailed, lacking, open_upgraded, plan
 from foreman.restore import restore as restore_file
 from foreman.retention import Amount, count, daily, old
 from foreman.retention import prune as prune_database
@@ -99,7 +100,8 @@ def serve(ephemeral: bool, first_key: bool, **given: str | None) -> None:
     with tempfile.TemporaryDirectory(prefix="foreman-") if ephemeral else nullcontext() as directory:
         if directory is not None:
             settings = replace(settings, database=str(Path(directory) / "foreman.db"))
-        with _database(settings) as database:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # during an upgrade, clean up
+        with _database(settings, open_upgraded) as database:
             try:
                 server = Server(create_app(settings, database), database, settings)
             except WrongSetting as error:
@@ -178,7 +180,7 @@ def check(**given: str | None) -> None:
     """Verify the whole database, which is not changed: a line for each violation of an invariant."""
     settings = _load(given)
     found = 0
-    with _reading(settings.database), snapshot(Path(settings.database)) as view:
+    with _failures(settings), snapshot(Path(settings.database)) as view:
         for line in violations(view):
             click.echo(line)
             found += 1
@@ -194,7 +196,7 @@ def check(**given: str | None) -> None:
 def stats(as_json: bool, **given: str | None) -> None:
     """Show what is in the database, and what its server has done since it started."""
     settings = _load(given)
-    with _reading(settings.database):
+    with _failures(settings):
         database = of_database(Path(settings.database))
     server: dict[str, Any] | str
     try:
@@ -263,6 +265,30 @@ def restore(file: Path, **given: str | None) -> None:
     with _copying():
         kept = restore_file(file, database)
         click.echo(f"{database}: {summary(database)}; " + (f"replaced {kept}" if kept else "there was none before"))
+        version, missing = lacking(database)
+        if missing:
+            click.echo(
+                f"{database} has schema version {version}: `migrate`, or the next start of the server, upgrades it"
+            )
+
+
+@main.command()
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
+@flags("database")
+def migrate(dry_run: bool, **given: str | None) -> None:
+    """Upgrade the database to the schema of this version, after a backup, as a start of the server does."""
+    settings = _load(given)
+    database = Path(settings.database)
+    if not database.exists():
+        raise Failure(f"{database} does not exist")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # clean up, as after Ctrl-C
+    with _failures(settings):
+        if dry_run:
+            for line in plan(database):
+                click.echo(line)
+            return
+        open_upgraded(database, settings.durability, click.echo).close()
+        click.echo(f"{database} has schema version {SCHEMA_VERSION}")
 
 
 @main.command()
@@ -322,21 +348,16 @@ def _copying() -> Iterator[None]:
 
 
 @contextmanager
-def _reading(database: str) -> Iterator[None]:
-    try:
-        yield
-    except (NotAForemanDatabase, OSError) as error:
-        raise Failure(str(error)) from None
-    except sqlite3.Error as error:
-        raise Failure(f"{database}: {error}") from None
+def _database(settings: Settings, open_it: Callable[[Path, str], Database] = Database) -> Iterator[Database]:
+    with _failures(settings), closing(open_it(Path(settings.database), settings.durability)) as database:
+        yield database
 
 
 @contextmanager
-def _database(settings: Settings) -> Iterator[Database]:
+def _failures(settings: Settings) -> Iterator[None]:
     try:
-        with closing(Database(Path(settings.database), settings.durability)) as database:
-            yield database
-    except (NotAForemanDatabase, OSError) as error:
+        yield
+    except (NotAForemanDatabase, UpgradeFailed, OSError) as error:
         raise Failure(str(error)) from None
     except sqlite3.Error as error:
         raise Failure(f"{settings.database}: {error}") from None

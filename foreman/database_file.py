@@ -5,7 +5,7 @@ from pathlib import Path
 
 # "FMAN" in the header of the file (https://www.sqlite.org/fileformat2.html, offset 68) tells our files from others.
 APPLICATION_ID = 0x464D414E
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _MAGIC = b"SQLite format 3\x00"
 _JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
@@ -18,6 +18,10 @@ class NotAForemanDatabase(Exception):
     def at(cls, path: Path | str) -> "NotAForemanDatabase":
         """The error that names the file."""
         return cls(f"{path} is not a Foreman database; it has not been changed")
+
+
+class EarlierVersion(NotAForemanDatabase):
+    """The file is ours and has to be upgraded; it has not been touched."""
 
 
 def refuse_foreign_file(path: Path) -> None:
@@ -63,6 +67,18 @@ def refuse_newer(path: Path | str, version: int) -> None:
         raise NotAForemanDatabase(
             f"{path} has schema version {version}, from a newer Foreman; this one knows versions up to "
             f"{SCHEMA_VERSION}; the file has not been changed"
+        )
+
+
+def refuse_earlier(path: Path | str, version: int) -> None:
+    """Check the version of a file's schema before working with it.
+
+    :raises EarlierVersion: when migrations are lacking
+    """
+    if version < SCHEMA_VERSION:
+        raise EarlierVersion(
+            f"{path} has schema version {version}, from an earlier Foreman; this one needs {SCHEMA_VERSION}: run "
+            "`migrate`, or start the server, which upgrades it; the file has not been changed"
         )
 
 

@@ -19,9 +19,11 @@ from foreman.database_file import (
     DatabaseMoved,
     NotAForemanDatabase,
     OpenFile,
+    refuse_earlier,
     refuse_foreign_file,
     refuse_newer,
 )
+from foreman.schema_history import set_version, statements
 from foreman.transactions import BUSY_TIMEOUT_MS, Reader, Writer
 
 SCHEMA = Path(__file__).parent.parent / "schema.sql"
@@ -134,6 +136,8 @@ class Database:
                 connection.execute("PRAGMA synchronous = FULL")
                 _create_or_check_schema(connection)
                 _switch_to_wal(connection)
+                # From now on nobody can upgrade it, but somebody may have done so just before.
+                _check_version(connection)
                 connection.execute(f"PRAGMA synchronous = {self._synchronous}")
                 # What a statement may have to undo; in a file, which is the default, it would be half of its cost.
                 connection.execute("PRAGMA temp_store = MEMORY")
@@ -199,6 +203,29 @@ def _closed_on_error(connection: sqlite3.Connection) -> Iterator[sqlite3.Connect
 
 def _create_or_check_schema(connection: sqlite3.Connection) -> None:
     """Create the schema in an empty file, in one transaction, so that two starting servers cannot both do it."""
+    if _check_version(connection):
+        return
+    # incremental vacuum gives deleted space back; it can only be chosen before the first table is created.
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+            for statement in statements(SCHEMA.read_text(encoding="utf-8")):
+                connection.execute(statement)
+            # Set here and not in WAL mode, so that the file's header carries them from its first moment.
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            set_version(connection, SCHEMA_VERSION)
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _check_version(connection: sqlite3.Connection) -> int:
+    """The version of the schema: this program's own, or 0 when the file is empty.
+
+    :raises NotAForemanDatabase: when the file is something else, or from a newer or an earlier version
+    """
     path, version, tables = connection.execute(
         """
         SELECT (SELECT file FROM pragma_database_list WHERE name = 'main'),
@@ -208,23 +235,10 @@ def _create_or_check_schema(connection: sqlite3.Connection) -> None:
     ).fetchone()
     refuse_newer(path, version)
     if version:
-        return
-    if tables:
+        refuse_earlier(path, version)
+    elif tables:
         raise NotAForemanDatabase.at(path)
-    # incremental vacuum gives deleted space back; it can only be chosen before the first table is created.
-    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
-            for statement in _statements(SCHEMA.read_text(encoding="utf-8")):
-                connection.execute(statement)
-            # Set here and not in WAL mode, so that the file's header carries them from its first moment.
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
+    return int(version)
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:
@@ -239,13 +253,3 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
-
-
-def _statements(script: str) -> Iterator[str]:
-    """The statements of a script one by one: `executescript` would commit an open transaction first."""
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""

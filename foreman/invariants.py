@@ -9,11 +9,13 @@ class Rule(NamedTuple):
     :ivar name: how its violations begin
     :ivar wrong: what is wrong with a row that breaks it
     :ivar sql: selects the rows that break it
+    :ivar since: the first version of the schema that has what it is about
     """
 
     name: str
     wrong: str
     sql: str
+    since: int = 1
 
 
 INTEGRITY = Rule("integrity", "SQLite finds", "PRAGMA integrity_check")
@@ -21,7 +23,7 @@ INTEGRITY = Rule("integrity", "SQLite finds", "PRAGMA integrity_check")
 FILE = (
     Rule(
         "schema",
-        "schema.sql has it and the database does not",
+        "the schema has it and the database does not",
         """
         SELECT json_extract(value, '$[0]') AS type, json_extract(value, '$[1]') AS name
         FROM json_each(:schema)
@@ -33,6 +35,16 @@ FILE = (
         "foreign_key",
         "a row refers to one that does not exist",
         'SELECT "table", rowid AS seq, parent FROM pragma_foreign_key_check',
+    ),
+    Rule(
+        "schema_migration",
+        "the newest row in schema_migration is not the version of the database",
+        """
+        SELECT newest, user_version
+        FROM pragma_user_version, (SELECT max(version) AS newest FROM schema_migration)
+        WHERE newest IS NOT user_version
+        """,
+        since=2,
     ),
 )
 

@@ -61,7 +61,7 @@ def _replace(target: Path, copy: Path) -> Path:
     os.chown(copy, replaced.st_uid, replaced.st_gid)  # so that the server can open it
     copy.chmod(stat.S_IMODE(replaced.st_mode))
     sync(copy)
-    with _out_of_use(target):
+    with out_of_use(target):
         kept = link(target, now(), f"{target.name}{_REPLACED}")
         try:
             sync(target.parent)
@@ -86,7 +86,7 @@ def _create(target: Path, copy: Path) -> None:
 
 
 @contextmanager
-def _out_of_use(target: Path) -> Iterator[None]:
+def out_of_use(target: Path) -> Iterator[sqlite3.Connection]:
     """Keep everybody else out of a database that is in one file: with its log folded in, and gone.
 
     A connection in WAL mode holds a shared lock on the database as long as it is open, also when it is idle. Leaving
@@ -94,6 +94,9 @@ def _out_of_use(target: Path) -> Iterator[None]:
     (https://www.sqlite.org/wal.html, sections 6 and 9). A process that has opened the file without having read from it
     yet finds it in the mode before WAL. There SQLite refuses to write to a file that has been renamed
     (SQLITE_READONLY_DBMOVED), so that it cannot make a log which would then lie beside the restored database.
+
+    :return: the connection that keeps them out, also when the transaction that it has open has ended
+    :raises CopyFailed: when any process has it open, or it is damaged
     """
     try:
         with closing(sqlite3.connect(target, timeout=0, isolation_level=None)) as connection:
@@ -103,7 +106,7 @@ def _out_of_use(target: Path) -> Iterator[None]:
             connection.execute("BEGIN EXCLUSIVE")
             for log in beside(target):  # the index of a log that a crash has left, and an empty journal
                 log.unlink(missing_ok=True)
-            yield
+            yield connection
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code == sqlite3.SQLITE_BUSY:

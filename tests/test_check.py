@@ -22,7 +22,7 @@ import pytest
 
 from foreman import keys
 from foreman.check import check, contents, snapshot, violations
-from foreman.database_file import NotAForemanDatabase
+from foreman.database_file import SCHEMA_VERSION, NotAForemanDatabase
 from foreman.db import SCHEMA, Database
 from foreman.invariants import INTEGRITY, RULES
 from tests.conftest import Running, make_run, make_task, ok, put_data
@@ -230,6 +230,13 @@ BROKEN = {
             ("schema", "type='table' name='api_key'"),
             ("unchecked", "'no such table: api_key' keeps from checking: id, key_hash, key_read_only, key_name"),
         ],
+    ),
+    "a version that no migration led to": Broken(
+        "UPDATE schema_migration SET version = 1",
+        [("schema_migration", f"newest=1 user_version={SCHEMA_VERSION}")],
+    ),
+    "a version that is not told": Broken(
+        "PRAGMA user_version = 0", [("schema_migration", f"newest={SCHEMA_VERSION} user_version=0")]
     ),
     "an index that has lost a row": Broken(
         """

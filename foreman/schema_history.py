@@ -1,0 +1,75 @@
+"""The versions of the schema: each file in migrations/ makes the next version of the one before, 0001 the first of all.
+
+schema.sql is the newest in full. A file in migrations/ never changes again once it has been released.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from foreman.clock import now_ms
+from foreman.version import VERSION
+
+_DIRECTORY = Path(__file__).parent / "migrations"
+
+
+class Migration(NamedTuple):
+    """A step from one version of the schema to the next.
+
+    :ivar version: what it leads to
+    :ivar title: its first line
+    """
+
+    version: int
+    title: str
+    script: str
+
+    def __str__(self) -> str:
+        return f"{self.version:04}: {self.title}"
+
+
+@cache
+def migrations() -> tuple[Migration, ...]:
+    """All of them, in order."""
+    found = []
+    for file in sorted(_DIRECTORY.glob("[0-9]*_*.sql")):
+        script = file.read_text(encoding="utf-8")
+        found.append(Migration(int(file.name.partition("_")[0]), script.partition("\n")[0].lstrip("- "), script))
+    return tuple(found)
+
+
+def since(version: int) -> tuple[Migration, ...]:
+    """Those that a database of this version lacks."""
+    return tuple(migration for migration in migrations() if migration.version > version)
+
+
+@cache
+def schema_names(version: int) -> tuple[tuple[str, str], ...]:
+    """The type and name of all that the schema of this version has."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for migration in migrations():
+            if migration.version <= version:
+                connection.executescript(migration.script)
+        return tuple(connection.execute("SELECT type, name FROM sqlite_schema"))
+
+
+def statements(script: str) -> Iterator[str]:
+    """The statements of a script one by one: `executescript` would commit an open transaction first."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def set_version(connection: sqlite3.Connection, version: int) -> None:
+    """Write down that the database has this version from now on, as a part of the open transaction."""
+    connection.execute(
+        "INSERT INTO schema_migration (version, applied_at, foreman_version) VALUES (?, ?, ?)",
+        (version, now_ms(), VERSION),
+    )
+    connection.execute(f"PRAGMA user_version = {version:d}")
