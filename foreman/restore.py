@@ -62,6 +62,8 @@ def _replace(target: Path, copy: Path) -> Path:
     copy.chmod(stat.S_IMODE(replaced.st_mode))
     sync(copy)
     with out_of_use(target):
+        for log in beside(target):  # the index of a log that a crash has left, and an empty journal
+            log.unlink(missing_ok=True)
         kept = link(target, now(), f"{target.name}{_REPLACED}")
         try:
             sync(target.parent)
@@ -95,7 +97,8 @@ def out_of_use(target: Path) -> Iterator[sqlite3.Connection]:
     yet finds it in the mode before WAL. There SQLite refuses to write to a file that has been renamed
     (SQLITE_READONLY_DBMOVED), so that it cannot make a log which would then lie beside the restored database.
 
-    :return: the connection that keeps them out, also when the transaction that it has open has ended
+    :return: the connection that keeps them out, also when the transaction that it has open has ended; it keeps its
+        rollback journal open, which therefore must not be deleted while it may write
     :raises CopyFailed: when any process has it open, or it is damaged
     """
     try:
@@ -104,8 +107,6 @@ def out_of_use(target: Path) -> Iterator[sqlite3.Connection]:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA journal_mode = DELETE")
             connection.execute("BEGIN EXCLUSIVE")
-            for log in beside(target):  # the index of a log that a crash has left, and an empty journal
-                log.unlink(missing_ok=True)
             yield connection
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
