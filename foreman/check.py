@@ -110,6 +110,10 @@ def _refuse_others(connection: sqlite3.Connection, path: Path) -> None:
             raise NotAForemanDatabase.at(path) from None
         if error.sqlite_errorcode == sqlite3.SQLITE_CORRUPT:
             return  # a violation
+        if error.sqlite_errorcode == sqlite3.SQLITE_READONLY_ROLLBACK:
+            raise sqlite3.OperationalError(
+                "an upgrade was cut off, which the next start of the server, or `migrate`, undoes and begins anew"
+            ) from None
         raise
     if application_id != APPLICATION_ID:
         raise NotAForemanDatabase.at(path)

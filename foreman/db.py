@@ -1,6 +1,7 @@
 """The SQLite file: one writer connection, a reader connection per thread, and the schema.
 
-With `transactions.py` the only module of the server that says PRAGMA, BEGIN, COMMIT and SAVEPOINT.
+With `transactions.py` the only module of the server that says PRAGMA, BEGIN, COMMIT and SAVEPOINT; an upgrade, which
+is over before the server begins, is in `migrate.py`.
 """
 
 import sqlite3

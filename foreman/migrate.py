@@ -112,7 +112,12 @@ def _upgrade(path: Path, tell: Tell) -> None:
             missing = since(connection.execute("PRAGMA user_version").fetchone()[0])
             kept = _back_up(place, connection)
             tell(f"{path} is backed up as {kept}")
-            _apply(connection, missing, tell, f"the database is as it was, and backed up as {kept}")
+            try:
+                _apply(connection, missing, tell)
+            except UpgradeFailed as error:
+                raise UpgradeFailed(
+                    f"{path} cannot be upgraded: {error}; it is as it was, and backed up as {kept}"
+                ) from error
     except CopyFailed as error:
         raise UpgradeFailed(f"{error}; it needs schema version {SCHEMA_VERSION}, and has not been upgraded") from error
 
@@ -129,11 +134,16 @@ def _back_up(place: Path, connection: sqlite3.Connection) -> Path:
         return kept
 
 
-def _apply(connection: sqlite3.Connection, missing: tuple[Migration, ...], tell: Tell, otherwise: str) -> None:
+def _apply(connection: sqlite3.Connection, missing: tuple[Migration, ...], tell: Tell) -> None:
     """Apply migrations in one transaction, and check the file as a whole before its end.
 
     Foreign keys are off: with them, replacing a table would delete what refers to it
     (https://www.sqlite.org/lang_altertable.html, section 7).
+
+    Whether all references lead somewhere is a matter of moments; what else `check` looks at takes as long as the backup,
+    which nobody can work in, and is what the tests of a migration are for.
+
+    :raises UpgradeFailed: with what has failed, and why; then all is undone
     """
     doing = "the lock"
     connection.execute("PRAGMA foreign_keys = OFF")
@@ -147,11 +157,11 @@ def _apply(connection: sqlite3.Connection, missing: tuple[Migration, ...], tell:
             tell(f"Migration {migration}: {time.monotonic() - begun:.1f} seconds")
         doing = "what must hold after the migrations"
         for violation in violations(connection, FILE):
-            raise UpgradeFailed(f"{doing} does not: {violation}; {otherwise}")
+            raise UpgradeFailed(f"{doing} does not: {violation}")
         doing = "the commit"
         connection.execute("COMMIT")
     except sqlite3.Error as error:
-        raise UpgradeFailed(f"{doing} has failed: {error}; {otherwise}") from error
+        raise UpgradeFailed(f"{doing} has failed: {error}") from error
     finally:
         if connection.in_transaction:
             with suppress(sqlite3.Error):  # then the journal undoes it when the file is opened next

@@ -1,6 +1,8 @@
 """The versions of the schema: each file in migrations/ makes the next version of the one before, 0001 the first of all.
 
-schema.sql is the newest in full. A file in migrations/ never changes again once it has been released.
+schema.sql is the newest in full. A file in migrations/ never changes again once it has been released. To change the
+schema after that: run `python -m tests.schemas.record`, so that the tests have a database of the version until then;
+change schema.sql, write the next file, whose first line is its title, and raise SCHEMA_VERSION.
 """
 
 import sqlite3

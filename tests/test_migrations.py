@@ -440,9 +440,9 @@ def test_migration_that_fails_leaves_the_database_as_it_was(
         (kept,) = kept_beside(old)
         assert done.exit_code == 1
         (told,) = done.stderr.splitlines()
-        assert told.startswith("foreman: ")
+        assert told.startswith(f"foreman: {old} cannot be upgraded: ")
         assert words in told
-        assert told.endswith(f"; the database is as it was, and backed up as {kept}")
+        assert told.endswith(f"; it is as it was, and backed up as {kept}")
         assert "foreign_key" in words or "schema" in words or f"migration {bad.version:04}: Break it has failed" in told
         assert (dump(old), version_of(old)) == (before, 1)
         assert (dump(kept), version_of(kept)) == (before, 1)
@@ -568,3 +568,32 @@ def test_kill_at_any_moment_leaves_one_version_or_the_other_and_the_next_start_f
     assert len(set(found)) == 3, "not all states were seen"
     assert undone, "no change was in the file before its commit"
     assert [state for state in states if check(state / "foreman.db")] == []
+
+
+CUT_OFF = """
+import os, signal, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+for statement in ("journal_mode = DELETE", "locking_mode = EXCLUSIVE", "cache_size = 1"):
+    connection.execute(f"PRAGMA {statement}")
+connection.execute("BEGIN IMMEDIATE")
+for text in ("one", "another"):
+    connection.execute("UPDATE run_data SET value = json_quote(?)", [text])
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_commands_that_only_read_do_not_undo_an_upgrade_that_was_cut_off_but_say_who_does(
+    old: Path, tmp_path: Path
+) -> None:
+    before = dump(old)
+    subprocess.run([sys.executable, "-c", CUT_OFF, old], timeout=PATIENCE, check=False)
+    cut_off = tree(old.parent)
+    assert names(old.parent) == ["foreman.db", "foreman.db-journal"]
+    for command in (["check"], ["migrate", "--dry-run"], ["backup", tmp_path / "copy.db"]):
+        refused = run_command(*command, "--database", old)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert "an upgrade was cut off, which the next start of the server, or `migrate`, undoes" in refused.stderr
+        assert tree(old.parent) == cut_off
+    assert run_command("migrate", "--database", old).returncode == 0
+    assert dump(*kept_beside(old)) == before
+    assert check(old) == []
