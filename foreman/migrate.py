@@ -81,7 +81,7 @@ def plan(path: Path) -> Iterator[str]:
     yield from (f"would apply {migration}" for migration in missing)
     if free < size:
         raise UpgradeFailed(f"{place.parent} has no room for the backup: {free} bytes are free")
-    yield f"room: {free} bytes are free; {2 * size} are always enough"
+    yield f"room: {free} bytes are free; the backup, and what may have to be undone, need at most {2 * size}"
 
 
 @contextmanager
@@ -140,8 +140,8 @@ def _apply(connection: sqlite3.Connection, missing: tuple[Migration, ...], tell:
     Foreign keys are off: with them, replacing a table would delete what refers to it
     (https://www.sqlite.org/lang_altertable.html, section 7).
 
-    Whether all references lead somewhere is a matter of moments; what else `check` looks at takes as long as the backup,
-    which nobody can work in, and is what the tests of a migration are for.
+    The rest of `check` would take as long again as the backup, in which nobody can work. What a migration does to rows
+    is what its tests are for.
 
     :raises UpgradeFailed: with what has failed, and why; then all is undone
     """
