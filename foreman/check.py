@@ -112,7 +112,7 @@ def _refuse_others(connection: sqlite3.Connection, path: Path) -> None:
             return  # a violation
         if error.sqlite_errorcode == sqlite3.SQLITE_READONLY_ROLLBACK:
             raise sqlite3.OperationalError(
-                "an upgrade was cut off, which the next start of the server, or `migrate`, undoes and begins anew"
+                "a change was cut off, such as an upgrade; the next start of the server, or `migrate`, undoes it first"
             ) from None
         raise
     if application_id != APPLICATION_ID:

@@ -902,7 +902,7 @@ def test_journal_that_a_crash_has_left_is_not_rolled_back(file: Path, tmp_path: 
     before = content(crashed)
     told = run_check(crashed / "foreman.db")
     assert (told.returncode, told.stdout) == (1, "")
-    assert told.stderr == f"foreman: {crashed / 'foreman.db'}: attempt to write a readonly database\n"
+    assert told.stderr.startswith(f"foreman: {crashed / 'foreman.db'}: a change was cut off, such as an upgrade; ")
     assert content(crashed) == before
 
 

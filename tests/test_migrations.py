@@ -592,7 +592,7 @@ def test_commands_that_only_read_do_not_undo_an_upgrade_that_was_cut_off_but_say
     for command in (["check"], ["migrate", "--dry-run"], ["backup", tmp_path / "copy.db"]):
         refused = run_command(*command, "--database", old)
         assert (refused.returncode, refused.stdout) == (1, "")
-        assert "an upgrade was cut off, which the next start of the server, or `migrate`, undoes" in refused.stderr
+        assert "the next start of the server, or `migrate`, undoes it first" in refused.stderr
         assert tree(old.parent) == cut_off
     assert run_command("migrate", "--database", old).returncode == 0
     assert dump(*kept_beside(old)) == before
