@@ -888,7 +888,7 @@ def test_log_that_a_crash_has_left_is_read_and_left_as_it_was(file: Path, tmp_pa
 
 
 def test_journal_that_a_crash_has_left_is_not_rolled_back(file: Path, tmp_path: Path) -> None:
-    """A file is in this mode only until its first start has come to an end."""
+    """A file is in this mode only until the end of its first start, and during an upgrade."""
     crashed = tmp_path / "crashed"
     crashed.mkdir()
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
