@@ -5,10 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format demo bench chaos soak pins clean
+.PHONY: help install run test test-packages lint format demo binary wheel bench chaos soak pins clean
 
 help: ## List these commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 install: $(VENV)/installed ## Create .venv and install what requirements.txt pins
 
@@ -30,6 +30,15 @@ format: $(VENV)/installed-dev ## Format the code as `make lint` wants it
 demo: install ## Run a real workflow from start to end against a throwaway server
 	@$(BIN)/python examples/index_sources.py
 
+binary: $(VENV)/installed-package ## Build dist/foreman, one file that runs without Python
+	@$(BIN)/python -m PyInstaller --noconfirm --log-level WARN --workpath build/pyinstaller deploy/foreman.spec
+
+wheel: $(VENV)/installed-package ## Build dist/foreman_ledger-VERSION-py3-none-any.whl
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+
+test-packages: $(VENV)/installed-dev binary wheel ## Run what binary and wheel built, without this directory or its Python
+	@$(BIN)/python -m pytest --no-cov tests/package
+
 bench: $(VENV)/installed-bench ## Measure everything and write docs/performance.md; QUICK=1 takes two minutes, into build/
 	@$(BIN)/python -m bench $(if $(QUICK),--quick)
 
@@ -41,7 +50,7 @@ soak: $(VENV)/installed-dev ## The highest load for a while: is everything as fl
 
 pins: install ## Resolve requirements*.in again into requirements*.txt, with hashes
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
-	@for each in requirements requirements-metrics requirements-dev requirements-bench; do \
+	@for each in requirements requirements-metrics requirements-dev requirements-bench requirements-package; do \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 			--no-emit-index-url --custom-compile-command "make pins" $$each.in --output-file $$each.txt; \
 	done
@@ -63,4 +72,11 @@ $(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
 
 $(VENV)/installed-bench: requirements-bench.txt $(VENV)/installed
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+	@touch $@
+
+# PyInstaller's own build of the program that unpacks dist/foreman needs zlib from the machine: this one has it inside.
+$(VENV)/installed-package: requirements-package.txt $(VENV)/installed
+	@command -v cc >/dev/null || { echo "Packaging needs a C compiler, named cc" >&2; exit 1; }
+	@PYINSTALLER_COMPILE_BOOTLOADER=1 PYI_STATIC_ZLIB=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--no-binary pyinstaller -r requirements-package.txt
 	@touch $@

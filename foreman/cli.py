@@ -1,9 +1,9 @@
-"""The command line: `serve`, `keys`, `check`, `stats`, `prune`, `backup`, `restore`, `migrate`, `openapi`."""
+"""The command line: `serve`, `keys`, `check`, `stats`, `prune`, `backup`, `restore`, `migrate`, `openapi`, `licenses`."""
 
 import json
 import logging
 import os
-import signal
+import shlex
 import sqlite3
 import sys
 import tempfile
@@ -31,6 +31,7 @@ from foreman.schemas import ENDED
 from foreman.server import Server
 from foreman.stats import NoServer, of_database, of_server
 from foreman.stats import lines as stats_lines
+from foreman.stop_signals import interrupt, on_stop_signals
 from foreman.version import VERSION
 
 log = logging.getLogger(__name__)
@@ -117,7 +118,7 @@ def serve(ephemeral: bool, first_key: bool, **given: str | None) -> None:
                     body = json.dumps({"inputData": {"hello": "world"}})
                     click.echo(FIRST_KEY.format(version=VERSION, url=server.url, key=key, body=body))
                 else:
-                    log.warning("There is no API key yet; create one with: keys create --org NAME")
+                    log.warning("There is no API key yet; create one with: %s keys create --org NAME", _program())
             if ephemeral:
                 click.echo(server.url)
             log.info("Foreman %s listens on %s, database %s", VERSION, server.url, settings.database)
@@ -223,7 +224,7 @@ def prune(older_than: str, status: str, org: str | None, dry_run: bool, **given:
     which = old(_age(older_than), _ended(status), org)
     if not Path(settings.database).exists():
         raise Failure(f"{settings.database} does not exist")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as after Ctrl-C
+    on_stop_signals(interrupt)
     # What is lost with the power is deleted again by the next prune; what the server writes is synced by the server.
     with _database(replace(settings, durability="normal")) as database:
         if dry_run:
@@ -307,6 +308,26 @@ def openapi(output: Path | None) -> None:
         output.write_text(text, encoding="utf-8")
 
 
+@main.command()
+def licenses() -> None:
+    """Name everything that is inside, with version and licence, and print the texts of the licences."""
+    from foreman.licenses import parts  # reads files that nothing else needs
+
+    everything = parts()
+    for part in everything:
+        click.echo(part.heading)
+    for part in everything:
+        click.echo("\n".join(["", "-" * 80, part.heading, part.home, *("\n" + text for text in part.texts)]))
+
+
+def _program() -> str:
+    """How this program was called, to be pasted before the name of a command."""
+    called = sys.argv[:1]
+    if called[0].endswith(".py"):
+        called = [sys.orig_argv[0], *called]
+    return shlex.join(called)
+
+
 def _load(given: dict[str, str | None]) -> Settings:
     try:
         return load(given)
@@ -340,7 +361,7 @@ def _progress(expected: Amount) -> Iterator[Callable[[Amount], object]]:
 
 @contextmanager
 def _copying() -> Iterator[None]:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # clean up, as after Ctrl-C
+    on_stop_signals(interrupt)
     try:
         yield
     except CopyFailed as error:

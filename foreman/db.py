@@ -25,9 +25,10 @@ from foreman.database_file import (
     refuse_newer,
 )
 from foreman.schema_history import set_version, statements
+from foreman.shipped import shipped
 from foreman.transactions import BUSY_TIMEOUT_MS, Reader, Writer
 
-SCHEMA = Path(__file__).parent.parent / "schema.sql"
+SCHEMA = shipped("schema.sql")
 
 _CACHED_STATEMENTS = 256
 

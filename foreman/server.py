@@ -1,10 +1,8 @@
 """The HTTP server: waitress, with errors in our envelope and a stop that finishes what has begun."""
 
 import errno
-import signal
 import threading
 import time
-from types import FrameType
 from typing import Any
 
 from flask import Flask
@@ -18,6 +16,7 @@ from foreman.db import Database
 from foreman.dispatcher import Dispatcher
 from foreman.listener import ACCEPTED_AT_ONCE, PAUSE, Listener, most_connections
 from foreman.parser import LARGE
+from foreman.stop_signals import on_stop_signals
 
 # Seconds that requests under way have to finish after the server is told to stop.
 GRACE = 10.0
@@ -105,12 +104,7 @@ class Server:
 
     def stop_on_signals(self) -> None:
         """Stop on SIGTERM and Ctrl-C. For the main thread."""
-
-        def handle(_number: int, _frame: FrameType | None) -> None:
-            self.stop()
-
-        signal.signal(signal.SIGTERM, handle)
-        signal.signal(signal.SIGINT, handle)
+        on_stop_signals(self.stop)
 
     def _end_long_reads(self) -> None:
         """No filter may keep a thread from others for minutes."""

@@ -1,0 +1,106 @@
+"""What is inside of Foreman, and under which licences."""
+
+import platform
+import re
+import sqlite3
+import sys
+import sysconfig
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+
+from foreman.shipped import shipped
+from foreman.version import VERSION
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_TEXT = re.compile(r"(LICEN[CS]E|COPYING|NOTICE|AUTHORS)([.-](?!py).*)?", re.IGNORECASE)
+
+_PUBLIC_DOMAIN = """\
+The author disclaims copyright to this source code. In place of a legal notice, here is a blessing:
+
+    May you do good and not evil.
+    May you find forgiveness for yourself and forgive others.
+    May you share freely, never taking more than you give.
+"""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One thing that somebody has licensed, with the texts of its licence as they came with it."""
+
+    name: str
+    version: str
+    licence: str
+    home: str
+    texts: list[str]
+
+    @property
+    def heading(self) -> str:
+        """The part in one line."""
+        return f"{self.name} {self.version}: {self.licence}"
+
+
+def parts() -> list[Part]:
+    """Foreman, the distributions that it needs, and the libraries under them; more in the one-file program."""
+    found = [Part("foreman-ledger", VERSION, "MIT", "", [_read(shipped("LICENSE"))])]
+    found += [_part(each) for each in distributions()]
+    python = Path(sysconfig.get_path("stdlib")) / "LICENSE.txt"
+    version = platform.python_version()
+    home = f"https://docs.python.org/{version.rpartition('.')[0]}/license.html"
+    found.append(Part("Python", version, "PSF-2.0", home, [_read(python)] if python.exists() else []))
+    home = "https://www.sqlite.org/copyright.html"
+    found.append(Part("SQLite", sqlite3.sqlite_version, "public domain", home, [_PUBLIC_DOMAIN]))
+    if hasattr(sys, "frozen"):
+        home = "https://zlib.net/zlib_license.html"
+        found.append(Part("zlib", zlib.ZLIB_RUNTIME_VERSION, "Zlib", home, [_read(shipped("zlib.txt"))]))
+        found.append(_part(distribution("pyinstaller")))
+    return found
+
+
+def distributions() -> list[Distribution]:
+    """What requirements.in names and what that requires, by name: as far as it is installed, for others are for other
+    platforms.
+    """
+    found: dict[str, Distribution] = {}
+    wanted = list(_requirements(_read(shipped("requirements.in")).splitlines()))
+    while wanted:
+        try:
+            each = distribution(wanted.pop())
+        except PackageNotFoundError:
+            continue
+        if each.name not in found:
+            found[each.name] = each
+            wanted += _requirements(each.requires or [])
+    return sorted(found.values(), key=lambda each: each.name.lower())
+
+
+def _requirements(lines: list[str]) -> Iterator[str]:
+    for line in lines:
+        if (name := _NAME.match(line)) and "extra ==" not in line:
+            yield name[0]
+
+
+def _part(each: Distribution) -> Part:
+    about = each.metadata
+    urls = [url.partition(", ")[2] for url in about.get_all("Project-URL", [])]
+    home = next(iter([*about.get_all("Home-page", []), *urls]), "")
+    texts = [Path(str(each.locate_file(file))) for file in each.files or [] if _TEXT.fullmatch(file.name)]
+    return Part(
+        each.name, each.version, _licence(each), home, list(dict.fromkeys(map(_read, filter(Path.exists, texts))))
+    )
+
+
+def _licence(each: Distribution) -> str:
+    """As SPDX where the distribution says it so (https://peps.python.org/pep-0639/), else as it used to be said."""
+    about = each.metadata
+    classified = [
+        line.rpartition(" :: ")[2] for line in about.get_all("Classifier", []) if line.startswith("License ::")
+    ]
+    said = [*about.get_all("License-Expression", []), *about.get_all("License", []), *classified]
+    return next((text for text in said if text and "\n" not in text), "see the text")
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")

@@ -1,0 +1,35 @@
+"""SIGTERM and Ctrl-C: what asks this process to stop."""
+
+import signal
+import time
+from collections.abc import Callable
+from types import FrameType
+
+# Seconds within which several signals are one wish to stop.
+_TOGETHER = 1.0
+
+
+def on_stop_signals(handle: Callable[[], object]) -> None:
+    """Call `handle` when a signal asks to stop. For the main thread.
+
+    It is called once for signals that come together: Ctrl-C and service managers signal every process of a group, and
+    in the one-file program the process that unpacked it passes on what it gets.
+    """
+    last = -_TOGETHER
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        nonlocal last
+        before, last = last, time.monotonic()
+        if last - before >= _TOGETHER:
+            handle()
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+
+
+def interrupt() -> None:
+    """End what the main thread does, so that it cleans up.
+
+    :raises KeyboardInterrupt: always
+    """
+    raise KeyboardInterrupt
