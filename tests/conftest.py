@@ -22,6 +22,13 @@ Json = dict[str, Any]
 PLAIN: Any = {"timeout": 30, "verify": False}
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave tests/package to `make test-packages`, which builds what they test: they run when they are named."""
+    package = Path(__file__).parent / "package"
+    named = [Path(argument.partition("::")[0]).resolve() for argument in config.args]
+    return True if collection_path == package and not any(each.is_relative_to(package) for each in named) else None
+
+
 def pytest_report_header() -> str:
     return f"sqlite: {sqlite3.sqlite_version}"
 

@@ -1,0 +1,53 @@
+"""What is particular to the wheel: what is in it, what it says of itself, and that pip can install it."""
+
+import re
+from email.message import Message
+from email.parser import Parser
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from foreman.version import VERSION
+from tests.package.conftest import Program
+
+TOP = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture(scope="session")
+def metadata(wheel: Path) -> Message:
+    with ZipFile(wheel) as archive:
+        return Parser().parsestr(archive.read(f"foreman_ledger-{VERSION}.dist-info/METADATA").decode())
+
+
+def test_holds_the_package_with_what_it_reads_and_nothing_else(wheel: Path) -> None:
+    with ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if ".dist-info/" not in name}
+        assert archive.read("foreman/schema.sql") == (TOP / "schema.sql").read_bytes()
+    package = {str(path.relative_to(TOP)) for path in (TOP / "foreman").rglob("*") if path.is_file()}
+    package = {name for name in package if "__pycache__" not in name}
+    assert names == {*package, "foreman/schema.sql", "foreman/requirements.in", "foreman/LICENSE"}
+    assert "foreman/pages/docs.html" in names
+
+
+def test_says_what_it_is(metadata: Message) -> None:
+    assert metadata["Name"] == "foreman-ledger"
+    assert metadata["Version"] == VERSION
+    assert metadata["License-Expression"] == "MIT"
+    assert metadata["License-File"] == "LICENSE"
+    assert metadata["Requires-Python"] == ">=3.11"
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    assert metadata.get_payload() == (TOP / "README.md").read_text()
+
+
+def test_requires_what_the_code_imports_in_the_versions_that_are_tested(metadata: Message) -> None:
+    pins = re.findall(r"^[a-z].*", (TOP / "requirements.in").read_text(), re.MULTILINE)
+    assert len(pins) > 10
+    assert sorted(metadata.get_all("Requires-Dist", [])) == sorted(pins)
+
+
+def test_lists_the_licences_of_what_is_installed(installed: Program) -> None:
+    overview, *texts = installed.run("licenses").split(f"\n{'-' * 80}\n")
+    assert f"foreman-ledger {VERSION}: MIT" in overview.splitlines()
+    assert "waitress 3.0.2: ZPL 2.1" in overview.splitlines()
+    assert len(texts) == len(overview.splitlines()) > 20
