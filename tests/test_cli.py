@@ -121,7 +121,7 @@ def test_first_key_is_made_once(serve: Serve, run: Run) -> None:
 def test_without_first_key_no_key_is_printed_but_how_to_make_one(serve: Serve) -> None:
     process = serve()
     assert process.stderr is not None
-    assert "keys create --org NAME" in process.stderr.readline()
+    assert f"create one with: {sys.executable} {APP} keys create --org NAME" in process.stderr.readline()
     process.terminate()
     assert process.communicate(timeout=30)[0] == ""
 
