@@ -64,11 +64,12 @@ class Serving:
     output: Path
     log: Path
 
-    def wait_for(self, pattern: str) -> re.Match[str]:
-        """Wait until the log has this."""
+    def wait_for(self, pattern: str, *, running: bool = True) -> re.Match[str]:
+        """Wait until the log has this; a server that has to be running meanwhile must not end."""
         deadline = time.monotonic() + 60
         while not (found := re.search(pattern, self.log.read_text(), re.MULTILINE)):
             assert time.monotonic() < deadline, self.log.read_text()
+            assert not running or self.process.poll() is None, self.log.read_text()
             time.sleep(0.02)
         return found
 
