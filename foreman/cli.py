@@ -1,4 +1,4 @@
-"""The command line: `serve`, `keys`, `check`, `stats`, `prune`, `backup`, `restore`, `migrate`, `openapi`, `licenses`."""
+"""The command line: what each command is told, does and prints."""
 
 import json
 import logging
@@ -101,7 +101,7 @@ def serve(ephemeral: bool, first_key: bool, **given: str | None) -> None:
     with tempfile.TemporaryDirectory(prefix="foreman-") if ephemeral else nullcontext() as directory:
         if directory is not None:
             settings = replace(settings, database=str(Path(directory) / "foreman.db"))
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # during an upgrade, clean up
+        on_stop_signals(interrupt)  # during an upgrade, clean up
         with _database(settings, open_upgraded) as database:
             try:
                 server = Server(create_app(settings, database), database, settings)
@@ -282,7 +282,7 @@ def migrate(dry_run: bool, **given: str | None) -> None:
     database = Path(settings.database)
     if not database.exists():
         raise Failure(f"{database} does not exist")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # clean up, as after Ctrl-C
+    on_stop_signals(interrupt)  # clean up
     with _failures(settings):
         if dry_run:
             for line in plan(database):

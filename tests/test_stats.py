@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from foreman import keys
+from foreman.database_file import SCHEMA_VERSION
 from foreman.stats import _bytes, _quantile
 from tests.conftest import Running, Start, make_run, make_task, ok, put_data
 
@@ -54,7 +55,7 @@ def test_figures_of_the_database_and_of_its_server(served: Running, stats: Stats
     assert (told.returncode, told.stderr) == (0, "")
     lines = [re.sub(" +", " ", line) for line in told.stdout.splitlines()]
     for line in (
-        "Schema version 1",
+        f"Schema version {SCHEMA_VERSION}",
         "Organisations 2",
         "API keys 2",
         "Runs 4: 2 pending, 2 failed",
@@ -78,7 +79,7 @@ def test_as_json_they_are_exact(served: Running, stats: Stats) -> None:
         | {"pending": 2},
         "organisations": 2,
         "apiKeys": 2,
-        "schemaVersion": 1,
+        "schemaVersion": SCHEMA_VERSION,
         "databaseBytes": served.database.path.stat().st_size,
         "logBytes": served.database.path.with_name("foreman.db-wal").stat().st_size,
     }
