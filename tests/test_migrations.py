@@ -141,24 +141,25 @@ def test_server_upgrades_and_answers_every_question_as_before(tmp_path: Path, ve
     file = create(tmp_path / "live" / "foreman.db", version)
     before = dump(file)
     recorded = json.loads((HERE / f"version_{version}.json").read_text(encoding="utf-8"))
-    process = serve(file)
-    lines, url = lines_until_it_listens(process)
-    (kept,) = [file.with_name(name) for name in names(file.parent) if KEPT.fullmatch(name)]
-    assert str(kept) in lines[0]
-    for migration, line in zip(since(version), lines[1:], strict=False):
-        assert re.search(rf"{re.escape(str(migration))}: \d+\.\d seconds$", line)
-    asked = 0
-    for org_id, key in recorded["keys"].items():
-        with httpx.Client(base_url=f"{url}/api/v1", headers={"X-API-Key": key}, **PLAIN) as client:
-            for path, text in recorded["answers"][org_id].items():
-                assert client.get(path).text == text, path
-                asked += 1
-            task = make_task(client, make_run(client, "new"))
-            put_data(client, task, "key", tags=["raw"])
-            ok(client.patch(f"/tasks/{task['id']}", json={"status": "completed"}))
-            ok(client.patch(f"/runs/{task['runId']}", json={"status": "completed"}))
-    assert asked > 100
-    assert "Traceback" not in stop(process)
+    with serve(file) as process, ExitStack() as stack:
+        stack.callback(process.kill)
+        lines, url = lines_until_it_listens(process)
+        (kept,) = [file.with_name(name) for name in names(file.parent) if KEPT.fullmatch(name)]
+        assert str(kept) in lines[0]
+        for migration, line in zip(since(version), lines[1:], strict=False):
+            assert re.search(rf"{re.escape(str(migration))}: \d+\.\d seconds$", line)
+        asked = 0
+        for org_id, key in recorded["keys"].items():
+            with httpx.Client(base_url=f"{url}/api/v1", headers={"X-API-Key": key}, **PLAIN) as client:
+                for path, text in recorded["answers"][org_id].items():
+                    assert client.get(path).text == text, path
+                    asked += 1
+                task = make_task(client, make_run(client, "new"))
+                put_data(client, task, "key", tags=["raw"])
+                ok(client.patch(f"/tasks/{task['id']}", json={"status": "completed"}))
+                ok(client.patch(f"/runs/{task['runId']}", json={"status": "completed"}))
+        assert asked > 100
+        assert "Traceback" not in stop(process)
     assert check(file) == []
     assert dump(kept) == before
     assert check(kept) == []
