@@ -8,8 +8,11 @@ import fcntl
 import os
 import shutil
 import signal
+import sys
 import threading
 import time
+import traceback
+from contextlib import suppress
 from pathlib import Path
 
 from foreman.cli import main
@@ -27,13 +30,28 @@ def _stop_when_alone(parent: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+def _status() -> int:
+    """Run the command; its exit status."""
+    try:
+        main()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
 if __name__ == "__main__":
     # Keeps systemd-tmpfiles from deleting what has been unpacked (tmpfiles.d(5), on BSD file locks).
     fcntl.flock(os.open(_UNPACKED, os.O_RDONLY), fcntl.LOCK_SH)
     first = os.getppid()
     threading.Thread(target=_stop_when_alone, args=[first], daemon=True).start()
-    try:
-        main()
-    finally:
-        if os.getppid() != first:
-            shutil.rmtree(_UNPACKED, ignore_errors=True)
+    status = _status()
+    if os.getppid() != first:
+        shutil.rmtree(_UNPACKED, ignore_errors=True)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+    # Python would end the threads that still run by pthread_exit(3), which needs libgcc_s, not a part of glibc.
+    os._exit(status)
