@@ -1,5 +1,7 @@
 """What is inside of Foreman, and under which licences."""
 
+import importlib
+import importlib.util
 import platform
 import re
 import sqlite3
@@ -56,15 +58,23 @@ def parts() -> list[Part]:
         home = "https://zlib.net/zlib_license.html"
         found.append(Part("zlib", zlib.ZLIB_RUNTIME_VERSION, "Zlib", home, [_read(shipped("zlib.txt"))]))
         found.append(_part(distribution("pyinstaller")))
+        if importlib.util.find_spec("ssl"):
+            version = importlib.import_module("ssl").OPENSSL_VERSION.split()[1]
+            home = "https://openssl-library.org/source/license/"
+            found.append(Part("OpenSSL", version, "Apache-2.0", home, [_read(shipped("openssl.txt"))]))
     return found
 
 
 def distributions() -> list[Distribution]:
-    """What requirements.in names and what that requires, by name: as far as it is installed, for others are for other
-    platforms.
+    """What requirements.in and requirements-metrics.in name and what that requires, by name: as far as it is installed,
+    for others are for other platforms, or not wanted.
     """
     found: dict[str, Distribution] = {}
-    wanted = list(_requirements(_read(shipped("requirements.in")).splitlines()))
+    wanted = [
+        name
+        for file in ("requirements.in", "requirements-metrics.in")
+        for name in _requirements(_read(shipped(file)).splitlines())
+    ]
     while wanted:
         try:
             each = distribution(wanted.pop())

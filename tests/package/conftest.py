@@ -65,17 +65,22 @@ class Serving:
     log: Path
 
     def wait_for(self, pattern: str, *, running: bool = True) -> re.Match[str]:
-        """Wait until the log has this; a server that has to be running meanwhile must not end."""
+        """Wait until the output or the log has this; a server that has to be running meanwhile must not end."""
         deadline = time.monotonic() + 60
-        while not (found := re.search(pattern, self.log.read_text(), re.MULTILINE)):
-            assert time.monotonic() < deadline, self.log.read_text()
-            assert not running or self.process.poll() is None, self.log.read_text()
+        while not (found := re.search(pattern, self.written(), re.MULTILINE)):
+            assert time.monotonic() < deadline, self.written()
+            assert not running or self.process.poll() is None, self.written()
             time.sleep(0.02)
         return found
 
+    def written(self) -> str:
+        """Output and log."""
+        return self.output.read_text() + self.log.read_text()
+
     @property
     def url(self) -> str:
-        return self.wait_for(r"listens on (http://localhost:\d+), ")[1]
+        """Where it listens; a throwaway server prints that alone."""
+        return self.wait_for(r"^(?:.*listens on )?(http://localhost:\d+)(?:$|, )")[1]
 
     def stop(self) -> int:
         """SIGTERM; the exit status."""

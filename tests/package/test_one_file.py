@@ -64,7 +64,7 @@ def test_licences_name_every_distribution_and_library_inside(binary: Path, one_f
     owners = packages_distributions()
     distributions = {owner for module in modules for owner in owners.get(module, [])}
     assert len(distributions) > 15
-    names = {"libpython": "Python", "libsqlite": "SQLite", "libz": "zlib"}
+    names = {"libpython": "Python", "libsqlite": "SQLite", "libz": "zlib", "libssl": "OpenSSL", "libcrypto": "OpenSSL"}
     shared = {names[name.partition(".so")[0].rstrip("0123456789.")] for name in libraries if name.startswith("lib")}
     named = headings(one_file)
     assert set(named) == {"foreman-ledger", "pyinstaller", *distributions, *shared}
@@ -77,8 +77,18 @@ def test_licences_have_their_texts(one_file: Program) -> None:
     without = {"flask-cors", "ordered-set"}  # which come without one
     assert {name for name, text in texts.items() if len(text) < 200} == without
     assert "Apache License" in texts["flask-swagger-ui"]  # of Swagger UI itself
+    assert "Apache License" in texts["OpenSSL"]
     assert "PYTHON SOFTWARE FOUNDATION LICENSE" in texts["Python"]
     assert "THE SOFTWARE IS PROVIDED" in texts["foreman-ledger"].upper()
+
+
+def test_metrics_and_stats_are_inside(one_file: Program) -> None:
+    token = one_file.environment["FOREMAN_METRICS_TOKEN"] = "a-token-of-Prometheus"
+    with one_file.serve() as serving:
+        answer = httpx.get(f"{serving.url}/metrics", headers={"Authorization": f"Bearer {token}"}, **PLAIN)
+        assert f'foreman_info{{version="{VERSION}"}} 1.0' in answer.text.splitlines()
+        port = str(httpx.URL(serving.url).port)
+        assert re.search(r"  200  GET +/metrics$", one_file.run("stats", "--port", port), re.MULTILINE)
 
 
 # Where it looks -----------------------------------------------------------------------------------------------------

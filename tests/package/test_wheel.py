@@ -12,6 +12,7 @@ from foreman.version import VERSION
 from tests.package.conftest import Program
 
 TOP = Path(__file__).parent.parent.parent
+SHIPPED = {f"foreman/{name}" for name in ("schema.sql", "requirements.in", "requirements-metrics.in", "LICENSE")}
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +27,7 @@ def test_holds_the_package_with_what_it_reads_and_nothing_else(wheel: Path) -> N
         assert archive.read("foreman/schema.sql") == (TOP / "schema.sql").read_bytes()
     package = {str(path.relative_to(TOP)) for path in (TOP / "foreman").rglob("*") if path.is_file()}
     package = {name for name in package if "__pycache__" not in name}
-    assert names == {*package, "foreman/schema.sql", "foreman/requirements.in", "foreman/LICENSE"}
+    assert names == {*package, *SHIPPED}
     assert "foreman/pages/docs.html" in names
 
 
@@ -41,9 +42,14 @@ def test_says_what_it_is(metadata: Message) -> None:
 
 
 def test_requires_what_the_code_imports_in_the_versions_that_are_tested(metadata: Message) -> None:
-    pins = re.findall(r"^[a-z].*", (TOP / "requirements.in").read_text(), re.MULTILINE)
+    pins, on_request = (
+        re.findall(r"^[a-z].*", (TOP / f"{name}.in").read_text(), re.MULTILINE)
+        for name in ("requirements", "requirements-metrics")
+    )
     assert len(pins) > 10
-    assert sorted(metadata.get_all("Requires-Dist", [])) == sorted(pins)
+    expected = [*pins, *(f"{pin}; extra == 'metrics'" for pin in on_request)]
+    assert sorted(metadata.get_all("Requires-Dist", [])) == sorted(expected)
+    assert metadata.get_all("Provides-Extra") == ["metrics"]
 
 
 def test_lists_the_licences_of_what_is_installed(installed: Program) -> None:
