@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,10 @@ def _database(text: str) -> str:
     return path
 
 
+def _address(text: str) -> str:
+    return str(ip_address(text))
+
+
 def _origins(text: str) -> tuple[str, ...]:
     origins = tuple(origin.strip() for origin in text.split(",") if origin.strip())
     if not all(origin == "*" or re.fullmatch(r"https?://[^\s/]+", origin) for origin in origins):
@@ -162,6 +167,10 @@ class Settings:
     cors_origins: tuple[str, ...] = _setting(
         "FOREMAN_CORS_ORIGINS", "", "comma-separated origins such as https://app.example.com, or *", _origins,
         "origins whose pages may call the API from a browser", "--cors-origins",
+    )  # fmt: skip
+    trusted_proxy: str | None = _setting(
+        "FOREMAN_TRUSTED_PROXY", None, "an IP address", _address,
+        "the proxy whose X-Forwarded-For (its last entry) and X-Forwarded-Proto are believed", "--trusted-proxy",
     )  # fmt: skip
     environment: str = _setting(
         "FOREMAN_ENVIRONMENT", "production", "any text", _text, "label shown by /health and /config", "--environment"

@@ -9,6 +9,7 @@ from flask import Flask
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 
+from foreman import trusted_proxy
 from foreman.config import Settings
 from foreman.connection import Connection
 from foreman.crowd import Crowd
@@ -58,6 +59,8 @@ class Server:
             max_request_body_size=settings.max_body * _READ_ON,
             outbuf_overflow=LARGE,
             asyncore_use_poll=True,
+            trusted_proxy=settings.trusted_proxy,
+            trusted_proxy_headers=trusted_proxy.HEADERS if settings.trusted_proxy else (),
             clear_untrusted_proxy_headers=True,
         )
         self._map: dict[int, Any] = {}
@@ -73,6 +76,8 @@ class Server:
         connection = Connection.of(self._stopping, database.write(), dispatcher, self._crowd.line, observers)
         for each in self._listeners:
             each.channel_class = connection
+            if settings.trusted_proxy:
+                each.application = trusted_proxy.checked(each.application, settings.trusted_proxy)
         self.port = int(self._listeners[0].effective_port)
         host = "localhost" if settings.host in ("127.0.0.1", "::1") else settings.host
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"

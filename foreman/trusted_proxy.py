@@ -1,0 +1,62 @@
+"""Who a request comes from when it comes through a proxy: `X-Forwarded-For` and `X-Forwarded-Proto`.
+
+waitress believes the one address that is set, takes the last entry, and removes such headers of everybody else. But it
+takes any text for an address, reads `::ffff:192.0.2.1` as an address with a port, and answers some malformed headers in
+plain text; so they are looked at before it sees them.
+"""
+
+import re
+from collections.abc import Iterable
+from ipaddress import ip_address
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from foreman.errors import envelope
+from foreman.request_id import HEADER, sane_or_new
+
+# What waitress is told to believe.
+HEADERS = frozenset({"x-forwarded-for", "x-forwarded-proto"})
+
+_FOR, _PROTO = "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO"
+
+# An address; some proxies add the port, to one of IPv6 in brackets.
+_HOP = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d+)?|([0-9.]+)(?::\d+)?|([0-9A-Fa-f:.]+)", re.ASCII)
+
+
+class MalformedHeader(Exception):
+    """A forwarded header of the proxy says nothing that can be believed."""
+
+
+def checked(app: WSGIApplication, proxy: str) -> WSGIApplication:
+    """The application, to which the proxy's headers come in one spelling; malformed ones are answered 400.
+
+    :param proxy: the address whose headers are believed
+    """
+
+    def check(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["REMOTE_ADDR"] == proxy:
+            try:
+                if _FOR in environ:
+                    environ[_FOR] = client_address(environ[_FOR])
+                if environ.get(_PROTO, "http").lower() not in ("http", "https"):
+                    raise MalformedHeader("The proxy's X-Forwarded-Proto is neither http nor https")
+            except MalformedHeader as error:
+                body, request_id = envelope(str(error)), sane_or_new(environ.get("HTTP_X_REQUEST_ID", ""))
+                of_body = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+                start_response("400 Bad Request", [*of_body, (HEADER, request_id)])
+                return [body]
+        return app(environ, start_response)
+
+    return check
+
+
+def client_address(forwarded_for: str) -> str:
+    """The address in the last entry of `X-Forwarded-For`, as `ipaddress` spells it; IPv4 in IPv6 as IPv4.
+
+    :raises MalformedHeader: when there is none
+    """
+    hop = _HOP.fullmatch(forwarded_for.rpartition(",")[2].strip())
+    try:
+        address = ip_address(hop[hop.lastindex or 0] if hop else "")
+    except ValueError:
+        raise MalformedHeader("The last entry of the proxy's X-Forwarded-For is not an address") from None
+    return str(getattr(address, "ipv4_mapped", None) or address)
