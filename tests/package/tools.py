@@ -1,19 +1,27 @@
-"""Programs that these tests need and pip does not install."""
+"""Programs that these tests need and not every machine has."""
 
 import os
 import shutil
+import sys
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-# Debian keeps some for the administrator alone.
-_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+# pip installs some beside this Python, and Debian keeps some for the administrator alone.
+_PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 
 
 def need(program: str) -> str:
     """The path of a program. Without it the test is skipped, but in CI it fails."""
     found = shutil.which(program, path=_PATH)
     if found is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{program} is not installed")
-        pytest.skip(f"{program} is not installed")
+        lacking(f"{program} is not installed")
     return found
+
+
+def lacking(reason: str) -> NoReturn:
+    """Skip the test, but in CI fail."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
