@@ -116,6 +116,12 @@ def test_request_that_does_not_reach_the_application_has_a_line(
     assert line["requestId"]
 
 
+def test_address_is_that_of_the_client_of_a_trusted_proxy(start: Start, lines: Lines) -> None:
+    with start(trusted_proxy="127.0.0.1").client() as client:
+        ok(client.get("/runs", headers={"X-Forwarded-For": "192.0.2.7"}))
+    assert lines(1)[0]["address"] == "192.0.2.7"
+
+
 def test_duration_includes_the_wait_for_the_database(served: Running, lines: Lines) -> None:
     answered = threading.Thread(target=lambda: make_run(client))
     with served.client() as client:

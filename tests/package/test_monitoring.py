@@ -1,7 +1,6 @@
 """What deploy/ offers to those who watch Foreman with Prometheus, tried with Prometheus itself."""
 
 import json
-import os
 import re
 import shutil
 import socket
@@ -15,6 +14,7 @@ import httpx
 import pytest
 
 from tests.conftest import PLAIN, Running, Start, make_run
+from tests.package.tools import need
 
 DEPLOY = Path(__file__).parent.parent.parent / "deploy"
 TOKEN = "a-token-of-Prometheus"
@@ -26,17 +26,8 @@ def served(start: Start) -> Running:
     return start(metrics_token=TOKEN)
 
 
-def tool(name: str) -> str:
-    """A program of Debian's package prometheus. Without it a test is skipped, but not in CI."""
-    found = shutil.which(name)
-    if found is None:
-        assert not os.environ.get("CI"), f"{name} is missing"
-        pytest.skip(f"{name} is not installed")
-    return found
-
-
 def promtool(*arguments: str | Path, given: str = "") -> str:
-    done = subprocess.run([tool("promtool"), *arguments], input=given, capture_output=True, text=True, timeout=PATIENCE)
+    done = subprocess.run([need("promtool"), *arguments], input=given, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -117,7 +108,7 @@ def test_prometheus_scrapes_with_the_example(served: Running, directory: Path) -
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    command = [tool("prometheus"), f"--config.file={config}", f"--storage.tsdb.path={directory / 'tsdb'}"]
+    command = [need("prometheus"), f"--config.file={config}", f"--storage.tsdb.path={directory / 'tsdb'}"]
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen([*command, f"--web.listen-address={address}"], stderr=log, stdout=log)
     try:

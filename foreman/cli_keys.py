@@ -1,0 +1,56 @@
+"""The commands `keys create`, `keys list` and `keys revoke`."""
+
+import json
+
+import click
+
+from foreman import keys
+from foreman.cli_common import Failure, WrongUsage, flags, opened, settings_of
+
+
+@click.group("keys")
+def keys_group() -> None:
+    """Issue, list and revoke API keys."""
+
+
+@keys_group.command("create")
+@click.option("--org", required=True, help="Organisation that the key speaks for: a-z, 0-9 and -.")
+@click.option("--env", default="prod", show_default=True, help="Environment, a part of the key: a-z, 0-9 and -.")
+@click.option("--read-only", is_flag=True, help="The key may read but not write.")
+@click.option("--name", help="What the key is for, to be shown by `keys list`.")
+@flags("database")
+def create_key(org: str, env: str, read_only: bool, name: str | None, **given: str | None) -> None:
+    """Issue a key and print it: it is shown only now."""
+    with opened(settings_of(given)) as database:
+        try:
+            click.echo(keys.issue(database, org, env, read_only=read_only, name=name))
+        except keys.MalformedKey as error:
+            raise WrongUsage(str(error)) from None
+
+
+@keys_group.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@flags("database")
+def list_keys(as_json: bool, **given: str | None) -> None:
+    """Show which keys there are, never the keys themselves."""
+    with opened(settings_of(given)) as database:
+        rows = keys.every(database)
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    columns = ["id", "orgId", "environment", "access", "createdAt", "revokedAt", "name"]
+    table = [columns, *([row[column] or "-" for column in columns] for row in rows)]
+    widths = [max(len(line[i]) for line in table) for i in range(len(columns))]
+    for line in table:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+@keys_group.command("revoke")
+@click.argument("key_id", metavar="ID")
+@flags("database")
+def revoke_key(key_id: str, **given: str | None) -> None:
+    """Make the key with this id (see `keys list`) invalid from now on."""
+    with opened(settings_of(given)) as database:
+        if not keys.revoke(database, key_id.lower()):
+            raise Failure(f"there is no valid key with the id {key_id}")
+    click.echo(f"revoked {key_id.lower()}")
