@@ -4,10 +4,13 @@ import logging
 import re
 import sys
 import time
+from contextlib import nullcontext, suppress
+from typing import TextIO
 
 import msgspec
 from pythonjsonlogger.msgspec import MsgspecFormatter
 
+from foreman import request_log
 from foreman.config import Settings
 
 # What a line of text shows without quotes.
@@ -26,13 +29,48 @@ class TextFormatter(logging.Formatter):
         return "\n".join([line + "".join(fields), *rest])
 
 
+class GatheringHandler(logging.StreamHandler[TextIO]):
+    """Writes the lines of answers when it is flushed, many at once, and all others at once.
+
+    Each write lets other threads have the interpreter, which cost more than the line.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take a record."""
+        try:
+            self._lines.append(self.format(record) + "\n")
+        except Exception:
+            self.handleError(record)
+        if record.name != request_log.NAME:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what has been gathered. A log that cannot be written to must not stop the server."""
+        with self.lock or nullcontext():
+            lines, self._lines = self._lines, []
+            if lines:
+                with suppress(OSError, ValueError):
+                    self.stream.write("".join(lines))
+                    self.stream.flush()
+
+
+def flush() -> None:
+    """Write what has been gathered of the log."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
+
+
 def set_up(settings: Settings) -> None:
     """Log as the settings say."""
     # Nothing of it is shown, and it is a third of what a line costs
     # (https://docs.python.org/3/howto/logging.html#optimization).
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    handler = logging.StreamHandler(sys.stderr)
+    handler = GatheringHandler(sys.stderr)
     as_text = settings.log_format == "text" or (settings.log_format == "auto" and sys.stderr.isatty())
     formatter: logging.Formatter
     if as_text:

@@ -9,7 +9,7 @@ from flask import Flask
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 
-from foreman import trusted_proxy
+from foreman import logs, trusted_proxy
 from foreman.config import Settings
 from foreman.connection import Connection
 from foreman.crowd import Crowd
@@ -17,6 +17,7 @@ from foreman.db import Database
 from foreman.dispatcher import Dispatcher
 from foreman.listener import ACCEPTED_AT_ONCE, PAUSE, Listener, most_connections
 from foreman.parser import LARGE
+from foreman.request_log import RequestLog
 from foreman.stop_signals import on_stop_signals
 
 # Seconds that requests under way have to finish after the server is told to stop.
@@ -49,7 +50,8 @@ class Server:
         self._stopped = False
         self._ending = threading.RLock()  # of `stop` and the end of `run`; a signal may call `stop` in between
         database.open_readers(settings.threads + 1)  # the thread that starts the server reads, too
-        dispatcher = self._dispatcher = Dispatcher(database.write().commit)
+        self._request_log: RequestLog = app.extensions["request_log"]
+        dispatcher = self._dispatcher = Dispatcher(self._do_later)
         most = most_connections(settings.threads)
         adjustments = Adjustments(
             host=settings.host,
@@ -93,6 +95,7 @@ class Server:
         while self._busy() and time.monotonic() < deadline and not self._give_up.is_set():
             self._turn(0.1)
         self._dispatcher.shutdown()
+        self._do_later()
         with self._ending:
             self._stopped = True
             wasyncore.close_all(self._map)
@@ -110,6 +113,12 @@ class Server:
     def stop_on_signals(self) -> None:
         """Stop on SIGTERM and Ctrl-C. For the main thread."""
         on_stop_signals(self.stop)
+
+    def _do_later(self) -> None:
+        """What is best done for many requests at once."""
+        self._database.write().commit()
+        self._request_log.write()
+        logs.flush()
 
     def _end_long_reads(self) -> None:
         """No filter may keep a thread from others for minutes."""

@@ -116,3 +116,4 @@ def _tell(task: JSONErrorTask | Task, request_id: str, environ: dict[str, Any]) 
     )
     for observe in channel.observers:
         observe(answered)
+    channel.dispatcher.do_later()  # what observers have gathered

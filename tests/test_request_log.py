@@ -223,6 +223,27 @@ def test_fields_stand_before_a_traceback() -> None:
     assert (first, second) == ("failed org=acme", "Traceback (most recent call last):")
 
 
+def test_server_goes_on_when_nobody_reads_its_log_any_more(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "app.py"), "serve", "--port", "0", "--auth", "trust", "--log-format", "text"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stderr
+        found = None
+        while not found:
+            line = process.stderr.readline()
+            assert line
+            found = re.search(r"listens on (http://localhost:\d+)", line)
+        process.stderr.close()
+        with httpx.Client(base_url=found[1].replace("localhost", "127.0.0.1"), **PLAIN) as client:
+            for _ in range(5):
+                assert client.get("/health").status_code == 200
+                assert client.get("/api/v1/runs", headers={"X-API-Key": "fmn_t_acme_1"}).status_code == 200
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+    assert not (tmp_path / "foreman.db-wal").exists()
+
+
 def test_throwaway_server_logs_no_requests(tmp_path: Path) -> None:
     assert Settings().log_level == "info"
     command = [sys.executable, str(ROOT / "app.py"), "serve", "--ephemeral"]
