@@ -3,6 +3,7 @@
 No systemd runs where the tests do, so the bounds are compared with what the program asks of the kernel.
 """
 
+import os
 import re
 import shlex
 import subprocess
@@ -147,7 +148,7 @@ def test_what_serve_and_backup_ask_of_the_kernel_is_allowed(tmp_path: Path) -> N
         text=True,
         timeout=PATIENCE,
     )
-    assert " 40 runs, " in done.stdout, done.stderr
+    assert " 39 runs, " in done.stdout, done.stderr
     asked = calls.read_text()
     assert "setpriority" in system_calls(asked)
     assert system_calls(asked) <= backup.system_calls()
@@ -169,7 +170,9 @@ def use(url: str) -> None:
 
 
 def system_calls(asked: str) -> set[str]:
-    return set(re.findall(r"^\d+ +([a-z_0-9]+)\(", asked, re.MULTILINE))
+    called = set(re.findall(r"^\d+ +([a-z_0-9]+)\(", asked, re.MULTILINE))
+    # SQLite gives the log to the owner of the database, but only as root (`robustFchown` in its os_unix.c).
+    return called - {"fchown"} if os.geteuid() == 0 else called
 
 
 def families(asked: str) -> set[str]:

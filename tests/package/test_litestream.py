@@ -11,22 +11,21 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
-import pytest
 
 from foreman.check import check
 from tests.conftest import PLAIN, make_run
+from tests.package.tools import need
 from tests.test_faults import serving, stored_runs
 
-LITESTREAM = os.environ.get("LITESTREAM") or shutil.which("litestream") or ""
-CONFIGURATION = Path(__file__).parent.parent / "deploy" / "litestream.yml"
+CONFIGURATION = Path(__file__).parents[2] / "deploy" / "litestream.yml"
 PATIENCE = 60
 
 # Seconds: changes are copied once a second, and copying takes a moment.
 WINDOW = 3
 
 
-@pytest.mark.skipif(not LITESTREAM, reason="litestream is not installed, nor named by LITESTREAM")
 def test_all_but_the_last_seconds_is_restored_from_the_replica(tmp_path: Path) -> None:
+    program = need("litestream")
     database, replica = tmp_path / "live" / "foreman.db", tmp_path / "replica"
     database.parent.mkdir()
     environment = {**os.environ, "FOREMAN_DATABASE": str(database), "FOREMAN_REPLICA": str(replica)}
@@ -45,7 +44,7 @@ def test_all_but_the_last_seconds_is_restored_from_the_replica(tmp_path: Path) -
                 assert killing.is_set()
 
     with serving(database) as server, (tmp_path / "litestream.log").open("wb") as log:
-        command = [LITESTREAM, "replicate", "-config", str(CONFIGURATION)]
+        command = [program, "replicate", "-config", str(CONFIGURATION)]
         litestream = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         try:
             with ThreadPoolExecutor(2) as threads:
@@ -66,7 +65,7 @@ def test_all_but_the_last_seconds_is_restored_from_the_replica(tmp_path: Path) -
     database.parent.mkdir()
 
     subprocess.run(
-        [LITESTREAM, "restore", "-config", CONFIGURATION, database], env=environment, timeout=PATIENCE, check=True
+        [program, "restore", "-config", CONFIGURATION, database], env=environment, timeout=PATIENCE, check=True
     )
     assert check(database) == []
     earlier = {run_id for at, run_id in answered if at < killed - WINDOW}
