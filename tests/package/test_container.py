@@ -118,6 +118,7 @@ def test_compose_confines_the_container(image: Image, service: dict[str, Any]) -
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert service["tmpfs"] == ["/tmp:size=16m"]
+    assert service["environment"]["TMPDIR"] == image.said["VOLUME"]
     assert [(each["host_ip"], each["published"]) for each in service["ports"]] == [("127.0.0.1", "3000")]
     assert {str(each["target"]) for each in service["ports"]} == {image.said["EXPOSE"]}
     assert [(each["type"], each["target"]) for each in service["volumes"]] == [("volume", image.said["VOLUME"])]
