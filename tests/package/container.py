@@ -8,6 +8,7 @@ read-only root, and namespaces of its own for mounts, processes and the network.
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -142,13 +143,15 @@ def running(image: Image, data: Path, log: Path, environment: dict[str, str]) ->
     """The image's entry point with a volume on /data and a read-only root; killed in the end if it still runs."""
     command = image.as_user([*image.exec_form("ENTRYPOINT"), *image.exec_form("CMD")], environment)
     with log.open("wb") as output:
-        apart = ["unshare", "--mount", "--pid", "--net", "--fork", "--kill-child"]
+        apart = ["unshare", "--mount", "--pid", "--net", "--fork"]
         command = [*apart, *_entering(image.root, str(data)), *command]
         starter = subprocess.Popen(command, env=_OUTSIDE, stdout=output, stderr=output)
+    process = _child(starter)
     try:
-        yield Container(image, starter, _child(starter), environment)
+        yield Container(image, starter, process, environment)
     finally:
-        starter.kill()
+        if starter.poll() is None:
+            os.kill(process, signal.SIGKILL)  # the first process, with which all others of its namespace end
         starter.wait(PATIENCE)
 
 

@@ -6,10 +6,12 @@ No systemd runs where the tests do, so the bounds are compared with what the pro
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import time
 from configparser import ConfigParser
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -125,14 +127,15 @@ def test_what_serve_and_backup_ask_of_the_kernel_is_allowed(tmp_path: Path) -> N
 
     command = [*watched, *service.command(file), "--port", "0", "--auth", "trust", "--retention", "1d"]
     with log.open("wb") as output:
-        process = subprocess.Popen(command, env=service.environment(file), stderr=output)
+        process = subprocess.Popen(command, env=service.environment(file), stderr=output, start_new_session=True)
     try:
         use(wait_for_url(process, log))
         server = int(calls.read_text().split()[0])
         subprocess.run(["kill", "-TERM", str(server)], check=True)
         assert process.wait(PATIENCE) == 0, log.read_text()
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # strace alone would leave the server behind
         process.wait(PATIENCE)
     assert '"Stopped"' in log.read_text()
     asked = calls.read_text()
