@@ -76,7 +76,7 @@ def test_server_works_in_its_container_and_stops_at_sigterm(
         assert " 1 runs, " in succeeds(container, "python", "app.py", "backup", "--keep", "7", "/data/backups")
         os.kill(container.process, getattr(signal, image.said["STOPSIGNAL"]))
         assert container.starter.wait(PATIENCE) == 0
-    assert log.read_text().splitlines()[-1].endswith('"message": "Stopped"}')
+    assert json.loads(log.read_text().splitlines()[-1])["message"] == "Stopped"
     assert {path.name for path in data.iterdir()} == {"foreman.db", "backups"}
     assert check(data / "foreman.db") == []
 
@@ -101,13 +101,14 @@ def test_health_check_is_about_the_answer(image: Image, answer: str, status: int
 def test_image_has_the_program_its_pins_and_nothing_else(image: Image) -> None:
     program = image.root / "opt" / "foreman"
     assert {path.name for path in program.iterdir()} == {
-        ".venv", "LICENSE", "app.py", "foreman", "requirements.in", "schema.sql"
+        ".venv", "LICENSE", "app.py", "foreman", "requirements-metrics.in", "requirements.in", "schema.sql"
     }  # fmt: skip
     assert list((program / "foreman" / "__pycache__").glob("server.*.pyc"))
     packages = next((program / ".venv" / "lib").glob("python3*")) / "site-packages"
     installed = {path.name.partition("-")[0].replace("_", "-").lower() for path in packages.glob("*.dist-info")}
-    pinned = set(re.findall(r"^([\w-]+)==", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
-    assert {"flask", "waitress"} <= installed <= pinned
+    pins = "".join((ROOT / f"{name}.txt").read_text() for name in ("requirements", "requirements-metrics"))
+    pinned = set(re.findall(r"^([\w-]+)==", pins, re.MULTILINE))
+    assert {"flask", "waitress", "prometheus-client"} <= installed <= pinned
     assert not (packages / "pip").exists()
     for path in [program, *program.rglob("*")]:
         assert path.lstat().st_uid == 0, path
