@@ -37,7 +37,7 @@ def create_app(settings: Settings, database: Database) -> Flask:
     db.init_app(app, database)
     errors.init_app(app)
     request_id.init_app(app)
-    request_log.init_app(app)
+    request_log.init_app(app, settings)
     auth.init_app(app, settings, database)
     if settings.cors_origins:
         CORS(app, origins=list(settings.cors_origins), expose_headers=["X-Request-Id", "Location", "Retry-After"])

@@ -1,17 +1,35 @@
 """A line in the log for every answer: who asked for what, what came of it, and how long it took."""
 
-import logging
+import re
+import sys
+import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
-from flask import Flask, Response, g, request
+import msgspec
+from flask import Flask, g, request
+
+from foreman import logs
+from foreman.clock import iso, now_ms
+from foreman.config import Settings
 
 NAME = "foreman.request"
 
-log = logging.getLogger(NAME)
+_encode = msgspec.json.Encoder().encode
+
+# A name that needs no quotes in a line of text.
+_PLAIN = re.compile(r"[\w.:/-]*", re.ASCII)
 
 _NOTED = "foreman.noted"
+
+# Seconds that lines are gathered before they are written, and how many are kept while they cannot be.
+_GATHERED_FOR = 0.05
+_KEPT = 10_000
+
+# Seconds that a server which stops waits for its last lines to be written.
+_PATIENCE = 5.0
 
 # A client may send any word as a method; logs and metrics know these.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
@@ -27,6 +45,7 @@ class Answered(NamedTuple):
     :ivar org_id: whose key it was; None without a good key
     :ivar key: the key's name, or its id when it has none; None without an issued key
     :ivar seconds: from the arrival of the whole request to the answer, with the wait for the disk
+    :ivar at: when, in milliseconds since 1970
     """
 
     request_id: str
@@ -37,35 +56,40 @@ class Answered(NamedTuple):
     org_id: str | None
     key: str | None
     seconds: float
+    at: int
 
 
 Observer = Callable[[Answered], None]
 
 
-class Noted(NamedTuple):
-    """What only the application knows of a request: see `Answered`."""
-
-    route: str = "none"
-    org_id: str | None = None
-    key: str | None = None
-
-
-def init_app(app: Flask) -> None:
-    """Note what the log needs to know; our server finds it, and tells the `observers` of each answer."""
-    request_log = app.extensions["request_log"] = RequestLog()
+def init_app(app: Flask, settings: Settings) -> None:
+    """Let the `observers` of an application, of which this is one, know of its requests."""
+    request_log = app.extensions["request_log"] = RequestLog(settings)
     app.extensions["observers"] = [request_log.answered]
 
-    @app.after_request
-    def note(response: Response) -> Response:
-        if request.url_rule is not None:
-            request.environ[_NOTED] = Noted(request.url_rule.rule, g.get("org_id"), g.get("key_name"))
-        return response
+    @app.before_request
+    def note() -> None:
+        g.route = request.url_rule.rule if request.url_rule else "none"
+        request.environ[_NOTED] = g._get_current_object()
 
 
-def noted(environ: dict[str, Any]) -> Noted:
-    """What the application has noted of a request."""
-    found: Noted = environ.get(_NOTED, Noted())
-    return found
+def answered(environ: dict[str, Any], status: int, seconds: float) -> Answered:
+    """An answer of the application.
+
+    :param environ: what the application was called with
+    """
+    noted = environ[_NOTED]
+    return Answered(
+        noted.request_id,
+        known_method(environ["REQUEST_METHOD"]),
+        noted.route,
+        status,
+        environ["REMOTE_ADDR"],
+        noted.get("org_id"),
+        noted.get("key_name"),
+        seconds,
+        now_ms(),
+    )
 
 
 def known_method(method: str | None) -> str:
@@ -74,33 +98,84 @@ def known_method(method: str | None) -> str:
 
 
 class RequestLog:
-    """Gathers answers and writes their lines later, many at once, which costs a third of writing each by itself."""
+    """Gathers answers, and writes their lines in a thread of its own, many at once.
 
-    def __init__(self) -> None:
-        self._gathered: deque[Answered] = deque()
+    A line by itself, made by `logging`, costs ten times as much, the more so because writing it lets other threads have
+    the interpreter. And nobody waits for a log that takes no more: then the oldest lines are lost.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._line = text_line if logs.is_text(settings) else json_line
+        self._wanted = settings.log_level in ("debug", "info")
+        self._gathered: deque[Answered] = deque(maxlen=_KEPT)
+        self._some = threading.Event()
+        self._stopping = threading.Event()
 
     def answered(self, answered: Answered) -> None:
         """Take an answer, when lines are wanted."""
-        if log.isEnabledFor(logging.INFO):
+        if self._wanted:
             self._gathered.append(answered)
+            if not self._some.is_set():
+                self._some.set()
 
-    def write(self) -> None:
-        """Write the lines of what has been gathered."""
-        while self._gathered:
-            _write_line(self._gathered.popleft())
+    @contextmanager
+    def written(self) -> Iterator[None]:
+        """Write what is gathered as long as the block lasts."""
+        self._stopping.clear()
+        thread = threading.Thread(target=self._write_now_and_then, name="request log", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stopping.set()
+            self._some.set()
+            thread.join(_PATIENCE)
+
+    def _write_now_and_then(self) -> None:
+        while True:
+            self._some.wait()
+            stopping = self._stopping.wait(_GATHERED_FOR)
+            self._some.clear()
+            lines = [self._line(self._gathered.popleft()) for _ in range(len(self._gathered))]
+            with suppress(OSError, ValueError):  # a log that cannot be written to must not stop the server
+                sys.stderr.write("".join(lines))
+                sys.stderr.flush()
+            if stopping:
+                return
 
 
-def _write_line(answered: Answered) -> None:
-    log.info(
-        "answered",
-        extra={
-            "method": answered.method,
-            "route": answered.route,
-            "status": answered.status,
-            "durationMs": round(answered.seconds * 1000, 2),
-            "org": answered.org_id,
-            "key": answered.key,
-            "address": answered.address,
-            "requestId": answered.request_id,
-        },
+def json_line(answered: Answered) -> str:
+    """An object for machines; the first four fields are those of all lines."""
+    return (
+        _encode(
+            {
+                "time": iso(answered.at),
+                "level": "INFO",
+                "logger": NAME,
+                "message": "answered",
+                "method": answered.method,
+                "route": answered.route,
+                "status": answered.status,
+                "durationMs": round(answered.seconds * 1000, 2),
+                "org": answered.org_id,
+                "key": answered.key,
+                "address": answered.address,
+                "requestId": answered.request_id,
+            }
+        ).decode()
+        + "\n"
     )
+
+
+def text_line(answered: Answered) -> str:
+    """A line for people, with fields as `name=value` (logfmt)."""
+    return (
+        f"{iso(answered.at)} INFO    {NAME}: answered method={answered.method} route={answered.route}"
+        f" status={answered.status} durationMs={answered.seconds * 1000:.2f} org={answered.org_id or '-'}"
+        f" key={_shown(answered.key)} address={answered.address} requestId={answered.request_id}\n"
+    )
+
+
+def _shown(name: str | None) -> str:
+    """A name that somebody has chosen, which must not look like another field or line."""
+    return name or "-" if _PLAIN.fullmatch(name or "") else _encode(name).decode()

@@ -9,7 +9,7 @@ from flask import Flask
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 
-from foreman import logs, trusted_proxy
+from foreman import trusted_proxy
 from foreman.config import Settings
 from foreman.connection import Connection
 from foreman.crowd import Crowd
@@ -51,7 +51,7 @@ class Server:
         self._ending = threading.RLock()  # of `stop` and the end of `run`; a signal may call `stop` in between
         database.open_readers(settings.threads + 1)  # the thread that starts the server reads, too
         self._request_log: RequestLog = app.extensions["request_log"]
-        dispatcher = self._dispatcher = Dispatcher(self._do_later)
+        dispatcher = self._dispatcher = Dispatcher(database.write().commit)
         most = most_connections(settings.threads)
         adjustments = Adjustments(
             host=settings.host,
@@ -86,6 +86,10 @@ class Server:
 
     def run(self) -> None:
         """Serve until `stop` is called; then finish the requests under way, at most `GRACE` seconds long."""
+        with self._request_log.written():
+            self._run()
+
+    def _run(self) -> None:
         while not self._stopping.is_set():
             self._turn(1)
             self._give_way()
@@ -95,7 +99,6 @@ class Server:
         while self._busy() and time.monotonic() < deadline and not self._give_up.is_set():
             self._turn(0.1)
         self._dispatcher.shutdown()
-        self._do_later()
         with self._ending:
             self._stopped = True
             wasyncore.close_all(self._map)
@@ -113,12 +116,6 @@ class Server:
     def stop_on_signals(self) -> None:
         """Stop on SIGTERM and Ctrl-C. For the main thread."""
         on_stop_signals(self.stop)
-
-    def _do_later(self) -> None:
-        """What is best done for many requests at once."""
-        self._database.write().commit()
-        self._request_log.write()
-        logs.flush()
 
     def _end_long_reads(self) -> None:
         """No filter may keep a thread from others for minutes."""

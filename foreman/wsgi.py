@@ -7,10 +7,11 @@ from typing import Any
 
 from waitress.task import ErrorTask, WSGITask
 
+from foreman.clock import now_ms
 from foreman.errors import MESSAGES, database_failed, envelope
 from foreman.parser import LARGE
 from foreman.request_id import HEADER, sane_or_new
-from foreman.request_log import Answered, known_method, noted
+from foreman.request_log import Answered, answered, known_method
 from foreman.security_headers import OF_ANSWERS, Headers, protected
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,9 @@ class JSONErrorTask(ErrorTask):
         self.set_close_on_finish()
         self.content_length = len(body)
         self.write(body)
-        _tell(self, request_id, {})
+        method = known_method(self.channel.requests[0].command)
+        address = self.channel.addr[0]
+        _tell(self, Answered(request_id, method, "none", error.code, address, None, None, _seconds(self), now_ms()))
 
 
 class Task(WSGITask):
@@ -91,7 +94,7 @@ class Task(WSGITask):
         except OSError:
             self.close_on_finish = True
         self.wrote_header = True
-        _tell(self, dict(self.response_headers).get(HEADER, ""), self.environ)
+        _tell(self, answered(self.environ, int(self.status[:3]), _seconds(self)))
 
     def build_response_header(self) -> bytes:
         """The head of the answer; while the server stops, it says that the connection will close."""
@@ -100,20 +103,12 @@ class Task(WSGITask):
         return protected(super().build_response_header(), self.response_headers)
 
 
-def _tell(task: JSONErrorTask | Task, request_id: str, environ: dict[str, Any]) -> None:
+def _tell(task: JSONErrorTask | Task, answered: Answered) -> None:
     """Tell the server's observers of an answer."""
-    channel = task.channel
-    route, org_id, key = noted(environ)
-    answered = Answered(
-        request_id=request_id,
-        method=known_method(channel.requests[0].command),
-        route=route,
-        status=int(task.status[:3]),
-        address=environ.get("REMOTE_ADDR") or channel.addr[0],
-        org_id=org_id,
-        key=key,
-        seconds=time.monotonic() - channel.queued_at,
-    )
-    for observe in channel.observers:
+    for observe in task.channel.observers:
         observe(answered)
-    channel.dispatcher.do_later()  # what observers have gathered
+
+
+def _seconds(task: JSONErrorTask | Task) -> float:
+    """Since the whole request had arrived."""
+    return float(time.monotonic() - task.channel.queued_at)

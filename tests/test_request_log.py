@@ -1,7 +1,6 @@
 """The log: a line for every answer, with who asked for what and what came of it, and never a secret."""
 
 import json
-import logging
 import os
 import re
 import sqlite3
@@ -10,69 +9,73 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
+from foreman import request_log
+from foreman.clock import now_ms
 from foreman.config import Settings
-from foreman.logs import TextFormatter
-from foreman.request_log import known_method
+from foreman.request_log import Answered, RequestLog, json_line, known_method, text_line
 from tests.conftest import PLAIN, Running, Start, make_run, ok
 from tests.wire import Wire
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 30
 
-Lines = Callable[[int], list[dict[str, Any]]]
 
-FIELDS = ("method", "route", "status", "durationMs", "org", "key", "address", "requestId")
+class Observed:
+    """What the log is told of the answers of one server."""
+
+    def __init__(self, served: Running) -> None:
+        self._answers: list[Answered] = []
+        served.app.extensions["observers"].append(self._answers.append)
+
+    def wait_for(self, number: int) -> list[Answered]:
+        """So many answers, as soon as they have been given, and no more."""
+        deadline = time.monotonic() + PATIENCE
+        while len(self._answers) < number:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert len(self._answers) == number
+        return self._answers
 
 
 @pytest.fixture
-def lines(caplog: pytest.LogCaptureFixture) -> Lines:
-    """`lines(3)`: the fields of so many lines, as soon as they are there."""
-    caplog.set_level(logging.INFO, "foreman.request")
-
-    def wait_for(number: int) -> list[dict[str, Any]]:
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            found = [record for record in caplog.records if record.name == "foreman.request"]
-            if len(found) >= number or time.monotonic() > deadline:
-                assert len(found) == number
-                return [{name: vars(record)[name] for name in FIELDS} for record in found]
-            time.sleep(0.01)
-
-    return wait_for
+def observed(served: Running) -> Observed:
+    return Observed(served)
 
 
-def test_every_answer_has_a_line_that_says_who_asked_for_what(served: Running, lines: Lines) -> None:
+def test_every_answer_has_a_line_that_says_who_asked_for_what(served: Running, observed: Observed) -> None:
+    before = now_ms()
     with served.client_with(served.key("acme", name="ci")) as client:
         answer = client.post("/runs", json={"inputData": 1}, headers={"X-Request-Id": "find-me"})
         ok(client.get(f"/runs/{answer.json()['id']}?verbose=1"))
-    post, get = lines(2)
-    assert post.pop("durationMs") > 0
-    assert post == {
-        "method": "POST", "route": "/api/v1/runs", "status": 201, "org": "acme", "key": "ci", "address": "127.0.0.1",
-        "requestId": "find-me",
-    }  # fmt: skip
-    assert (get["method"], get["route"], get["status"]) == ("GET", "/api/v1/runs/<run_id>", 200)
-    assert re.fullmatch("[0-9a-f]{32}", get["requestId"])
+    post, get = observed.wait_for(2)
+    assert 0 < post.seconds < PATIENCE
+    assert before <= post.at <= get.at <= now_ms()
+    assert post[:-2] == ("find-me", "POST", "/api/v1/runs", 201, "127.0.0.1", "acme", "ci")
+    assert get[1:4] == ("GET", "/api/v1/runs/<run_id>", 200)
+    assert re.fullmatch("[0-9a-f]{32}", get.request_id)
 
 
-def test_key_without_a_name_is_called_by_its_id(served: Running, lines: Lines) -> None:
+def test_key_without_a_name_is_called_by_its_id(served: Running, observed: Observed) -> None:
     with served.client() as client:
         ok(client.get("/runs"))
     with served.database.read() as tx:
-        assert lines(1)[0]["key"] == tx.value("SELECT id FROM api_key")
+        assert observed.wait_for(1)[0].key == tx.value("SELECT id FROM api_key")
 
 
-def test_key_that_is_taken_at_its_word_has_no_name(start: Start, lines: Lines) -> None:
-    with start(auth="trust").client_with("fmn_test_acme_1") as client:
+def test_key_that_is_taken_at_its_word_has_no_name(start: Start) -> None:
+    served = start(auth="trust")
+    observed = Observed(served)
+    with served.client_with("fmn_test_acme_1") as client:
         ok(client.get("/runs"))
-    assert (lines(1)[0]["org"], lines(1)[0]["key"]) == ("acme", None)
+    [answered] = observed.wait_for(1)
+    assert (answered.org_id, answered.key) == ("acme", None)
 
 
 @pytest.mark.parametrize(
@@ -87,13 +90,18 @@ def test_key_that_is_taken_at_its_word_has_no_name(start: Start, lines: Lines) -
     ],
 )
 def test_request_without_a_good_key_belongs_to_nobody(
-    served: Running, lines: Lines, method: str, path: str, headers: dict[str, str], expected: tuple[str, str, int]
+    served: Running,
+    observed: Observed,
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    expected: tuple[str, str, int],
 ) -> None:
     with served.anonymous() as nobody:
         nobody.request(method, path, headers=headers)
-    [line] = lines(1)
-    assert (line["method"], line["route"], line["status"]) == expected
-    assert line["org"] is line["key"] is None
+    [answered] = observed.wait_for(1)
+    assert answered[1:4] == expected
+    assert answered.org_id is answered.key is None
 
 
 @pytest.mark.parametrize(
@@ -105,55 +113,49 @@ def test_request_without_a_good_key_belongs_to_nobody(
     ],
 )
 def test_request_that_does_not_reach_the_application_has_a_line(
-    served: Running, lines: Lines, sent: bytes, method: str, status: int
+    served: Running, observed: Observed, sent: bytes, method: str, status: int
 ) -> None:
     with Wire(served) as wire:
         wire.send_all(sent)
         assert wire.receive().status == status
-    [line] = lines(1)
-    assert (line["method"], line["route"], line["status"]) == (method, "none", status)
-    assert line["address"] == "127.0.0.1"
-    assert line["requestId"]
+    [answered] = observed.wait_for(1)
+    assert answered[1:5] == (method, "none", status, "127.0.0.1")
+    assert answered.request_id
+    assert answered.seconds >= 0
 
 
-def test_address_is_that_of_the_client_of_a_trusted_proxy(start: Start, lines: Lines) -> None:
-    with start(trusted_proxy="127.0.0.1").client() as client:
+def test_address_is_that_of_the_client_of_a_trusted_proxy(start: Start) -> None:
+    served = start(trusted_proxy="127.0.0.1")
+    observed = Observed(served)
+    with served.client() as client:
         ok(client.get("/runs", headers={"X-Forwarded-For": "192.0.2.7"}))
-    assert lines(1)[0]["address"] == "192.0.2.7"
+    assert observed.wait_for(1)[0].address == "192.0.2.7"
 
 
-def test_duration_includes_the_wait_for_the_database(served: Running, lines: Lines) -> None:
+def test_duration_includes_the_wait_for_the_database(served: Running, observed: Observed) -> None:
     answered = threading.Thread(target=lambda: make_run(client))
     with served.client() as client:
         with served.database.write():
             answered.start()
             time.sleep(0.3)
         answered.join()
-    assert 100 < lines(1)[0]["durationMs"] < PATIENCE * 1000
+    assert 0.1 < observed.wait_for(1)[0].seconds < PATIENCE
 
 
 def test_write_whose_commit_fails_is_logged_as_it_is_answered(
-    served: Running, lines: Lines, monkeypatch: pytest.MonkeyPatch
+    served: Running, observed: Observed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer = served.database.write()
     with served.client() as client:
         monkeypatch.setattr(writer, "_try_to_commit", lambda: fail(writer._connection))
         assert client.post("/runs", json={"inputData": 1}).status_code == 503
         monkeypatch.undo()
-    assert (lines(1)[0]["status"], lines(1)[0]["route"]) == (503, "/api/v1/runs")
+    assert observed.wait_for(1)[0][2:4] == ("/api/v1/runs", 503)
 
 
 def fail(connection: sqlite3.Connection) -> Exception:
     connection.execute("ROLLBACK")
     return sqlite3.OperationalError("disk I/O error")
-
-
-def test_other_levels_have_no_lines_of_requests(served: Running, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.WARNING, "foreman.request")
-    with served.client() as client:
-        ok(client.get("/runs"))
-        ok(client.get("/runs"))
-    assert [record for record in caplog.records if record.name == "foreman.request"] == []
 
 
 def test_methods_that_are_not_known_are_one() -> None:
@@ -209,18 +211,47 @@ def test_line_of_text(logged: Callable[..., list[str]]) -> None:
     )
 
 
-def test_text_cannot_be_made_to_look_like_another_line() -> None:
-    record = logging.makeLogRecord({"msg": "answered", "key": 'ci\n2026 "forged"', "org": "acme"})
-    assert TextFormatter().format(record) == r'answered key="ci\n2026 \"forged\"" org=acme'
+ANSWERED = Answered("find-me", "GET", "/api/v1/runs", 200, "127.0.0.1", "acme", "ci", 0.001234, 1)
 
 
-def test_fields_stand_before_a_traceback() -> None:
-    try:
-        raise ValueError("wrong")
-    except ValueError:
-        record = logging.makeLogRecord({"msg": "failed", "exc_info": sys.exc_info(), "org": "acme"})
-    first, second, *_ = TextFormatter().format(record).splitlines()
-    assert (first, second) == ("failed org=acme", "Traceback (most recent call last):")
+def test_name_of_a_key_cannot_be_made_to_look_like_another_field_or_line() -> None:
+    line = text_line(ANSWERED._replace(key='ci\n2026 "forged" org=rival'))
+    assert r' org=acme key="ci\n2026 \"forged\" org=rival" address=127.0.0.1 ' in line
+    assert line.count("\n") == 1
+    assert json.loads(json_line(ANSWERED._replace(key="a\nb")))["key"] == "a\nb"
+
+
+@pytest.mark.parametrize(("level", "lines"), [("debug", 3), ("info", 3), ("warning", 0), ("error", 0)])
+def test_lines_are_written_together_and_only_when_the_level_wants_them(
+    capsys: pytest.CaptureFixture[str], level: str, lines: int
+) -> None:
+    log = RequestLog(replace(Settings(), log_level=level, log_format="text"))
+    with log.written():
+        for number in range(3):
+            log.answered(ANSWERED._replace(status=200 + number))
+    written = capsys.readouterr().err.splitlines()
+    assert [line.split()[6] for line in written] == ["status=200", "status=201", "status=202"][:lines]
+
+
+def test_lines_are_written_while_the_server_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    log = RequestLog(replace(Settings(), log_format="json"))
+    with log.written():
+        for number in range(3):
+            log.answered(ANSWERED._replace(status=200 + number))
+            written, deadline = "", time.monotonic() + PATIENCE
+            while not written:
+                assert time.monotonic() < deadline
+                written = capsys.readouterr().err
+                time.sleep(0.01)
+            assert json.loads(written)["status"] == 200 + number
+
+
+def test_of_lines_that_cannot_be_written_the_newest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_log, "_KEPT", 10)
+    log = RequestLog(Settings())
+    for number in range(25):
+        log.answered(ANSWERED._replace(status=number))
+    assert [answered.status for answered in log._gathered] == [*range(15, 25)]
 
 
 def test_server_goes_on_when_nobody_reads_its_log_any_more(tmp_path: Path) -> None:
