@@ -12,10 +12,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, TypeVar
+from wsgiref.types import WSGIEnvironment
 
 import msgspec
 from flask import Response, request
 from marshmallow import Schema, ValidationError
+from werkzeug.datastructures import Headers
 
 from foreman.errors import Detail, Invalid, UnsupportedMediaType
 from foreman.opaque import decode_object
@@ -102,9 +104,18 @@ def fails(*statuses: int) -> Callable[[View], View]:
     return decorate
 
 
+class Answer(Response):
+    """JSON, with headers that are complete and plain ASCII: werkzeug would look through them again and again."""
+
+    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
+        """The headers as they are."""
+        return self.headers
+
+
 def answer(body: Any, status: int = 200) -> Response:
     """A JSON answer."""
-    return Response(msgspec.json.encode(body), status, content_type="application/json")
+    data = msgspec.json.encode(body)
+    return Answer(data, status, [("Content-Type", "application/json"), ("Content-Length", str(len(data)))])
 
 
 def created(body: Any, path: str) -> Response:

@@ -83,9 +83,13 @@ class RateLimits:
     def _show(self, response: Response) -> Response:
         if self._limit is not None and "rate_limit" in g:
             remaining, renewed_at = g.rate_limit
-            response.headers["X-RateLimit-Limit"] = str(self._limit.amount)
-            response.headers["X-RateLimit-Remaining"] = str(max(0, remaining))
-            response.headers["X-RateLimit-Reset"] = str(int(renewed_at))
+            response.headers.extend(
+                (
+                    ("X-RateLimit-Limit", str(self._limit.amount)),
+                    ("X-RateLimit-Remaining", str(max(0, remaining))),
+                    ("X-RateLimit-Reset", str(int(renewed_at))),
+                )
+            )
         return response
 
 
