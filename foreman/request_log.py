@@ -14,6 +14,8 @@ from flask import Flask, g, request
 from foreman import logs
 from foreman.clock import iso, now_ms
 from foreman.config import Settings
+from foreman.request_id import HEADER
+from foreman.security_headers import Headers
 
 NAME = "foreman.request"
 
@@ -73,23 +75,19 @@ def init_app(app: Flask, settings: Settings) -> None:
         request.environ[_NOTED] = g._get_current_object()
 
 
-def answered(environ: dict[str, Any], status: int, seconds: float) -> Answered:
-    """An answer of the application.
+def answered(environ: dict[str, Any], status: int, headers: Headers, seconds: float) -> Answered:
+    """An answer of the application, or of what stands before it.
 
     :param environ: what the application was called with
+    :param headers: of the answer
     """
-    noted = environ[_NOTED]
-    return Answered(
-        noted.request_id,
-        known_method(environ["REQUEST_METHOD"]),
-        noted.route,
-        status,
-        environ["REMOTE_ADDR"],
-        noted.get("org_id"),
-        noted.get("key_name"),
-        seconds,
-        now_ms(),
-    )
+    noted = environ.get(_NOTED)
+    method, address = known_method(environ["REQUEST_METHOD"]), environ["REMOTE_ADDR"]
+    if noted is None:
+        request_id = dict(headers).get(HEADER, "")
+        return Answered(request_id, method, "none", status, address, None, None, seconds, now_ms())
+    org_id, key = noted.get("org_id"), noted.get("key_name")
+    return Answered(noted.request_id, method, noted.route, status, address, org_id, key, seconds, now_ms())
 
 
 def known_method(method: str | None) -> str:
@@ -136,8 +134,8 @@ class RequestLog:
             self._some.wait()
             stopping = self._stopping.wait(_GATHERED_FOR)
             self._some.clear()
-            lines = [self._line(self._gathered.popleft()) for _ in range(len(self._gathered))]
             with suppress(OSError, ValueError):  # a log that cannot be written to must not stop the server
+                lines = [self._line(self._gathered.popleft()) for _ in range(len(self._gathered))]
                 sys.stderr.write("".join(lines))
                 sys.stderr.flush()
             if stopping:

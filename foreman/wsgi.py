@@ -94,7 +94,7 @@ class Task(WSGITask):
         except OSError:
             self.close_on_finish = True
         self.wrote_header = True
-        _tell(self, answered(self.environ, int(self.status[:3]), _seconds(self)))
+        _tell(self, answered(self.environ, int(self.status[:3]), self.response_headers, _seconds(self)))
 
     def build_response_header(self) -> bytes:
         """The head of the answer; while the server stops, it says that the connection will close."""

@@ -20,7 +20,7 @@ from foreman import request_log
 from foreman.clock import now_ms
 from foreman.config import Settings
 from foreman.request_log import Answered, RequestLog, json_line, known_method, text_line
-from tests.conftest import PLAIN, Running, Start, make_run, ok
+from tests.conftest import PLAIN, Running, Start, assert_error, make_run, ok
 from tests.wire import Wire
 
 ROOT = Path(__file__).parent.parent
@@ -130,6 +130,18 @@ def test_address_is_that_of_the_client_of_a_trusted_proxy(start: Start) -> None:
     with served.client() as client:
         ok(client.get("/runs", headers={"X-Forwarded-For": "192.0.2.7"}))
     assert observed.wait_for(1)[0].address == "192.0.2.7"
+
+
+def test_request_that_is_refused_before_the_application_has_a_line(start: Start) -> None:
+    served = start(trusted_proxy="127.0.0.1")
+    observed = Observed(served)
+    with served.client() as client:
+        refused = client.get("/runs", headers={"X-Forwarded-For": "nobody"})
+        assert_error(refused, 400)
+        ok(client.get("/runs"))
+    first, second = observed.wait_for(2)
+    assert first[:5] == (refused.headers["X-Request-Id"], "GET", "none", 400, "127.0.0.1")
+    assert second.status == 200
 
 
 def test_duration_includes_the_wait_for_the_database(served: Running, observed: Observed) -> None:
