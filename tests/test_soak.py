@@ -94,6 +94,14 @@ def test_every_bound_has_been_broken_here() -> None:
     assert {finding.what for finding in flat().verdict()} == set(LEAKS)
 
 
+def test_disk_of_a_shared_machine_that_is_slow_for_a_while_is_no_drift() -> None:
+    stalled = (5.0,) * 90 + (400.0,) * 10
+    assert (
+        broken(figures(lambda number, sample: replace(sample, probes=stalled) if number in range(17, 22) else sample))
+        == []
+    )
+
+
 def test_warming_up_in_the_first_quarter_is_no_leak() -> None:
     assert broken(figures(lambda number, sample: replace(sample, resident=30.0 + 4 * min(number, 5)))) == []
 
