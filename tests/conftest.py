@@ -71,7 +71,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
     running: list[Running] = []
 
     def start_server(**settings: Any) -> Running:
-        chosen = replace(Settings(port=0, database=str(tmp_path / "foreman.db"), rate_limit=None), **settings)
+        quiet = Settings(port=0, database=str(tmp_path / "foreman.db"), rate_limit=None, log_level="warning")
+        chosen = replace(quiet, **settings)
         database = Database(Path(chosen.database), chosen.durability)
         app = create_app(chosen, database)
         server = Server(app, database, chosen)

@@ -133,7 +133,7 @@ class Book:
 @contextmanager
 def serving(file: Path, **settings: Any) -> Iterator[Running]:
     """A server for more than one test."""
-    chosen = Settings(port=0, database=str(file), rate_limit=None, **settings)
+    chosen = Settings(port=0, database=str(file), rate_limit=None, log_level="warning", **settings)
     with closing(Database(file, chosen.durability)) as database:
         app = create_app(chosen, database)
         server = Server(app, database, chosen)
