@@ -81,10 +81,11 @@ def pages_of(file: Path) -> int:
 
 
 def tree(directory: Path) -> dict[str, tuple[int, bytes]]:
-    """Every name with its mode and content."""
+    """Every name with its mode and content, but for the log of a server, which may still be written."""
     return {
         path.name: (path.stat().st_mode, path.read_bytes() if path.is_file() else b"")
         for path in directory.iterdir()
+        if path.suffix != ".log"
     }  # fmt: skip
 
 

@@ -232,7 +232,7 @@ class Story:
         event(f"{min(total, 5)} of {min(len(self.entries), 9)}")
 
 
-@settings(REPRODUCIBLE, max_examples=160)
+@settings(REPRODUCIBLE, max_examples=110)
 @given(history=histories, asked=st.lists(queries, min_size=4, max_size=12))
 def test_query_agrees_with_the_model_and_bookkeeping_with_the_entries(
     served: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch, history: list[Any], asked: list[Json]

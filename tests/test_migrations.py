@@ -458,6 +458,7 @@ def test_backup_that_does_not_fit_stops_the_upgrade(old: Path) -> None:
     refused = run_command(
         "serve", "--port", "0", "--database", old,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+        env={**os.environ, "COVERAGE_PROCESS_START": "", "COVERAGE_PROCESS_CONFIG": ""},
     )  # fmt: skip
     assert refused.returncode == 1
     (line,) = refused.stderr.splitlines()
