@@ -36,7 +36,7 @@ binary: $(VENV)/installed-package ## Build dist/foreman, one file that runs with
 wheel: $(VENV)/installed-package ## Build dist/foreman_ledger-VERSION-py3-none-any.whl
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 
-test-packages: $(VENV)/installed-dev binary wheel ## Run what binary and wheel built, without this directory or its Python
+test-packages: $(VENV)/installed-dev binary wheel ## Try binary and wheel where nothing else is, and what is in deploy/
 	@$(BIN)/python -m pytest --no-cov tests/package
 
 bench: $(VENV)/installed-bench ## Measure everything and write docs/performance.md; QUICK=1 takes two minutes, into build/
