@@ -16,7 +16,6 @@ from foreman.errors import Forbidden, Unauthorized
 from foreman.rate_limit import RateLimits
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
-_REMEMBERED_CALLERS = 10_000
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -35,7 +34,6 @@ def is_public(view: Callable[..., Any]) -> bool:
 def init_app(app: Flask, settings: Settings, db: Database) -> None:
     """Check the key of every request but those for public views, and count it against its rate limit."""
     limits = app.extensions["rate_limits"] = RateLimits(app, settings.rate_limit)
-    worked_before: dict[tuple[str | None, str], None] = {}
 
     @app.before_request
     def authenticate() -> None:
@@ -60,11 +58,7 @@ def init_app(app: Flask, settings: Settings, db: Database) -> None:
         if caller is None:
             limits.count_failure(address)
             raise Unauthorized("Invalid API key")
-        if (address, caller.key_id) not in worked_before:
-            limits.refuse_blocked(address)
-            if len(worked_before) >= _REMEMBERED_CALLERS:
-                worked_before.clear()
-            worked_before[address, caller.key_id] = None
+        limits.let_in(address, caller.key_id)
         return caller
 
 

@@ -15,6 +15,7 @@ from dotenv import dotenv_values
 from limits import RateLimitItem, parse
 
 AGES = "a time such as 30d, 12h or 90m"
+SIZES = "a size such as 500KB, 10MB or 1GB"
 
 
 class WrongSetting(Exception):
@@ -133,7 +134,7 @@ class Settings:
         "requests that one API key may make; `off` turns the limit off", "--rate-limit",
     )  # fmt: skip
     max_body: int = _setting(
-        "FOREMAN_MAX_BODY", "10MB", "a size such as 500KB, 10MB or 1GB", _size,
+        "FOREMAN_MAX_BODY", "10MB", SIZES, _size,
         "largest request body; a larger one is answered 413", "--max-body",
     )  # fmt: skip
     threads: int = _setting(
@@ -144,7 +145,7 @@ class Settings:
         "runs that ended longer ago are deleted once a day, with everything in them", "--retention",
     )  # fmt: skip
     min_disk: int = _setting(
-        "FOREMAN_MIN_DISK", "100MB", "a size such as 500KB, 10MB or 1GB", _size,
+        "FOREMAN_MIN_DISK", "100MB", SIZES, _size,
         "free disk space below which /ready answers 503", "--min-disk",
     )  # fmt: skip
     metrics_token: str | None = _setting(

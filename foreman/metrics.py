@@ -38,7 +38,6 @@ class Metrics(Collector):
 
     def __init__(self, database: Database, limits: RateLimits) -> None:
         self._database, self._limits = database, limits
-        self.worked_before: set[str | None] = set()  # addresses that have sent the token
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         registry.register(self)
@@ -114,12 +113,12 @@ def init_app(app: Flask, database: Database) -> None:
 def get_metrics() -> Response:
     """All metrics, in the form that the client accepts. Needs the token, and no API key."""
     metrics: Metrics = current_app.extensions["metrics"]
-    _check_token(metrics)
+    _check_token()
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
     return Response(encode(metrics.registry), content_type=content_type)
 
 
-def _check_token(metrics: Metrics) -> None:
+def _check_token() -> None:
     """Let only those pass who send the token, in place of an API key.
 
     :raises Unauthorized: when it is missing or wrong
@@ -132,6 +131,4 @@ def _check_token(metrics: Metrics) -> None:
     if not hmac.compare_digest(sent.encode(), expected.encode()):
         limits.count_failure(address)
         raise Unauthorized("Send Authorization: Bearer TOKEN, with the token in FOREMAN_METRICS_TOKEN")
-    if address not in metrics.worked_before:
-        limits.refuse_blocked(address)
-        metrics.worked_before.add(address)
+    limits.let_in(address, "metrics")

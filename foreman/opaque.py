@@ -42,7 +42,7 @@ def _reason(error: msgspec.DecodeError) -> str:
     return str(error).removeprefix("JSON is malformed: ").lower()
 
 
-def as_list(items: Iterable[str] | None) -> str | None:
+def as_list(items: Iterable[str | int] | None) -> str | None:
     """A list as the one JSON value that a statement binds and takes apart with `json_each`; None stays None."""
     return None if items is None else msgspec.json.encode(list(items)).decode()
 

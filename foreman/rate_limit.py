@@ -19,6 +19,7 @@ from foreman.errors import TooManyRequests
 FAILED_ATTEMPTS = parse("120/minute")
 
 _REMEMBERED_COUNTERS = 10_000
+_REMEMBERED_CALLERS = 10_000
 
 
 class RateLimits:
@@ -36,6 +37,7 @@ class RateLimits:
         self._storage = limiter.storage
         self._limit = limit
         self.refused = {"key": 0, "address": 0}
+        self._let_in: set[tuple[str | None, str]] = set()
         if limit is not None:
             self._counter = lru_cache(maxsize=_REMEMBERED_COUNTERS)(limit.key_for)
             app.after_request(self._show)
@@ -64,14 +66,19 @@ class RateLimits:
         if self._storage.incr(counter, FAILED_ATTEMPTS.get_expiry()) > FAILED_ATTEMPTS.amount:
             raise self._blocked(counter)
 
-    def refuse_blocked(self, address: str | None) -> None:
-        """Count nothing.
+    def let_in(self, address: str | None, caller: str) -> None:
+        """Take note of who has authenticated from where: that goes on working when others fail from there.
 
-        :raises TooManyRequests: when the address has failed too often
+        :raises TooManyRequests: when the address has failed too often, and this caller has not been let in from there
         """
+        if (address, caller) in self._let_in:
+            return
         counter = FAILED_ATTEMPTS.key_for(str(address))
         if self._storage.get(counter) >= FAILED_ATTEMPTS.amount:
             raise self._blocked(counter)
+        if len(self._let_in) >= _REMEMBERED_CALLERS:
+            self._let_in.clear()
+        self._let_in.add((address, caller))
 
     def _blocked(self, counter: str) -> TooManyRequests:
         self.refused["address"] += 1

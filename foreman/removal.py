@@ -9,8 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-import msgspec
-
+from foreman.opaque import as_list
 from foreman.transactions import Transaction
 
 # Entries and tasks that a piece deletes: few milliseconds, unless they have many tags or megabytes of JSON.
@@ -46,7 +45,7 @@ def delete_run_and_all_in_it(tx: Transaction, org_id: str, run_id: str) -> int:
             DELETE FROM task
             WHERE org_id = :org_id AND run_id = :run_id AND seq IN (SELECT value FROM json_each(:tasks))
             """,
-            **which, tasks=msgspec.json.encode(tasks).decode(),
+            **which, tasks=as_list(tasks),
         )  # fmt: skip
     return tx.run("DELETE FROM run WHERE org_id = :org_id AND id = :run_id", **which)
 
@@ -87,7 +86,7 @@ def delete_tasks(tx: Transaction, run: OldRun, tasks: Sequence[int]) -> int:
           AND EXISTS (SELECT 1 FROM run WHERE org_id = :org_id AND id = :run_id
                                           AND status = :status AND completed_at < :before)
         """,
-        **run._asdict(), tasks=msgspec.json.encode(tasks).decode(),
+        **run._asdict(), tasks=as_list(tasks),
     )  # fmt: skip
     return len(tasks) if deleted else 0  # SQLite does not count to which of them it cascades
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from limits import parse
 
-from foreman import auth, keys, rate_limit
+from foreman import keys, rate_limit
 from tests.conftest import Running, Start, assert_error, make_run, ok
 
 WELL_FORMED = "fmn_prod_myorg_abc123"
@@ -202,7 +202,7 @@ def test_requests_without_any_key_do_not_count_as_attempts(served: Running, monk
 
 
 def test_what_is_remembered_of_callers_is_bounded(served: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auth, "_REMEMBERED_CALLERS", 2)
+    monkeypatch.setattr(rate_limit, "_REMEMBERED_CALLERS", 2)
     for _ in range(5):
         with served.client() as client:
             ok(client.get("/runs"))

@@ -500,24 +500,13 @@ def test_failing_backup_stops_the_upgrade(
 
 
 KILLED_BEFORE_EACH_CHANGE = """
-import os, shutil, signal, sqlite3, sys
+import sqlite3, sys
 from functools import partial
 from pathlib import Path
 from foreman.migrate import open_upgraded
+from tests.killed import kill_before_each_step
 
-def upgrade(file, changes):
-    def change():
-        nonlocal changes
-        if changes == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        changes -= 1
-
-    def count(function):
-        def counted(*arguments, **options):
-            change()
-            return function(*arguments, **options)
-        return counted
-
+def upgrade(directory, countdown):
     class Counted(sqlite3.Connection):
         def __init__(self, *arguments, **options):
             super().__init__(*arguments, **options)
@@ -525,24 +514,14 @@ def upgrade(file, changes):
 
         def execute(self, sql, *values):
             if not sql.lstrip().startswith("SELECT"):
-                change()
+                countdown.step()
             return super().execute(sql, *values)
 
     sqlite3.connect = partial(sqlite3.connect, factory=Counted)
-    for name in ("chmod", "fsync", "link", "open", "unlink"):
-        setattr(os, name, count(getattr(os, name)))
-    open_upgraded(file)
-    os._exit(0)
+    countdown.count_calls("chmod", "fsync", "link", "open", "unlink")
+    open_upgraded(directory / "foreman.db")
 
-home, number, status = Path(sys.argv[1]), 0, None
-while status != 0:
-    shutil.copytree(home / "start", home / str(number))
-    child = os.fork()
-    if child == 0:
-        upgrade(home / str(number) / "foreman.db", number)
-    status = os.waitpid(child, 0)[1]
-    assert status in (0, signal.SIGKILL)
-    number += 1
+kill_before_each_step(Path(sys.argv[1]), upgrade)
 """
 
 

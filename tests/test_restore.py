@@ -277,33 +277,16 @@ def test_failing_rename_leaves_the_database_under_its_one_name(
 
 
 KILLED_BEFORE_EACH_CHANGE = """
-import os, shutil, signal, sys
+import sys
 from pathlib import Path
 from foreman.restore import restore
+from tests.killed import kill_before_each_step
 
-def change(directory, changes):
-    def count(function):
-        def counted(*arguments, **options):
-            nonlocal changes
-            if changes == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            changes -= 1
-            return function(*arguments, **options)
-        return counted
-    for name in ("chmod", "chown", "fsync", "link", "replace", "unlink"):
-        setattr(os, name, count(getattr(os, name)))
+def change(directory, countdown):
+    countdown.count_calls("chmod", "chown", "fsync", "link", "replace", "unlink")
     restore(directory / "copy.db", directory / "foreman.db")
-    os._exit(0)
 
-home, number, status = Path(sys.argv[1]), 0, None
-while status != 0:
-    shutil.copytree(home / "start", home / str(number))
-    child = os.fork()
-    if child == 0:
-        change(home / str(number), number)
-    status = os.waitpid(child, 0)[1]
-    assert status in (0, signal.SIGKILL)
-    number += 1
+kill_before_each_step(Path(sys.argv[1]), change)
 """
 
 
