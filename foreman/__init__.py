@@ -35,9 +35,9 @@ def create_app(settings: Settings, database: Database) -> Flask:
     app.extensions["settings"] = settings
 
     db.init_app(app, database)
-    errors.init_app(app)
     request_id.init_app(app)
     request_log.init_app(app, settings)
+    errors.init_app(app)
     auth.init_app(app, settings, database)
     if settings.cors_origins:
         CORS(app, origins=list(settings.cors_origins), expose_headers=["X-Request-Id", "Location", "Retry-After"])

@@ -19,7 +19,7 @@ from flask import Response, request
 from marshmallow import Schema, ValidationError
 from werkzeug.datastructures import Headers
 
-from foreman.errors import Detail, Invalid, UnsupportedMediaType
+from foreman.errors import BODY_NOT_READ, BodyNotRead, Detail, Invalid, UnsupportedMediaType
 from foreman.opaque import decode_object
 from foreman.schemas import Body, Query
 
@@ -59,7 +59,10 @@ def takes(schema: type[Body]) -> Callable[[Callable[..., Any]], Callable[..., An
         def with_body(**path: str) -> Any:
             if request.mimetype not in ("", "application/json") and not request.mimetype.endswith("+json"):
                 raise UnsupportedMediaType
-            return view(_load(loader, decode_object(request.get_data(cache=False))), **path)
+            body = request.get_data(cache=False)
+            if BODY_NOT_READ in request.environ:
+                raise BodyNotRead
+            return view(_load(loader, decode_object(body)), **path)
 
         return with_body
 

@@ -12,6 +12,9 @@ SAFE_NESTING = 500
 
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
+# Opaque documents that one resource may have: a run's or task's input, output, error and metadata, each from a body.
+MOST_IN_ONE = 4
+
 NOTHING = msgspec.Raw(b"null")
 
 
