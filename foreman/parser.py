@@ -160,6 +160,7 @@ class Request(HTTPRequestParser):
         return consumed
 
     def _refuse_long_head(self) -> None:
+        self.command = self._head[:20].partition(b" ")[0].decode("latin-1")
         self._head = bytearray()
         self.refuse(RequestHeaderFieldsTooLarge(f"there are {LONGEST_HEAD} bytes or more"))
 
