@@ -109,7 +109,7 @@ def test_request_without_a_good_key_belongs_to_nobody(
     [
         (b"fmn_prod_acme_secret\r\n\r\n", "other", 400),
         (b"GET /api/v1/runs HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 300_000 + b"\r\n\r\n", "GET", 431),
-        (b"POST /api/v1/runs HTTP/1.1\r\nHost: x\r\nContent-Length: 900000000\r\n\r\n", "POST", 413),
+        (b"POST /api/v1/runs HTTP/1.1\r\nHost: x\r\nExpect: x\r\n\r\n", "POST", 417),
     ],
 )
 def test_request_that_does_not_reach_the_application_has_a_line(
