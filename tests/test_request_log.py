@@ -21,7 +21,7 @@ from foreman.clock import now_ms
 from foreman.config import Settings
 from foreman.request_log import Answered, RequestLog, json_line, known_method, text_line
 from tests.conftest import PLAIN, Running, Start, assert_error, make_run, ok
-from tests.wire import Wire
+from tests.wire import Wire, until
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 30
@@ -147,11 +147,13 @@ def test_request_that_is_refused_before_the_application_has_a_line(start: Start)
 def test_duration_includes_the_wait_for_the_database(served: Running, observed: Observed) -> None:
     answered = threading.Thread(target=lambda: make_run(client))
     with served.client() as client:
-        with served.database.write():
+        writer = served.database.write()
+        with writer:
             answered.start()
-            time.sleep(0.3)
+            until(lambda: bool(writer._waiting))
+            time.sleep(0.1)
         answered.join()
-    assert 0.1 < observed.wait_for(1)[0].seconds < PATIENCE
+    assert 0.1 <= observed.wait_for(1)[0].seconds < PATIENCE
 
 
 def test_write_whose_commit_fails_is_logged_as_it_is_answered(
