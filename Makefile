@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-packages lint format demo binary wheel bench chaos soak pins clean
+.PHONY: help install run test flaky test-packages lint format demo binary wheel bench chaos soak pins clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -17,6 +17,9 @@ run: install ## Serve on http://localhost:3000; on an empty database print a fir
 
 test: $(VENV)/installed-dev ## Run the whole test suite with coverage
 	@$(BIN)/python -m pytest -n 2
+
+flaky: $(VENV)/installed-dev ## Run the whole test suite again and again beside a load on every core; RUNS=10
+	@$(BIN)/python -m tests.beside_load --runs $(or $(RUNS),10)
 
 lint: $(VENV)/installed-dev ## Check style (ruff) and types (mypy)
 	@$(BIN)/ruff check .
