@@ -69,9 +69,7 @@ def test_idle_connections_do_not_hold_the_stop_up(served: Running) -> None:
         served.stop()
 
 
-def test_second_request_to_stop_gives_up_on_what_does_not_end(
-    served: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_second_request_to_stop_gives_up_on_what_does_not_end(served: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_server, "GRACE", 3600.0)
     with socket.create_connection(("127.0.0.1", served.server.port), timeout=20) as connection:
         connection.sendall(b"POST /api/v1/runs HTTP/1.1\r\nContent-Le")
