@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test flaky test-packages lint format demo binary wheel bench chaos soak pins clean
+.PHONY: help install run test flaky test-packages test-waitress lint format demo binary wheel bench chaos soak pins clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ wheel: $(VENV)/installed-package ## Build dist/foreman_ledger-VERSION-py3-none-a
 
 test-packages: $(VENV)/installed-dev binary wheel ## Try binary and wheel where nothing else is, and what is in deploy/
 	@$(BIN)/python -m pytest --no-cov tests/package
+
+test-waitress: $(VENV)/installed-dev ## Run waitress's own functional tests against the server
+	@$(BIN)/python -m tests.waitress_functional
 
 bench: $(VENV)/installed-bench ## Measure everything and write docs/performance.md; QUICK=1 takes two minutes, into build/
 	@$(BIN)/python -m bench $(if $(QUICK),--quick)
