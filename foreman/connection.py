@@ -276,7 +276,11 @@ class Connection:
             self.server.loop.want(self, READ if self._owed is None else READ | WRITE)
             data, self._ahead = self._ahead, b""
         if data and self.state is State.READING:
-            self._take(data)
+            try:
+                self._take(data)
+            except Exception:
+                self.close()
+                raise
 
     def _finish(self) -> None:
         """The last answer is sent: end, in a way that lets the client read it.

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from foreman import auth, http_server
-from foreman.connection import State
+from foreman.connection import Connection, State
 from foreman.shares import Holder, Quota
 from tests.conftest import PLAIN, Json, Running, Start, make_run, make_task, ok, put_data
 from tests.test_abuse import connections, lives, memory, refused
@@ -304,6 +304,17 @@ def test_connection_whose_kind_of_request_cannot_be_told_ends_alone(
     with Wire(served) as wire, monkeypatch.context() as broken:
         broken.setattr("foreman.connection.Connection.kind", fail)
         wire.send("GET", "/health")
+        assert wire.is_closed()
+    lives(client)
+    kinds = [Connection.kind]
+
+    def fail_later(connection: Connection) -> int:
+        return kinds.pop()(connection) if kinds else fail(connection)
+
+    with Wire(served) as wire, monkeypatch.context() as broken:
+        broken.setattr("foreman.connection.Connection.kind", fail_later)
+        wire.send_all(wire.request("GET", "/health") * 2)
+        assert wire.receive().status == 200
         assert wire.is_closed()
     lives(client)
 
