@@ -180,6 +180,8 @@ class Connection:
 
     def _read(self) -> None:
         with self._lock:
+            if self.state is State.CLOSED:  # when what it is owed could not be sent
+                return
             if self.state not in (State.READING, State.LINGERING):  # it comes back to it
                 self._is_deaf = True
                 self.server.loop.want(self, WRITE if self._owed is not None else 0)
