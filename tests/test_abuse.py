@@ -503,7 +503,7 @@ def test_large_bodies_are_handled_one_at_a_time_and_small_ones_beside_them(
         first.send_all(upload(first, 100_000))
         assert begun.acquire(timeout=PATIENCE)
         second.send_all(upload(second, 100_000))
-        until(lambda: served.server.dispatcher.waiting() == 1)
+        until(lambda: len(served.server.dispatcher._large) == 1)
         lives(client)
         assert not begun.acquire(blocking=False)
         go_on.set()
