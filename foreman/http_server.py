@@ -105,6 +105,8 @@ class HTTPServer:
     :raises OSError: when it cannot listen there
     """
 
+    connection_class = Connection
+
     def __init__(
         self,
         application: WSGIApplication,
@@ -244,7 +246,7 @@ class HTTPServer:
     # For its connections ----------------------------------------------------------------------------------------------
 
     def _connect(self, sock: Any, address: Address) -> None:
-        self._connections[Connection(self, sock, address)] = None
+        self._connections[self.connection_class(self, sock, address)] = None
 
     def closed(self, connection: Connection) -> None:
         """A connection has ended."""

@@ -173,7 +173,10 @@ class Request(HTTPRequestParser):
         line = _REQUEST_LINE.match(head)
         if not line:
             raise ParsingError("Start line is invalid")
+        self.command = line[0].partition(b" ")[0].decode("latin-1")
+        self.version = "1.0" if line[2] == b"0" else "1.1"  # also of an answer to what is refused here
         if line[1] != b"1":
+            self.version = "1.1"
             self.refuse(VersionNotSupported("this server speaks HTTP/1.1"))
             return
         if line[2] > b"1":  # to be answered as the newest that is known (RFC 9110, section 2.5)

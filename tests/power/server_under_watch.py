@@ -64,8 +64,8 @@ def record(directory: Path, durability: str, requests: int) -> History:
     with closing(Database(Path(settings.database), settings.durability)) as database:
         with database.write() as tx:
             tx.run(f"PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT}")
-        with patch("foreman.http_server.Connection", connection_that_records(recorder)):
-            server = Server(create_app(settings, database), database, settings)
+        server = Server(create_app(settings, database), database, settings)
+        server.connection_class = connection_that_records(recorder)
         thread = threading.Thread(target=server.run)
         thread.start()
         try:
