@@ -23,6 +23,9 @@ share **run data**, tagged key/value entries that are queried by key, prefix, gl
 
 Every request needs an API key, as `Authorization: Bearer KEY` or `X-API-Key: KEY`. A key belongs to an organisation
 and sees only its rows. Unknown body fields and query parameters are ignored.
+
+Every error is an `Error`. An operation lists the answers to requests that are as described here. Others may be answered
+405, or 400, 417, 501 or 505 when they are not the HTTP/1.1 that this server speaks.
 """
 
 TAGS = {
@@ -47,7 +50,7 @@ MEANINGS = {
     429: "The rate limit is used up, or this address failed to authenticate too often.",
     431: "The request's headers are too large.",
     500: "An error of the server.",
-    503: "The database is not available at the moment, or the query takes too long.",
+    503: "The database is not available at the moment, the query takes too long, or there is no room for more.",
     507: "The disk of the database is full.",
 }
 

@@ -93,6 +93,7 @@ def test_public_routes_are_exactly_health_readiness_and_documentation() -> None:
         "/ready",
         "/api/v1/ready",
         "/api/v1/openapi.json",
+        "/",
         "/docs",
         "/docs/<path:asset>",
     }
