@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-packages lint format demo binary wheel bench chaos soak pins clean
+.PHONY: help install run test flaky test-packages test-waitress lint format demo binary wheel bench chaos soak pins clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -17,6 +17,9 @@ run: install ## Serve on http://localhost:3000; on an empty database print a fir
 
 test: $(VENV)/installed-dev ## Run the whole test suite with coverage
 	@$(BIN)/python -m pytest -n 2
+
+flaky: $(VENV)/installed-dev ## Run the whole test suite again and again beside a load on every core; RUNS=10
+	@$(BIN)/python -m tests.beside_load --runs $(or $(RUNS),10)
 
 lint: $(VENV)/installed-dev ## Check style (ruff) and types (mypy)
 	@$(BIN)/ruff check .
@@ -39,6 +42,9 @@ wheel: $(VENV)/installed-package ## Build dist/foreman_ledger-VERSION-py3-none-a
 test-packages: $(VENV)/installed-dev binary wheel ## Try binary and wheel where nothing else is, and what is in deploy/
 	@$(BIN)/python -m pytest --no-cov tests/package
 
+test-waitress: $(VENV)/installed-dev ## Run waitress's own functional tests against the server
+	@$(BIN)/python -m tests.waitress_functional
+
 bench: $(VENV)/installed-bench ## Measure everything and write docs/performance.md; QUICK=1 takes two minutes, into build/
 	@$(BIN)/python -m bench $(if $(QUICK),--quick)
 
@@ -59,24 +65,40 @@ clean: ## Remove what the other commands made, but no database
 	@rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov dist build
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Installing is skipped while the pins are older than the last installation.
+# A .venv is of no use when making it was cut short or its Python has gone: nothing in it counts as installed, and it is made again.
+usable := [ ! -e $(VENV)/unfinished ] && $(BIN)/python -c 'import pip' 2>/dev/null
+$(shell { $(usable); } || rm -f $(VENV)/installed*)
+
+# Installing is skipped while the pins are older than the last installation. They name every package: pip need not look for more.
 $(VENV)/installed: requirements.txt
+	@command -v $(PYTHON) >/dev/null || { echo "Foreman needs Python 3.11 or newer, and there is no $(PYTHON) here" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Foreman needs Python 3.11 or newer, this is " + sys.version.split()[0])'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@{ $(usable); } || { $(make-venv); }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt
 	@touch $@
 
+# Debian and Ubuntu keep a part of Python's venv in a package of its own.
+define make-venv
+rm -rf $(VENV); \
+if ! $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then \
+	package=$$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); \
+	echo "$(PYTHON) cannot make $(VENV): it lacks the modules ensurepip and venv; on Debian or Ubuntu: apt install $$package" >&2; \
+	exit 1; \
+fi; \
+mkdir $(VENV) && touch $(VENV)/unfinished && $(PYTHON) -m venv $(VENV) && rm $(VENV)/unfinished || { rm -rf $(VENV); exit 1; }
+endef
+
 $(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-dev.txt
 	@touch $@
 
 $(VENV)/installed-bench: requirements-bench.txt $(VENV)/installed
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-bench.txt
 	@touch $@
 
 # PyInstaller's own build of the program that unpacks dist/foreman needs zlib from the machine: this one has it inside.
 $(VENV)/installed-package: requirements-package.txt $(VENV)/installed
 	@command -v cc >/dev/null || { echo "Packaging needs a C compiler, named cc" >&2; exit 1; }
 	@PYINSTALLER_COMPILE_BOOTLOADER=1 PYI_STATIC_ZLIB=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--no-binary pyinstaller -r requirements-package.txt
+		--no-binary pyinstaller --no-deps -r requirements-package.txt
 	@touch $@

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from bench import benchmark, load, machine, plots
+from bench.data import Unsound
 from bench.report import Report
 from bench.servers import ROOT
 from bench.targets import outcomes
@@ -44,7 +45,10 @@ def main() -> None:
         sys.stderr.flush()
 
     with tempfile.TemporaryDirectory(prefix="foreman-bench-") as directory:
-        measured = benchmark.run(plan, Path(directory), generator, progress, chosen.only)
+        try:
+            measured = benchmark.run(plan, Path(directory), generator, progress, chosen.only)
+        except Unsound as error:
+            parser.exit(1, f"\n{error}\n")
 
     output.parent.mkdir(parents=True, exist_ok=True)
     sizes = [sized.entries for sized in measured.sized]

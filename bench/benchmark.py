@@ -65,6 +65,7 @@ def run(
 
     :param directory: where the databases go; the caller removes it
     :param only: patterns of sections or names of cases to measure; everything when empty
+    :raises Unsound: when a database is not sound, before or after it was measured
     """
     taken = Footprint()
     first, work_path, keys, work = _load_first(plan, directory, progress)
@@ -103,6 +104,9 @@ def run(
             results = schedule.measure(units, floors, all_servers, generator, plan.rounds, progress)
         if not only:
             footprint.measure_memory(taken, running)
+    for path in sorted(directory.glob("*.db")):
+        progress(f"checking {path.name}")
+        data.verify(path)
     return Measured(results, taken, operations, sized)
 
 
@@ -112,7 +116,9 @@ def _load_first(plan: Plan, directory: Path, progress: Progress) -> tuple[Sized,
     keys = {org_id: servers.create_key(first.path, org_id) for org_id in (OWNERS, WORKERS)}
     work_path = data.copy(first.path, "work.db")
     progress("loading rows for the operations")
-    return first, work_path, keys, data.load_work(work_path, WORKERS, plan.rows, plan.deletions)
+    work = data.load_work(work_path, WORKERS, plan.rows, plan.deletions)
+    data.verify(work_path)  # before hours are spent on it
+    return first, work_path, keys, work
 
 
 def _units(plan: Plan, operations: Sequence[Case], work: Work, sized: Sequence[Sized]) -> list[Unit]:

@@ -29,7 +29,7 @@ def commit_each() -> None:
         self._waiting = _Nobody()
 
     Writer.__init__ = begin_with_nobody  # type: ignore[method-assign]
-    Writer.defer = lambda self: None  # type: ignore[method-assign]
+    Writer.defer = lambda *_: None  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from foreman.check import check
 from foreman.clock import new_id, now_ms
 from foreman.db import Database
 
@@ -31,8 +32,9 @@ _BATCH = 20_000
 _DAY_MS = 86_400_000
 
 INSERT_RUN = """
-    INSERT INTO run (org_id, id, status, input_data, metadata, created_at, updated_at, completed_at)
-    VALUES (:org_id, :id, :status, :input_data, NULL, :now, :now, CASE WHEN :status = 'completed' THEN :now END)
+    INSERT INTO run (org_id, id, status, input_data, metadata, created_at, updated_at, started_at, completed_at)
+    VALUES (:org_id, :id, :status, :input_data, NULL, :now, :now,
+            CASE WHEN :status <> 'pending' THEN :now END, CASE WHEN :status = 'completed' THEN :now END)
     """
 INSERT_TASK = """
     INSERT INTO task (org_id, id, run_id, type, status, input_data, max_retries, created_at, updated_at)
@@ -44,6 +46,10 @@ INSERT_ENTRY = """
     """
 
 Row = dict[str, Any]
+
+
+class Unsound(Exception):
+    """A database is not one that a server could have written, so what was measured on it means nothing."""
 
 
 @dataclass
@@ -192,6 +198,16 @@ def bytes_per_entry(path: Path, entries: int, payload: int, tags: int) -> float:
         )
         _insert(database, INSERT_ENTRY, rows)
     return (path.stat().st_size - before) / entries
+
+
+def verify(path: Path) -> None:
+    """Check that a database holds what a server could have written.
+
+    :raises Unsound: when `check` finds something
+    """
+    violations = check(path)
+    if violations:
+        raise Unsound(f"{path.name} is not sound: {len(violations)} violations, such as {violations[0]}")
 
 
 def copy(path: Path, name: str) -> Path:

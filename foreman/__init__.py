@@ -36,9 +36,9 @@ def create_app(settings: Settings, database: Database) -> Flask:
     app.extensions["settings"] = settings
 
     db.init_app(app, database)
-    errors.init_app(app)
     request_id.init_app(app)
     request_log.init_app(app, settings)
+    errors.init_app(app)
     auth.init_app(app, settings, database)
     contract.init_app(app)
     if settings.cors_origins:

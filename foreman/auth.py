@@ -4,18 +4,29 @@ An address that fails too often is refused whatever key it presents next, so tha
 that have worked from there before go on working.
 """
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeVar
+from wsgiref.types import WSGIEnvironment
 
 from flask import Flask, g, request
+from werkzeug.exceptions import HTTPException
 
 from foreman import keys
 from foreman.config import Settings
+from foreman.contract import operation_of
 from foreman.db import Database
 from foreman.errors import Forbidden, Unauthorized
 from foreman.rate_limit import RateLimits
+from foreman.request_log import NOTED
+from foreman.shares import Holder
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+# Seconds that a key which was found valid is taken for valid when the server decides whether to wait for a body. The
+# request itself is always checked.
+_KNOWN_FOR = 1.0
+_MOST_KNOWN = 10_000
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -34,16 +45,22 @@ def is_public(view: Callable[..., Any]) -> bool:
 def init_app(app: Flask, settings: Settings, db: Database) -> None:
     """Check the key of every request but those for public views, and count it against its rate limit."""
     limits = app.extensions["rate_limits"] = RateLimits(app, settings.rate_limit)
+    admission = app.extensions["admission"] = Admission(app, settings, db)
 
     @app.before_request
     def authenticate() -> None:
         if request.method == "OPTIONS" or request.endpoint is None or is_public(app.view_functions[request.endpoint]):
             return  # without an endpoint it will be a 404 or 405, which tells nobody anything
-        presented = presented_key()
+        presented = presented_key(request.headers)
         if presented is None:
             raise Unauthorized("Missing API key: send Authorization: Bearer KEY or X-API-Key: KEY")
         caller = known_caller(presented)
-        limits.count(caller.key_id)
+        g.caller = caller
+        before = request.environ.get("foreman.before")
+        if before is None:
+            limits.count(caller.key_id)
+        elif "rate_limit" in before:  # the same request was counted when it was tried first
+            g.rate_limit = before.rate_limit
         if caller.read_only and request.method not in _READING:
             raise Forbidden("This API key may only read")
         g.org_id, g.key_name = caller.org_id, caller.key_name
@@ -51,7 +68,7 @@ def init_app(app: Flask, settings: Settings, db: Database) -> None:
     def known_caller(presented: str) -> keys.Caller:
         address = request.remote_addr
         try:
-            caller = keys.take_at_its_word(presented) if settings.auth == "trust" else keys.verify(db, presented)
+            caller = admission.caller_of(presented)
         except keys.MalformedKey:
             limits.count_failure(address)
             raise Unauthorized("Invalid API key format") from None
@@ -62,9 +79,79 @@ def init_app(app: Flask, settings: Settings, db: Database) -> None:
         return caller
 
 
-def presented_key() -> str | None:
-    """The key in the request's headers: `Authorization: Bearer` (RFC 6750, section 2.1), else `X-API-Key`."""
-    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+class Admission:
+    """Whose bodies the server waits for: it asks when it has the head of a request, and not all of its body yet."""
+
+    def __init__(self, app: Flask, settings: Settings, db: Database) -> None:
+        self._app, self._settings, self._db = app, settings, db
+        self._known: dict[str, tuple[Holder, float]] = {}  # by the key's hash: who may write, and until when
+
+    def caller_of(self, presented: str) -> keys.Caller | None:
+        """Who a key speaks for; None when it is not valid.
+
+        :raises MalformedKey: when the text cannot be a key
+        """
+        if self._settings.auth == "trust":
+            caller: keys.Caller | None = keys.take_at_its_word(presented)
+        else:
+            caller = keys.verify(self._db, presented)
+        if caller is not None and not caller.read_only:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[keys.fingerprint(presented)] = (
+                Holder(caller.org_id, caller.key_id),
+                time.monotonic() + _KNOWN_FOR,
+            )
+        return caller
+
+    def known(self, headers: Mapping[str, str]) -> Holder | None:
+        """Who sends a body, when the key was found valid a moment ago.
+
+        :param headers: as waitress's parser names them, such as `X_API_KEY`
+        """
+        length = headers.get("CONTENT_LENGTH", "0")
+        named = {"Authorization": headers.get("AUTHORIZATION", ""), "X-API-Key": headers.get("X_API_KEY", "")}
+        presented = presented_key(named)
+        if presented is None or int(length) > self._settings.max_body:
+            return None
+        holder, until = self._known.get(keys.fingerprint(presented), (None, 0.0))
+        return holder if time.monotonic() < until else None
+
+    def wants_body(self, environ: WSGIEnvironment) -> Holder | None:
+        """Who sends a body; None when the request will be answered without it, such as for want of a valid key."""
+        asked = self._app.request_class(environ)
+        adapter = self._app.create_url_adapter(asked)
+        try:
+            endpoint, _ = adapter.match() if adapter is not None else (None, {})
+        except HTTPException:
+            return None
+        presented = presented_key(asked.headers)
+        if endpoint is None or presented is None or (asked.content_length or 0) > self._settings.max_body:
+            return None
+        view = self._app.view_functions[endpoint]
+        if is_public(view) or operation_of(view).body is None:
+            return None
+        try:
+            caller = self.caller_of(presented)
+        except keys.MalformedKey:
+            return None
+        if caller is None or caller.read_only:
+            return None
+        return Holder(caller.org_id, caller.key_id)
+
+    def holder_of(self, environ: WSGIEnvironment) -> Holder | None:
+        """Who has sent a request that has been authenticated."""
+        caller = environ[NOTED].get("caller") if NOTED in environ else None
+        return Holder(caller.org_id, caller.key_id) if caller is not None else None
+
+
+class _Headers(Protocol):
+    def get(self, name: str, default: str, /) -> str: ...
+
+
+def presented_key(headers: _Headers) -> str | None:
+    """The key in a request's headers: `Authorization: Bearer` (RFC 6750, section 2.1), else `X-API-Key`."""
+    scheme, _, credentials = headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and credentials.strip():
         return credentials.strip()
-    return request.headers.get("X-API-Key", "").strip() or None
+    return headers.get("X-API-Key", "").strip() or None

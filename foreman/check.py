@@ -13,7 +13,7 @@ from foreman.database_file import APPLICATION_ID, SCHEMA_VERSION, NotAForemanDat
 from foreman.fields import MOST_TAGS
 from foreman.invariants import INTEGRITY, RULES, Rule
 from foreman.opaque import as_list
-from foreman.schema_history import schema_names
+from foreman.schema_history import definition, schema_of
 from foreman.schemas import ENDED, RUN_STATUSES, TASK_STATUSES
 
 # What SQLite says of a file or a schema that is damaged; other errors, such as a lock, are not the database's fault.
@@ -59,13 +59,14 @@ def violations(connection: sqlite3.Connection, rules: Sequence[Rule] = (INTEGRIT
     """
     version = _version(connection)
     values = {
-        "schema": json.dumps(schema_names(version)),
+        "schema": json.dumps(schema_of(version)),
         "uuid": "-".join("[0-9a-f]" * digits for digits in (8, 4, 4, 4, 12)),
         "run_statuses": as_list(RUN_STATUSES),
         "task_statuses": as_list(TASK_STATUSES),
         "ended": as_list(ENDED),
         "most_tags": MOST_TAGS,
     }
+    connection.create_function("definition", 1, definition, deterministic=True)
     unchecked = defaultdict(list)
     for rule in rules:
         if rule.since > version:

@@ -1,29 +1,40 @@
-"""A connection: waitress's, but that errors have our envelope, that an answer waits for the commit it speaks of, and
-that no thread ever waits for the client.
+"""A connection: reading requests, answering them one after the other, and how long its client may take.
+
+One thread, that of the loop, reads, and sends what a client has not taken at once. A request is served by a thread of
+the dispatcher, which sends what the client takes without waiting. No thread ever waits for a client, nor for another
+answer's commit.
 """
 
+import enum
+import errno
 import logging
+import socket
+import tempfile
 import threading
 import time
-from collections import deque
-from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import IO, TYPE_CHECKING
 
-from waitress.buffers import OverflowableBuffer
-from waitress.channel import ClientDisconnected, HTTPChannel
-from waitress.parser import HTTPRequestParser
+from foreman.dispatcher import LONG, SHORT, WAITING
+from foreman.loop import READ, WRITE
+from foreman.parser import IN_MEMORY, LARGE, NoRoom, Request, RequestTimeout
+from foreman.shares import Holder
+from foreman.transactions import Commit
+from foreman.wsgi import Exchange
 
-from foreman.dispatcher import LONG, SHORT, WAITING, Dispatcher
-from foreman.parser import LARGE, Parser
-from foreman.request_log import Observer
-from foreman.transactions import Commit, Writer
-from foreman.wsgi import JSONErrorTask, Task
+if TYPE_CHECKING:
+    from foreman.http_server import HTTPServer
+    from foreman.uploads import Uploads
 
 log = logging.getLogger(__name__)
 
-_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _WRITING = "/ready"  # what a GET of which proves that it can be done
+
+# Bytes that are read, and sent, before other connections have their turn.
+_READ_AT_ONCE = 65_536
+_SENT_AT_ONCE = 262_144
 
 # Seconds that a client may take to send the head of a request, or to begin with its body or with reading its answer.
 PATIENCE = 30.0
@@ -31,211 +42,474 @@ PATIENCE = 30.0
 # Bytes a second that earn it more time for a body or an answer.
 SLOWEST = 1000
 
-# Bytes that are sent to a client before others have their turn.
-_PIECE = 262_144
+# Seconds that a connection may be idle.
+IDLE = 120.0
+
+# Seconds, and bytes, that a client may go on to send what nobody reads any more, so that it sees its answer.
+_LINGER = 5.0
+_LINGER_BYTES = 100_000_000
+
+_GONE = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN, errno.ESHUTDOWN, errno.ECONNABORTED, errno.EBADF})
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class Connection(HTTPChannel):
-    """A connection of a server; `of` makes the class of its own for each server.
+class State(enum.Enum):
+    """Whose turn it is."""
 
-    While a request waits for its commit, or for the client to read the answer before, the connection keeps it, so that
-    nothing else is read or answered meanwhile.
+    READING = enum.auto()  # the client's: to send a request, or the rest of one
+    CHECKING = enum.auto()  # a thread's: to find out whether the body of a request is wanted
+    SERVING = enum.auto()  # a thread's: to answer, or the commit's that the answer waits for
+    SENDING = enum.auto()  # the client's: to read the answer
+    LINGERING = enum.auto()  # the client's: to end, after its last answer
+    CLOSED = enum.auto()
+
+
+class Connection:
+    """A connection of a server, from its beginning to its end.
+
+    :param address: the client's host and port
+    :ivar since: when the client's turn began, or when it last began anew
+    :ivar moved: bytes that have been moved since then
     """
 
-    parser_class = Parser
-    error_task_class = JSONErrorTask
-    stopping: threading.Event
-    writer: Writer
-    dispatcher: Dispatcher
-    line: "deque[Connection]"
-    observers: Sequence[Observer]
-    request: Parser | None  # of which a part has arrived
-    requests: list[Parser]  # to be answered, the first one now
-    outbufs: list[OverflowableBuffer]
-    total_outbufs_len: int
-    queued_at = 0.0
-    _ran: Task | None = None
-    _parked = False  # whether the next request waits for the client to read the answer before
-    _owed = 0  # bytes that were left to be sent when the client was answered
+    def __init__(self, server: "HTTPServer", sock: socket.socket, address: tuple[str, int]) -> None:
+        self.server, self.socket, self.addr = server, sock, address
+        self.state = State.READING
+        self.request: Request | None = None
+        self.holder = Holder.at(address[0])
+        self.since, self.moved = time.monotonic(), 0
+        self.queued_at = self.arrived_at = 0.0  # when it got in line, and when the request had arrived
+        self.uploads: Uploads | None = None  # which it has a part of
+        self.paused_at: float | None = None  # since when it waits for room there
+        self.marked = (0.0, 0)  # when, and at how many bytes moved, it was last looked at for its speed
+        self._lock = threading.RLock()  # of the state, and of what is owed
+        self._ahead = b""  # what has arrived after the request that is being answered
+        self._is_deaf = False  # whether the loop has stopped to look for what arrives
+        self._is_admitted = False  # whether the body of the request is wanted
+        self._owed: Owed | None = None
+        self._ends = False  # whether the connection ends with the answer
+        self._is_cut = False  # whether there is more of the last request than was read
+        self._retried: Exchange | None = None  # the request, when it was too large to try at first
+        server.loop.want(self, READ)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.since = time.monotonic()  # when it began to wait for its client
-        super().__init__(*args, **kwargs)
+    # For the loop -----------------------------------------------------------------------------------------------------
 
-    @classmethod
-    def of(
-        cls,
-        stopping: threading.Event,
-        writer: Writer,
-        dispatcher: Dispatcher,
-        line: "deque[Connection]",
-        observers: Sequence[Observer],
-    ) -> "type[Connection]":
-        """The class for the connections of one server.
+    def ready(self, events: int) -> None:
+        """Send, or read, what can be."""
+        if self.state is State.CLOSED:
+            return
+        if events & WRITE:
+            self._send_owed()
+        if events & READ:
+            self._read()
 
-        :param stopping: set when the server stops
-        :param writer: whose commits the answers wait for
-        :param dispatcher: whose threads serve the requests
-        :param line: where connections stand whose request waits for room
-        :param observers: told of every answer
-        """
-        parts = {
-            "stopping": stopping,
-            "writer": writer,
-            "dispatcher": dispatcher,
-            "line": line,
-            "observers": observers,
-        }
-        return type(cls.__name__, (cls,), parts)
-
-    # On the thread that reads and writes ----------------------------------------------------------------------------
+    def close(self) -> None:
+        """End it at once. For the thread of the loop."""
+        with self._lock:
+            if self.state is State.CLOSED:
+                return
+            serving, self.state = self.state in (State.CHECKING, State.SERVING), State.CLOSED
+            self.server.loop.want(self, 0)
+            self.socket.close()
+            self._settle_owed()
+        self._leave_uploads()
+        if self.request is not None and not serving:
+            self.request.close()
+        self.server.closed(self)
 
     @property
-    def room(self) -> int:
-        """Bytes that have been set aside for its large requests."""
-        return sum(request.room for request in [*self.requests, self.request] if request is not None)
+    def is_idle(self) -> bool:
+        """Whether there is nothing to be done for it."""
+        return self.state is State.LINGERING or (self.state is State.READING and self.request is None)
 
     @property
     def is_waiting(self) -> bool:
         """Whether it is the client's turn: to send, or to read what it is owed."""
-        return not self.requests or self.total_outbufs_len > 0
+        return self.state in (State.READING, State.SENDING, State.LINGERING) and self.paused_at is None
+
+    @property
+    def owed(self) -> int:
+        """Bytes that the client has yet to read."""
+        owed = self._owed
+        return owed.size if owed is not None else 0
 
     def is_overdue(self, now: float) -> bool:
-        """Whether the client takes too long over a request or an answer. An idle connection is not overdue."""
-        if self.total_outbufs_len:
-            moved = self._owed - self.total_outbufs_len
-        elif self.requests or self.request is None:
+        """Whether the client takes too long."""
+        waited = now - self.since
+        if self.paused_at is not None:
+            return now - self.paused_at > PATIENCE
+        if not self.is_waiting:
             return False
-        else:
-            moved = self.request.body_bytes_received
-        return bool(now - self.since > PATIENCE + moved / SLOWEST)
+        if self.state is State.LINGERING:
+            return waited > _LINGER
+        if self.is_idle:
+            return waited > IDLE
+        return waited > PATIENCE + self.moved / SLOWEST
+
+    def is_slow(self, now: float, window: float, rate: float) -> bool:
+        """Whether the client has moved fewer bytes a second, in the last so many seconds. To be asked all the time."""
+        since, moved = self.marked
+        if since < self.since:
+            self.marked = (self.since, 0)
+            return False
+        if now - since < window:
+            return False
+        self.marked = (now, self.moved)
+        return self.moved - moved < window * rate
 
     def give_up(self) -> None:
-        """Close it; a client that is in the midst of a request is told why."""
-        with self.requests_lock:
-            late = self.request
-            if late is not None and not self.requests and not self.total_outbufs_len:
-                late.give_up()
-                self.request = None
-                self.requests.append(late)
-                self.server.add_task(self)
+        """End it; a client that is in the midst of a request is told why."""
+        with self._lock:
+            request = self.request
+            if self.state is not State.READING or request is None or self.owed:
+                self.close()
                 return
-        self.handle_close()
+            error = RequestTimeout("") if self.paused_at is None else NoRoom("there are too many large requests")
+            self._leave_uploads()
+            request.refuse(error)
+            self._submit()
 
-    def readable(self) -> bool:
-        """Whether to read from the client: not while it has to read, or its request has to wait."""
-        return bool(super().readable()) and not (self.request is not None and self.request.waits)
+    def resume(self) -> None:
+        """Go on to read: there is room for more of its body. The time that it has waited does not count."""
+        if self.paused_at is not None:
+            waited, self.paused_at = time.monotonic() - self.paused_at, None
+            self.since, self.marked = self.since + waited, (self.marked[0] + waited, self.marked[1])
+            if self.state is State.READING:
+                self.server.loop.want(self, READ)
 
-    def received(self, data: bytes) -> None:
-        """Take what has arrived."""
-        if self.request is None:
-            self.since = time.monotonic()
-        super().received(data)
-        if self.request is not None and self.request.waits:
-            self.line.append(self)
-
-    def handle_write(self) -> None:
-        """Send some of what the client is owed; when that is all, go on with the request that has waited for it."""
-        super().handle_write()
-        with self.outbuf_lock:
-            if self.total_outbufs_len or not self.connected:
+    def _read(self) -> None:
+        with self._lock:
+            if self.state is State.CLOSED:  # when what it is owed could not be sent
                 return
-            self.since = time.monotonic()
-            resumes, self._parked = self._parked, False
-        if resumes:
-            self.server.add_task(self)
-
-    def handle_expt(self) -> None:
-        """Close it: urgent data has no meaning in HTTP, and would be announced again and again until it is read."""
-        self.handle_close()
-
-    def _flush_some(self, do_close: bool = True) -> bool:
-        """Send a piece of what is left."""
-        while len(self.outbufs) > 1 and not self.outbufs[0]:
-            self.outbufs.pop(0).close()
-        piece = self.outbufs[0].get(_PIECE)
-        sent = self.send(piece, do_close=do_close) if piece else 0
-        if not sent:
-            return False
-        self.outbufs[0].skip(sent, True)
-        self.total_outbufs_len -= sent
-        self.last_activity = time.time()
-        if not self.total_outbufs_len:
-            for buffer in self.outbufs:
-                buffer.close()
-            self.outbufs = [OverflowableBuffer(self.adj.outbuf_overflow)]
-        return True
-
-    # On the threads that serve requests -----------------------------------------------------------------------------
-
-    def service(self) -> None:
-        """Let the application handle the request, and answer it, at once or when its changes are on disk.
-
-        Before the client has read the answer to its request before, nothing is done: `handle_write` comes back to it.
-        """
-        with self.outbuf_lock:
-            self._parked = self.total_outbufs_len > 0
-            if self._parked:
+            if self.state not in (State.READING, State.LINGERING):  # it comes back to it
+                self._is_deaf = True
+                self.server.loop.want(self, WRITE if self._owed is not None else 0)
                 return
-        if self.requests[0].error:
-            super().service()
+        if self.state is State.READING and not self._has_room():
+            self.paused_at = time.monotonic()
+            self.server.loop.want(self, 0)
             return
-        task = self._ran = Task(self, self.requests[0])
-        self.writer.defer()
-        task.run()
-        commit = self.writer.deferred()
-        if commit is None:
-            super().service()
+        try:
+            data = self.socket.recv(_READ_AT_ONCE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.close()
+        elif self.state is State.READING:
+            self._take(data)
         else:
-            commit.then(partial(self._answer, task, commit))
-            self.dispatcher.do_later()
+            self.moved += len(data)
+            if self.moved > _LINGER_BYTES:
+                self.close()
+
+    def _take(self, data: bytes) -> None:
+        """Take what has arrived of a request."""
+        if self.request is None:
+            self.request = Request(self.server.limits)
+            self.since, self.moved, self._is_admitted = time.monotonic(), 0, False
+        request = self.request
+        consumed = request.received(data)
+        if consumed < len(data) and request.head_done and not request.completed:
+            consumed += request.received(data[consumed:])
+        self._ahead = data[consumed:]
+        if request.is_empty:
+            self.request = None
+        elif request.completed:
+            self._submit()
+        elif request.head_done and not self._is_admitted:
+            self._admit(request)
+        else:
+            self.moved += consumed if request.head_done else 0
+            self._hold(request)
+
+    def _admit(self, request: Request) -> None:
+        """Wait for the body, if it is known already that it is wanted; else let a thread find out."""
+        holder = self.server.is_admitted(request)
+        if holder is not None:
+            self._go_on_with_body(holder)
+        else:
+            self.state = State.CHECKING
+            self.server.dispatcher.add_task(self)
+
+    def _go_on_with_body(self, holder: Holder) -> None:
+        with self._lock:
+            request = self.request
+            if self.state is State.CLOSED or request is None:
+                return
+            self._leave_uploads()
+            self.holder, self._is_admitted, self.state = holder, True, State.READING
+            if request.expect_continue:
+                request.expect_continue = False
+                self._send(_CONTINUE)
+            self._hold(request)
+        self._listen_again()
+
+    def _submit(self) -> None:
+        """The request is there as a whole, or what is there of it will be answered."""
+        self.state, self.arrived_at = State.SERVING, time.monotonic()
+        self.server.dispatcher.add_task(self)
+
+    def _send_owed(self) -> None:
+        with self._lock:
+            if self._owed is None:
+                return
+            try:
+                sent = self._owed.send(self.socket)
+            except OSError:
+                self.close()
+                return
+            self.moved += sent
+            self.server.owed(self.holder, -sent)
+            if not self._owed.size:
+                self._settle_owed()
+                self.server.loop.want(self, 0 if self._is_deaf else READ)
+                if self.state is State.SENDING:
+                    self._end_answer()
+
+    def _listen_again(self) -> None:
+        """Go on with what the client has sent meanwhile."""
+        with self._lock:
+            if self.state not in (State.READING, State.LINGERING):
+                return
+            self._is_deaf = False
+            self.server.loop.want(self, READ if self._owed is None else READ | WRITE)
+            data, self._ahead = self._ahead, b""
+        if data and self.state is State.READING:
+            try:
+                self._take(data)
+            except Exception:
+                self.close()
+                raise
+
+    def _finish(self) -> None:
+        """The last answer is sent: end, in a way that lets the client read it.
+
+        When something is unread, closing resets the connection, and the client might lose the answer. So it is told
+        that no more will be sent, and what it goes on to send is thrown away for a while (a lingering close).
+        """
+        with self._lock:
+            if self.state is State.CLOSED:
+                return
+            if not self._is_cut and not self._ahead and not self._has_unread():
+                self.close()
+                return
+            self.state, self.since, self.moved = State.LINGERING, time.monotonic(), 0
+            with suppress(OSError):
+                self.socket.shutdown(socket.SHUT_WR)
+        self._ahead = b""
+        self._listen_again()
+
+    def _has_unread(self) -> bool:
+        try:
+            return bool(self.socket.recv(1, socket.MSG_PEEK))
+        except OSError:
+            return False
+
+    # Room for what arrives --------------------------------------------------------------------------------------------
+
+    def _has_room(self) -> bool:
+        return self.uploads is None or self.uploads.fits(self)
+
+    def _hold(self, request: Request) -> None:
+        """Say how much it holds."""
+        if self.uploads is None:
+            uploads = self.server.bodies if request.head_done else self.server.heads
+            if request.size <= uploads.free:
+                return
+            self.uploads = uploads
+        self.uploads.hold(self, request.size)
+
+    def _leave_uploads(self) -> None:
+        uploads, self.uploads = self.uploads, None
+        if uploads is not None:
+            uploads.leave(self)
+            self.paused_at = None
+
+    # For the threads that serve ---------------------------------------------------------------------------------------
 
     def kind(self) -> int:
         """What the request is to the dispatcher: a write may have to wait for its turn, a query may take long."""
-        request = self.requests[0]
-        if request.error:
+        request = self.request
+        if request is None or request.error or self.state is State.CHECKING:
             return SHORT
-        if request.command not in _READING or request.path.endswith(_WRITING):
+        if request.command not in _READING_METHODS or request.path.endswith(_WRITING):
             return WAITING
         return LONG if request.path.endswith("/data") else SHORT
 
     def is_large(self) -> bool:
-        """Whether the request takes much memory."""
-        return bool(self.requests[0].body_bytes_received > LARGE)
+        """Whether the request, or its answer, takes much memory."""
+        request = self.request
+        if request is None or request.error or self.state is State.CHECKING:
+            return False
+        return self._retried is not None or request.size > LARGE
 
-    def task_class(self, _channel: HTTPChannel, _request: HTTPRequestParser) -> Task | None:
-        """What waitress calls for the request's task: the one that has been run."""
-        task, self._ran = self._ran, None  # an idle connection must not keep its last answer
-        return task
+    def fits(self) -> bool:
+        """Whether there is room for a large answer."""
+        return self.server.answers.fits(self.holder, self.server.largest_answer)
 
-    def write_soon(self, data: bytes) -> int:
-        """Send what the client takes at once, and keep the rest for it."""
-        with self.outbuf_lock:
-            if not self.connected:
-                raise ClientDisconnected
-            sent = 0 if self.total_outbufs_len else self.send(data, do_close=False)
-            self.since = time.monotonic()
-        if sent < len(data):
-            rest = OverflowableBuffer(self.adj.outbuf_overflow)
-            rest.append(memoryview(data)[sent:])
-            with self.outbuf_lock:
-                if not self.connected:
-                    rest.close()
-                    raise ClientDisconnected
-                self.outbufs.append(rest)
-                self.total_outbufs_len += len(data) - sent
-                self._owed = self.total_outbufs_len
-            self.server.pull_trigger()
-        return len(data)
+    def check_client_disconnected(self) -> bool:
+        """What applications may ask, under the name that waitress gives it."""
+        return self.state is State.CLOSED
 
-    def _flush_outbufs_below_high_watermark(self) -> None:
-        """What waitress calls to wait for the client; `service` sees to it that there is nothing to wait for."""
+    def cancel(self) -> None:
+        """The server ends before the request is answered."""
 
-    def _answer(self, task: Task, commit: Commit) -> None:
+    def service(self) -> None:
+        """Find out whether the body is wanted, or let the application make the answer."""
+        request = self.request
+        if request is None:
+            return
+        if self.state is State.CHECKING:
+            holder = self._ask(request)
+            if holder is not None:
+                self.server.loop.soon(partial(self._go_on_with_body, holder))
+                return
+            request.cut()
+            self.state, self.arrived_at = State.SERVING, time.monotonic()
+        try:
+            self._serve(request)
+        except BaseException:
+            self.server.loop.soon(self.close)
+            raise
+
+    def _ask(self, request: Request) -> Holder | None:
+        """Who sends a body; None when it is not wanted, or nobody can tell: then the application says why."""
+        try:
+            return self.server.admit(self, request)
+        except Exception as error:
+            log.warning("Nobody can tell whether a body is wanted: %s", error)
+            return None
+
+    def _serve(self, request: Request) -> None:
+        server, is_large = self.server, self.is_large()
+        exchange = Exchange(self, request, self._retried)
+        commit = server.run_exchange(exchange, is_large=is_large)
+        if exchange.is_too_large and not is_large:
+            self._retried, self.holder = exchange, server.holder_of(exchange, self.holder)
+            server.dispatcher.add_task(self)
+        elif commit is None:
+            self._answer(exchange)
+        else:
+            server.hold(len(exchange.body))
+            commit.then(partial(self._answer, exchange, commit))
+            server.commit_soon(len(exchange.body))
+
+    def refuse(self) -> None:
+        """Refuse the request: there was no room for its answer in time."""
+        if self.request is not None:
+            self.request.refuse(NoRoom("there are too many large answers"))
+            self.server.dispatcher.add_task(self)
+
+    def _answer(self, exchange: Exchange, commit: Commit | None = None) -> None:
         """Answer a request whose commit is decided. Errors end here: they must not keep others from their answers."""
         try:
-            if commit.error is not None:
-                task.refuse(commit.error)
-            super().service()
+            if commit is not None:
+                self.server.hold(-len(exchange.body))
+                if commit.error is not None and exchange.environ is not None:
+                    exchange.refuse(commit.error)
+            pieces = exchange.pieces()
+            exchange.request.close()
+            self._leave_uploads()
+            with self._lock:
+                if self.state is State.CLOSED:
+                    return
+                self._ends = exchange.close_on_finish
+                self.since, self.moved, self.state = time.monotonic(), 0, State.SENDING
+                self._send(*pieces)
+                if self._owed is None:
+                    self._end_answer()
+            exchange.tell()
         except Exception:
             log.exception("A connection failed while it was answered")
+            self.server.loop.soon(self.close)
+
+    def _end_answer(self) -> None:
+        """The client has taken the whole answer."""
+        self._is_cut = self.request is not None and self.request.is_cut
+        self.request, self._retried = None, None
+        if self._ends:
+            self.server.loop.soon(self._finish)
+            return
+        self.state, self.since, self.moved = State.READING, time.monotonic(), 0
+        if self._is_deaf or self._ahead:
+            self.server.loop.soon(self._listen_again)
+
+    # Sending ----------------------------------------------------------------------------------------------------------
+
+    def _send(self, *pieces: bytes) -> None:
+        """Send what the client takes at once, and keep the rest for it."""
+        rest = [memoryview(piece) for piece in pieces]
+        try:
+            while rest and self._owed is None:
+                sent = self.socket.send(rest[0])
+                rest[0] = rest[0][sent:]
+                if not rest[0]:
+                    rest.pop(0)
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            if error.errno not in _GONE:
+                log.warning("A client cannot be answered: %s", error)
+            self.server.loop.soon(self.close)
+            return
+        if rest:
+            self._owed = Owed(rest)
+            self.server.owed(self.holder, self._owed.size)
+            self.server.loop.soon(self._want_to_write)
+
+    def _want_to_write(self) -> None:
+        with self._lock:
+            if self._owed is not None and self.state is not State.CLOSED:
+                self.server.loop.want(self, WRITE if self._is_deaf else READ | WRITE)
+
+    def _settle_owed(self) -> None:
+        owed, self._owed = self._owed, None
+        if owed is not None:
+            self.server.owed(self.holder, -owed.size)
+            owed.close()
+
+
+class Owed:
+    """What a client has yet to read: a little in memory, more in a temporary file.
+
+    :raises OSError: when there is no temporary file to be had
+    """
+
+    def __init__(self, pieces: list[memoryview]) -> None:
+        self.size = sum(map(len, pieces))
+        self._piece = b""
+        self._file: IO[bytes] | None = None
+        if self.size <= IN_MEMORY:
+            self._piece = b"".join(pieces)
+            return
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115
+        try:
+            for piece in pieces:
+                self._file.write(piece)
+            self._file.seek(0)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def send(self, sock: socket.socket) -> int:
+        """Send some of it; how many bytes.
+
+        :raises OSError: when the client is gone
+        """
+        if not self._piece and self._file is not None:
+            self._piece = self._file.read(_SENT_AT_ONCE)
+        try:
+            sent = sock.send(self._piece)
+        except BlockingIOError:
+            return 0
+        self._piece = self._piece[sent:]
+        self.size -= sent
+        return sent
+
+    def close(self) -> None:
+        """Forget the rest."""
+        if self._file is not None:
+            self._file.close()

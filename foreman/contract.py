@@ -22,7 +22,7 @@ from marshmallow import Schema, ValidationError
 from werkzeug.datastructures import Headers, MultiDict
 from werkzeug.http import parse_list_header
 
-from foreman.errors import Detail, Invalid, UnsupportedMediaType
+from foreman.errors import BODY_NOT_READ, BodyNotRead, Detail, Invalid, UnsupportedMediaType
 from foreman.opaque import decode_object
 from foreman.schemas import Body, CamelCase, Change, Query
 
@@ -70,7 +70,10 @@ def takes(schema: type[Body]) -> Callable[[Callable[..., Any]], Callable[..., An
         def with_body(**path: str) -> Any:
             if request.mimetype not in ("", "application/json") and not request.mimetype.endswith("+json"):
                 raise UnsupportedMediaType
-            given = decode_object(request.get_data(cache=False))
+            body = request.get_data(cache=False)
+            if BODY_NOT_READ in request.environ:
+                raise BodyNotRead
+            given = decode_object(body)
             unknown: Iterable[str] = ()
             if _prefers_strict_handling():
                 after_this_request(_say_that_it_was_strict)

@@ -9,18 +9,22 @@ import time
 
 from limits.storage import Storage
 
-# More counters than keys and addresses that are usually there at once. Each takes about 200 bytes.
+# More counters than keys, or addresses, that are usually there at once. Each takes about 200 bytes.
 _REMEMBERED = 10_000
 
 
 class LocalCounters(Storage):
-    """Counters that expire; see https://limits.readthedocs.io/en/stable/custom-storage.html."""
+    """Counters that expire; see https://limits.readthedocs.io/en/stable/custom-storage.html.
+
+    When there are too many, those that have counted least are forgotten. So one storage is for one limit: then what has
+    used it up is what is kept, and whoever wants it forgotten has to use it up thousands of times.
+    """
 
     STORAGE_SCHEME = ["local"]
 
     def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **options: float | str | bool) -> None:
         super().__init__(uri, wrap_exceptions=wrap_exceptions, **options)
-        self._counters: dict[str, tuple[int, float]] = {}  # how often, and until when it counts
+        self._counters: dict[str, tuple[int, float]] = {}  # how often, and until when it counts: by the monotonic clock
         self._lock = threading.Lock()
 
     @property
@@ -30,7 +34,7 @@ class LocalCounters(Storage):
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Count, in a window of `expiry` seconds from the first time on; how often it has been until now."""
-        now = time.time()
+        now = time.monotonic()
         with self._lock:
             counted, until = self._counters.get(key, (0, 0.0))
             if until <= now:
@@ -43,12 +47,15 @@ class LocalCounters(Storage):
     def get(self, key: str) -> int:
         """How often it has been counted in its window."""
         counted, until = self._counters.get(key, (0, 0.0))
-        return counted if until > time.time() else 0
+        return counted if until > time.monotonic() else 0
+
+    def seconds_left(self, key: str) -> float:
+        """How long its window lasts; 0 when it has none."""
+        return max(0.0, self._counters.get(key, (0, 0.0))[1] - time.monotonic())
 
     def get_expiry(self, key: str) -> float:
-        """When its window ends, in seconds since 1970; now when it has none."""
-        now = time.time()
-        return max(now, self._counters.get(key, (0, now))[1])
+        """When its window ends, in seconds since 1970 as the clock is now; now when it has none."""
+        return time.time() + self.seconds_left(key)
 
     def check(self) -> bool:
         """Whether it works."""
@@ -67,7 +74,7 @@ class LocalCounters(Storage):
             self._counters.pop(key, None)
 
     def _forget(self, now: float) -> None:
-        """Make room: those that have expired go, and when they are too few, those that expire first."""
-        by_expiry = sorted(self._counters.items(), key=lambda counter: counter[1][1])
-        alive = [(key, counter) for key, counter in by_expiry if counter[1] > now]
-        self._counters = dict(alive[-_REMEMBERED // 2 :])
+        """Make room: those that have expired go, then those that count least, of these the ones that expire first."""
+        alive = [(counted, until, key) for key, (counted, until) in self._counters.items() if until > now]
+        alive.sort()
+        self._counters = {key: (counted, until) for counted, until, key in alive[-(_REMEMBERED * 9 // 10) :]}

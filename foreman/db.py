@@ -26,11 +26,24 @@ from foreman.database_file import (
 )
 from foreman.schema_history import set_version, statements
 from foreman.shipped import shipped
-from foreman.transactions import BUSY_TIMEOUT_MS, Reader, Writer
+from foreman.transactions import BUSY_TIMEOUT_MS, LARGEST, Commit, Reader, Writer
 
 SCHEMA = shipped("schema.sql")
 
 _CACHED_STATEMENTS = 256
+
+# Large values that a row may have.
+_VALUES = 4
+
+
+class _OfThread(threading.local):
+    """What a thread has of a database.
+
+    :ivar most: bytes that it may read for its request; None for any number
+    """
+
+    reader: Reader | None = None
+    most: int | None = None
 
 
 class Database:
@@ -46,7 +59,7 @@ class Database:
         self._synchronous = durability.upper()
         self._readers: list[Reader] = []  # all of them
         self._spare: list[Reader] = []  # those that no thread has taken yet
-        self._local = threading.local()
+        self._local = _OfThread()
         self._generation = 0  # grows when the file has been replaced and opened again
         refuse_foreign_file(path)
         self._writer = Writer(*self._create(), reopen=self._reopen)
@@ -57,13 +70,13 @@ class Database:
 
     def read(self) -> Reader:
         """`with db.read() as tx:` one unchanging view of the database, whatever writers do meanwhile."""
-        reader: Reader | None = getattr(self._local, "reader", None)
+        reader = self._local.reader
         if reader is None or reader.generation != self._generation:
             if reader is not None:
                 self._readers.remove(reader)
                 reader.close()
             reader = self._local.reader = self._spare.pop() if self._spare else self._open_reader()
-        reader.begin()
+        reader.begin(LARGEST if self._local.most is None else self._local.most // _VALUES)
         return reader
 
     def one(self, sql: str, /, **values: Any) -> sqlite3.Row | None:
@@ -73,6 +86,29 @@ class Database:
     def each(self, sql: str, /, **values: Any) -> sqlite3.Cursor:
         """The rows of a statement that needs no other: a transaction in itself, until they are read or it is closed."""
         return self.read().statements.each(sql, **values)
+
+    def begin(self, most: int | None) -> None:
+        """This thread begins with a request, and leaves blocks of `write` before their commit; see `end`.
+
+        :param most: bytes that it may read at once, about: more fails with SQLITE_TOOBIG before it takes memory. None
+            for any number
+        """
+        self._local.most = most
+        self._writer.defer(LARGEST if most is None else most // _VALUES)
+
+    def end(self) -> Commit | None:
+        """The request of this thread has ended; the commit that decides about what it wrote, if any does."""
+        self._local.most = None
+        return self._writer.deferred()
+
+    def commit(self) -> None:
+        """Commit what requests have left open."""
+        self._writer.commit()
+
+    @property
+    def most(self) -> int | None:
+        """Bytes that this thread may read for its request; None for any number."""
+        return self._local.most
 
     def interrupt_reads(self, seconds: float) -> None:
         """Let what has been read for longer than so many seconds fail with SQLITE_INTERRUPT."""
@@ -100,7 +136,7 @@ class Database:
             reader.close()
         self._readers.clear()
         self._spare.clear()
-        self._local = threading.local()
+        self._local = _OfThread()
         self._writer.close()
 
     def _open_reader(self) -> Reader:
@@ -186,6 +222,12 @@ def each(sql: str, /, **values: Any) -> sqlite3.Cursor:
     """`Database.each` of the app that handles the request."""
     database: Database = current_app.extensions["database"]
     return database.each(sql, **values)
+
+
+def most() -> int | None:
+    """`Database.most` of the app that handles the request."""
+    database: Database = current_app.extensions["database"]
+    return database.most
 
 
 def write() -> Writer:

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import flask_swagger_ui
-from flask import Blueprint, Response, current_app, send_from_directory
+from flask import Blueprint, Response, current_app, redirect, send_from_directory
+from werkzeug.wrappers import Response as BareResponse
 
 from foreman.auth import public
 from foreman.contract import BASE_PATH, answer
@@ -13,7 +14,7 @@ bp = Blueprint("docs", __name__)
 for_pages(bp)
 
 _PAGES = Path(__file__).parent / "pages"
-_OWN = frozenset({"docs.js"})
+_OWN = frozenset({"docs.css", "docs.js"})
 _SWAGGER_UI = Path(flask_swagger_ui.__file__).parent / "dist"
 
 
@@ -27,6 +28,13 @@ def get_openapi() -> Response:
     return answer(document(current_app))
 
 
+@bp.get("/")
+@public
+def show_home() -> BareResponse:
+    """Lead to the page. The address is relative, so that it is right behind a proxy that adds a prefix."""
+    return redirect("docs")
+
+
 @bp.get("/docs")
 @public
 def show_docs() -> Response:
@@ -38,4 +46,6 @@ def show_docs() -> Response:
 @public
 def send_asset(asset: str) -> Response:
     """A script, style or picture of that page."""
-    return send_from_directory(_PAGES if asset in _OWN else _SWAGGER_UI, asset, max_age=3600)
+    if asset in _OWN:  # they fit the page of this version only
+        return send_from_directory(_PAGES, asset)
+    return send_from_directory(_SWAGGER_UI, asset, max_age=3600)

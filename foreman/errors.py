@@ -10,10 +10,15 @@ from collections.abc import Mapping
 from typing import TypedDict
 
 import msgspec
-from flask import Flask, Response, g
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import NotFound as NotFoundHTTP
 
 log = logging.getLogger(__name__)
+
+# In a request's environment: its body has not been read, because it seemed not to be wanted; and it has to be tried
+# again as one that may read any number of bytes.
+BODY_NOT_READ, TOO_LARGE_TO_TRY = "foreman.body_not_read", "foreman.too_large_to_try"
 
 TOO_DEEP = "The body is nested too deep"
 
@@ -131,6 +136,17 @@ class TooManyRequests(APIError):
         super().__init__(429, message, headers={"Retry-After": str(retry_after)})
 
 
+class TooLargeToTry(Exception):
+    """The answer is larger than may be made at any time: the server tries again when it is its turn."""
+
+
+class BodyNotRead(APIError):
+    """503: the body was not waited for, because the request seemed to have no valid key, and now it has one."""
+
+    def __init__(self) -> None:
+        super().__init__(503, "The request has to be sent again", headers={"Retry-After": "1"})
+
+
 def envelope(message: str, details: list[Detail] | None = None) -> bytes:
     """The body of an error answer."""
     return msgspec.json.encode({"error": message, "details": details or []})
@@ -138,6 +154,11 @@ def envelope(message: str, details: list[Detail] | None = None) -> bytes:
 
 def init_app(app: Flask) -> None:
     """Answer every exception with the envelope, werkzeug's and unforeseen ones included."""
+
+    @app.before_request
+    def no_slash_too_many() -> None:
+        if request.environ["PATH_INFO"].startswith("//"):  # werkzeug takes it for one slash
+            raise NotFoundHTTP
 
     @app.errorhandler(APIError)
     def api_error(error: APIError) -> Response:
@@ -165,6 +186,17 @@ def init_app(app: Flask) -> None:
         else:
             log.error("The database cannot serve request %s", g.request_id, exc_info=error)
         return database_failed(error)
+
+    @app.errorhandler(sqlite3.DataError)
+    def too_large(error: sqlite3.DataError) -> Response:
+        if error.sqlite_errorcode != sqlite3.SQLITE_TOOBIG:
+            return unforeseen(error)
+        return try_again(error)
+
+    @app.errorhandler(TooLargeToTry)
+    def try_again(_: Exception) -> Response:
+        request.environ[TOO_LARGE_TO_TRY] = True
+        return _answer(413, MESSAGES[413], [], {})  # what SQLite refuses whoever's turn it is
 
     @app.errorhandler(MemoryError)
     def no_memory(error: MemoryError) -> Response:

@@ -93,6 +93,14 @@ class TextFilter(Text):
         super().__init__(metadata={"minLength": 0, **kwargs.pop("metadata", {})}, **kwargs)
 
 
+class ListItem(Text):
+    """Text in a comma-separated list; an empty one does not count."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        described = {"minLength": 0, "pattern": r"^[^\u0000,]*$"}
+        super().__init__(metadata={**described, **kwargs.pop("metadata", {})}, **kwargs)
+
+
 class Integer(fields.Integer):
     """A JSON number without a fraction, or the digits of a query parameter; true and false are not numbers."""
 

@@ -32,6 +32,17 @@ FILE = (
         """,
     ),
     Rule(
+        "definition",
+        "the database defines it otherwise than the schema",
+        """
+        SELECT kept.type, kept.name
+        FROM json_each(:schema) AS part
+        CROSS JOIN sqlite_schema AS kept
+                ON kept.type = json_extract(part.value, '$[0]') AND kept.name = json_extract(part.value, '$[1]')
+        WHERE definition(kept.sql) <> json_extract(part.value, '$[2]')
+        """,
+    ),
+    Rule(
         "foreign_key",
         "a row refers to one that does not exist",
         'SELECT "table", rowid AS seq, parent FROM pragma_foreign_key_check',
@@ -45,6 +56,33 @@ FILE = (
         WHERE newest IS NOT user_version
         """,
         since=2,
+    ),
+)
+
+INDEXES = (
+    # SQLite finds the rows that an index lacks, but in newer versions (3.46, not 3.40) no longer the entries that
+    # an index with a condition has too many. The plus keeps SQLite from counting in the index again.
+    Rule(
+        "partial_index",
+        "an index with a condition has not one entry for each row that meets it",
+        """
+        WITH index_count AS MATERIALIZED (
+            SELECT 'task_by_parent' AS name,
+                   (SELECT count(*) FROM task INDEXED BY task_by_parent WHERE parent_task_id IS NOT NULL) AS entries,
+                   (SELECT count(*) FROM task NOT INDEXED WHERE parent_task_id IS NOT NULL) AS counted
+            UNION ALL
+            SELECT 'run_data_key_by_created_at',
+                   (SELECT count(*) FROM run_data_tag INDEXED BY run_data_key_by_created_at WHERE tag = ''),
+                   (SELECT count(*) FROM run_data_tag WHERE +tag = '')
+            UNION ALL
+            SELECT 'run_data_latest_by_created_at',
+                   (SELECT count(*) FROM run_data_latest INDEXED BY run_data_latest_by_created_at WHERE tag = ''),
+                   (SELECT count(*) FROM run_data_latest WHERE +tag = '')
+        )
+        SELECT name, entries, counted
+        FROM index_count
+        WHERE entries <> counted
+        """,
     ),
 )
 
@@ -458,7 +496,7 @@ KEPT = (
         FROM (
             SELECT org_id, run_id, key, seq, id, '' AS tag FROM run_data
             UNION ALL
-            SELECT run_data.org_id, run_data.run_id, run_data.key, run_data.seq, run_data.id, tag.value
+            SELECT run_data.org_id, run_data.run_id, run_data.key, run_data.seq, run_data.id, CAST(tag.value AS TEXT)
             FROM run_data
             CROSS JOIN json_each(CASE WHEN json_valid(run_data.tags) THEN run_data.tags ELSE '[]' END) AS tag
         ) AS tagged
@@ -482,7 +520,7 @@ KEPT = (
         WHERE entry.seq IS NULL OR kept.tag <> '' AND NOT EXISTS (
             SELECT 1
             FROM json_each(CASE WHEN json_valid(entry.tags) THEN entry.tags ELSE '[]' END) AS tag
-            WHERE tag.value = kept.tag
+            WHERE CAST(tag.value AS TEXT) = kept.tag
         )
         """,
     ),
@@ -531,4 +569,4 @@ KEPT = (
     ),
 )
 
-RULES = (*FILE, *REFERENCES, *VALUES, *STATUSES, *KEPT)
+RULES = (*FILE, *INDEXES, *REFERENCES, *VALUES, *STATUSES, *KEPT)

@@ -45,7 +45,7 @@ def issue(db: Database, org_id: str, environment: str, *, read_only: bool = Fals
     key = f"fmn_{environment}_{org_id}_{random}"
     if not _KEY.fullmatch(key):
         raise MalformedKey(f"an organisation and an environment match {PART}")
-    digest = _hash(key)
+    digest = fingerprint(key)
     with db.write() as tx:
         tx.run(
             """
@@ -92,7 +92,7 @@ def verify(db: Database, key: str) -> Caller | None:
     """
     if not _KEY.fullmatch(key):
         raise MalformedKey
-    digest = _hash(key)
+    digest = fingerprint(key)
     row = db.one(
         """
         SELECT id, org_id, name, read_only, hash
@@ -114,11 +114,12 @@ def take_at_its_word(key: str) -> Caller:
     match = _KEY.fullmatch(key)
     if not match:
         raise MalformedKey
-    return Caller(match["org_id"], _hash(key), read_only=False, key_name=None)
+    return Caller(match["org_id"], fingerprint(key), read_only=False, key_name=None)
 
 
-def _hash(key: str) -> str:
-    return hashlib.sha256(key.encode("ascii")).hexdigest()
+def fingerprint(key: str) -> str:
+    """The SHA-256 of a key, in hexadecimal digits: what is stored of it."""
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _to_json(row: sqlite3.Row) -> dict[str, str | None]:

@@ -127,7 +127,7 @@ def _check_token() -> None:
     settings: Settings = current_app.extensions["settings"]
     limits: RateLimits = current_app.extensions["rate_limits"]
     address = request.remote_addr
-    sent, expected = presented_key() or "", settings.metrics_token or ""
+    sent, expected = presented_key(request.headers) or "", settings.metrics_token or ""
     if not hmac.compare_digest(sent.encode(), expected.encode()):
         limits.count_failure(address)
         raise Unauthorized("Send Authorization: Bearer TOKEN, with the token in FOREMAN_METRICS_TOKEN")

@@ -20,6 +20,9 @@ _skip = msgspec.json.Decoder(msgspec.Raw).decode
 _SURROGATE = re.compile(rb"\\u[Dd][89A-Fa-f]")
 _BROKEN_ESCAPE = re.compile(rb"\\u[Dd](?![0-9A-Fa-f]{3})")
 
+# Opaque documents that one resource may have: a run's or task's input, output, error and metadata, each from a body.
+MOST_IN_ONE = 4
+
 NOTHING = msgspec.Raw(b"null")
 
 

@@ -12,8 +12,8 @@ from marshmallow import Schema, fields
 
 from foreman.auth import is_public
 from foreman.contract import BASE_PATH, Operation, operation_of
-from foreman.fields import CommaList, Id, Opaque, OpaqueObject
-from foreman.schemas import EXAMPLE_ID, Change, camel_case
+from foreman.fields import CommaList, Id, OpaqueObject
+from foreman.schemas import EXAMPLE_ID, LARGEST_OFFSET, Body, Change, camel_case
 from foreman.shapes import SHAPES
 from foreman.version import VERSION
 
@@ -54,21 +54,17 @@ MEANINGS = {
     507: "The disk of the database is full.",
 }
 
+_COUNT = {"type": "integer", "format": "int64"}
 _REQUEST_ID = {
     "description": "The request's id, as in the server's log; the client's own if it sent one.",
     "schema": {"type": "string"},
 }
 _RATE_LIMIT = {
-    "X-RateLimit-Limit": {"description": "Requests that the key may make.", "schema": {"type": "integer"}},
-    "X-RateLimit-Remaining": {"description": "Requests that are left.", "schema": {"type": "integer"}},
-    "X-RateLimit-Reset": {
-        "description": "When the limit is renewed, in seconds since 1970.",
-        "schema": {"type": "integer"},
-    },
+    "X-RateLimit-Limit": {"description": "Requests that the key may make.", "schema": _COUNT},
+    "X-RateLimit-Remaining": {"description": "Requests that are left.", "schema": _COUNT},
+    "X-RateLimit-Reset": {"description": "When the limit is renewed, in seconds since 1970.", "schema": _COUNT},
 }
-_RETRY_AFTER = {
-    "Retry-After": {"description": "Seconds after which to try again.", "schema": {"type": "integer"}},
-}
+_RETRY_AFTER = {"Retry-After": {"description": "Seconds after which to try again.", "schema": _COUNT}}
 _CHALLENGE = {"WWW-Authenticate": {"description": "`Bearer`.", "schema": {"type": "string"}}}
 _PREFERENCE_APPLIED = {
     "Preference-Applied": {
@@ -105,6 +101,7 @@ def document(app: Flask) -> dict[str, Any]:
     spec.components.security_scheme("header", {"type": "apiKey", "in": "header", "name": "X-API-Key"})
     converter = cast(OpenAPIConverter, marshmallow.converter)
     converter.add_attribute_function(_own_field)
+    converter.add_attribute_function(_default_in_words)
     for name, shape in SHAPES.items():
         if name not in spec.components.schemas:  # one that is nested in another is there already
             spec.components.schema(name, schema=shape)
@@ -197,17 +194,29 @@ def _query_parameter(field: fields.Field[Any], converter: OpenAPIConverter) -> d
     return parameter
 
 
-def _own_field(self: OpenAPIConverter, field: fields.Field[Any], **_: Any) -> dict[str, Any]:
-    """What apispec cannot know of our own kinds of field."""
+def _own_field(self: OpenAPIConverter, field: fields.Field[Any], ret: dict[str, Any]) -> dict[str, Any]:
+    """What apispec cannot know of our own kinds of field.
+
+    :param ret: what it knows
+    """
     if isinstance(field, Id):
         return {"format": "uuid"}
     if isinstance(field, CommaList):
         return {"type": "array", "items": self.field2property(field.inner)}
     if isinstance(field, OpaqueObject):
-        return {"type": "object"}
-    if isinstance(field, Opaque):
-        return {"type": ["object", "array", "string", "number", "boolean", "null"]}
+        return {"type": "object", "additionalProperties": {}}
+    if isinstance(field, fields.Integer):  # without a format, generators take 32 bits or what they like
+        return {"format": "int64" if ret.get("maximum", LARGEST_OFFSET) >= 2**31 else "int32"}
     return {}
+
+
+def _default_in_words(self: OpenAPIConverter, field: fields.Field[Any], ret: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001
+    """A body's field has its default in its description: what has a `default`, openapi-typescript calls required."""
+    if not isinstance(field.parent, Body) or "default" not in ret:
+        return {}
+    default = ret.pop("default")
+    unless_given = f"{'None' if default is None else default} unless given."
+    return {"description": " ".join(filter(None, (ret.get("description"), unless_given)))}
 
 
 def _fields(schema: type[Schema] | None) -> list[fields.Field[Any]]:

@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import Any
 
 from foreman import db
-from foreman.errors import Invalid
+from foreman.errors import Invalid, TooLargeToTry
 
 # Bytes of opaque JSON on one page; a single item may be larger.
 LARGEST_PAGE = 32_000_000
@@ -60,12 +60,15 @@ def read_page(sql: str, sort_order: str, size: Callable[[Sequence[Any]], int], /
     :param sql: a statement whose last columns are `PLACES` of the order, and the total; see `split`
     :param size: how many bytes of opaque JSON a row has
     :raises Invalid: when it is more than `LARGEST_PAGE` together
+    :raises TooLargeToTry: when it is more than may be read before it is the request's turn
     """
     rows: list[sqlite3.Row] = []
-    total = 0
+    total, to_try = 0, db.most()
     with closing(db.each(sql, **values)) as found:
         for row in found:
             total += size(row)
+            if to_try is not None and total > to_try:
+                raise TooLargeToTry
             if total > LARGEST_PAGE and rows:
                 message = f"The page would have more than {LARGEST_PAGE // 1_000_000} MB; ask for fewer at once."
                 raise Invalid("Validation failed", [{"field": "limit", "message": message}])

@@ -1,25 +1,50 @@
-"""A request as it arrives: waitress's parser, with bounds on the work and the room that a stranger can ask for."""
+"""A request as it arrives: how its bytes are divided into a head and a body, in the strict reading of RFC 9112.
+
+What divides requests from each other is read strictly, because somebody in between may read it otherwise, and would
+then take a part of one client's request for the beginning of another's. The head's fields, and chunks, are taken apart
+by waitress's parser.
+"""
 
 import re
+from typing import Any
 
-from waitress.parser import HTTPRequestParser, ParsingError
-from waitress.utilities import BadRequest, RequestHeaderFieldsTooLarge
+from waitress.parser import HTTPRequestParser, ParsingError, TransferEncodingNotImplemented
+from waitress.utilities import BadRequest, RequestEntityTooLarge, RequestHeaderFieldsTooLarge, ServerNotImplemented
 
-# Bytes of a head or body beyond which it needs `room` before more of it is read.
+# Bytes beyond which a body is kept in a temporary file, and an answer that a client has not read yet.
+IN_MEMORY = 32_768
+
+# Bytes of a body beyond which a request is served alone among its like.
 LARGE = 65_536
 
+# Bytes of a head, and how many fields it may have.
+LONGEST_HEAD = 262_144
 _MOST_FIELDS = 100
+
 _LONGEST_CHUNK_HEAD = 4096
 _LONGEST_TRAILER = 16_384
 
-# A request line that waitress's own pattern takes apart in linear time.
-_REQUEST_LINE = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+ [^ \t\r\n]+(?: HTTP/[0-9]\.[0-9])?[ \t]*\r\n")
+# Bytes by which the framing of chunks may exceed what is in them.
+_FRAMING = 65_536
+
+# A request line that waitress's own pattern takes apart in linear time; the version is looked at by itself.
+_REQUEST_LINE = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+ [^ \t\r\n]+ HTTP/([0-9])\.([0-9])[ \t]*\r\n")
 
 # What waitress's pattern of a field takes quadratic time for.
 _MANY_BLANKS = re.compile(rb":[ \t]{33}")
 
-# What a request can begin with: a method, or the empty line that some clients send after a body.
-_FIRST_BYTES = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz\r\n")
+# A field that goes on in the next line (obs-fold: RFC 9112, section 5.2).
+_FOLDED = re.compile(rb"\n[ \t]")
+
+_HOST = re.compile(rb"\nhost:[ \t]*([^\r]*?)[ \t]*\r", re.IGNORECASE)
+_TRANSFER_ENCODING = re.compile(rb"\ntransfer-encoding:([^\r]*)\r", re.IGNORECASE)
+_CONTENT_LENGTH = re.compile(rb"\ncontent-length:", re.IGNORECASE)
+
+# A name or address with or without a port (RFC 9110, section 7.2); empty is allowed.
+_AUTHORITY = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~!$&'()*+,;=%]*)(?::[0-9]*)?")
+
+# What a request can begin with: a method.
+_FIRST_BYTES = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
 
 class RequestTimeout(BadRequest):
@@ -29,6 +54,13 @@ class RequestTimeout(BadRequest):
     reason = "Request Timeout"
 
 
+class ExpectationFailed(BadRequest):
+    """417: the client expects something else than `100-continue` (RFC 9110, section 10.1.1)."""
+
+    code = 417
+    reason = "Expectation Failed"
+
+
 class NoRoom(BadRequest):
     """503: there was no room for the request in time."""
 
@@ -36,75 +68,183 @@ class NoRoom(BadRequest):
     reason = "Service Unavailable"
 
 
-class Parser(HTTPRequestParser):
+class VersionNotSupported(BadRequest):
+    """505: the request is not of HTTP/1."""
+
+    code = 505
+    reason = "HTTP Version Not Supported"
+
+
+class Request(HTTPRequestParser):
     """A request as it arrives.
 
-    When it turns out to be large, `waits` is set: then it must not be given more data before it has got as much `room`
-    as it `needs`.
+    :param limits: waitress's adjustments, as far as its parser asks for them
+    :ivar is_empty: whether nothing has arrived of it but empty lines
+    :ivar head_done: whether its head has arrived
+    :ivar completed: whether it is ready to be answered, perhaps with an `error`
+    :ivar is_cut: whether it will be answered without its body, which has not arrived
+    :ivar size: bytes that it takes at the moment
     """
 
-    path, command = "", ""  # also of a request whose head cannot be read
-    waits = False
-    needs = 0  # bytes that a large request may come to
-    room = 0  # bytes that have been set aside for it
+    path, command, query, request_uri, url_scheme = "", "", "", "", "http"  # also of a head that cannot be read
+    proxy_scheme, proxy_netloc, fragment = "", "", ""
+    is_empty = True
+    is_cut = False
+
+    def __init__(self, limits: Any) -> None:
+        super().__init__(limits)
+        self._head = bytearray()
+
+    @property
+    def head_done(self) -> bool:
+        """Whether its head has arrived."""
+        return bool(self.headers_finished)
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes at the moment."""
+        return len(self._head) if self.body_rcv is None else len(self.body_rcv)
+
+    @property
+    def largest_body(self) -> int:
+        """Bytes that its body may have."""
+        return int(self.adj.max_request_body_size)
 
     def received(self, data: bytes) -> int:
         """Take what has arrived; how many bytes of it belong to this request."""
-        if self.body_rcv is None and not self.header_plus and data[0] not in _FIRST_BYTES:
-            return self._refuse(BadRequest("this is not HTTP"), len(data))
+        if self.head_done:
+            return self._receive_body(data)
+        return self._receive_head(data)
+
+    def refuse(self, error: BadRequest) -> None:
+        """Let it be answered with an error, whatever has arrived."""
+        self.close()
+        self.error, self.completed, self.is_cut = error, True, True
+
+    def cut(self) -> None:
+        """Let it be answered without its body."""
+        self.close()
+        self.completed, self.is_cut = True, True
+
+    def _receive_head(self, data: bytes) -> int:
+        start = 0
+        if self.is_empty:  # some clients send an empty line after a body (RFC 9112, section 2.2)
+            start = len(data) - len(data.lstrip(b"\r\n"))
+            if start == len(data):
+                return start
+            self.is_empty = False
+            if data[start] not in _FIRST_BYTES:
+                self.refuse(BadRequest("this is not HTTP"))
+                return len(data)
+        before = len(self._head)
+        self._head += data[start:]
+        end = self._head.find(b"\r\n\r\n", max(0, before - 3)) + 4
+        if end == 3:
+            if len(self._head) >= LONGEST_HEAD:
+                self._refuse_long_head()
+            return len(data)
+        if end >= LONGEST_HEAD:
+            self._refuse_long_head()
+            return len(data)
+        consumed = start + end - before
+        head, self._head = bytes(self._head[:end]), bytearray()
+        self.headers_finished = True
         try:
-            consumed: int = super().received(data)
-        except OSError:  # there is no temporary file to be had for its body
-            return self._refuse(NoRoom("there is no room for the body"), len(data))
-        if not self.completed:
-            self._check_framing()
-            if max(self.header_bytes_received, self.content_length, self.body_bytes_received) > LARGE:
-                self._need_room()
+            self.parse_header(head)
+        except ParsingError as error:
+            self.refuse(BadRequest(error.args[0]))
+        except TransferEncodingNotImplemented as error:
+            self.refuse(ServerNotImplemented(error.args[0]))
+        else:
+            self.completed = self.completed or self.body_rcv is None
         return consumed
 
-    def parse_header(self, header_plus: bytes) -> None:
+    def _refuse_long_head(self) -> None:
+        self.command = self._head[:20].partition(b" ")[0].decode("latin-1")
+        self._head = bytearray()
+        self.refuse(RequestHeaderFieldsTooLarge(f"there are {LONGEST_HEAD} bytes or more"))
+
+    def parse_header(self, head: bytes) -> None:
         """Take the head of the request apart.
 
         :raises ParsingError: also for what waitress's own parser stumbles over, such as a URL with half an address
+        :raises TransferEncodingNotImplemented: when the body is encoded in another way than by chunks
         """
-        if not _REQUEST_LINE.match(header_plus):
+        line = _REQUEST_LINE.match(head)
+        if not line:
             raise ParsingError("Start line is invalid")
-        if _MANY_BLANKS.search(header_plus):
-            raise ParsingError("Invalid header")
-        if header_plus.count(b"\n") > _MOST_FIELDS + 2:  # the request line and the empty one
-            self.error = RequestHeaderFieldsTooLarge(f"there are more than {_MOST_FIELDS} fields")
+        self.command = line[0].partition(b" ")[0].decode("latin-1")
+        self.version = "1.0" if line[2] == b"0" else "1.1"  # also of an answer to what is refused here
+        if line[1] != b"1":
+            self.version = "1.1"
+            self.refuse(VersionNotSupported("this server speaks HTTP/1.1"))
             return
+        if line[2] > b"1":  # to be answered as the newest that is known (RFC 9110, section 2.5)
+            head = head[: line.start(2)] + b"1" + head[line.end(2) :]
+        if _MANY_BLANKS.search(head) or _FOLDED.search(head):
+            raise ParsingError("Invalid header")
+        if head.count(b"\n") > _MOST_FIELDS + 2:  # the request line and the empty one
+            self.refuse(RequestHeaderFieldsTooLarge(f"there are more than {_MOST_FIELDS} fields"))
+            return
+        _check_host(head, required=line[2] != b"0")
+        _check_framing(head, old=line[2] == b"0")
         try:
-            super().parse_header(header_plus)
+            super().parse_header(head)
         except ValueError:
             raise ParsingError("Malformed head") from None
-        # Who forwards such a request may take another part of it for the body (RFC 9112, section 6.1).
-        if "TRANSFER_ENCODING" in self.headers or (self.chunked and "CONTENT_LENGTH" in self.headers):
-            raise ParsingError("The body's length is ambiguous")
+        options = [option.strip(" \t").lower() for option in self.headers.get("CONNECTION", "").split(",")]
+        if "close" in options or "keep-alive" in options:  # for waitress's tasks, which know one option
+            self.headers["CONNECTION"] = "close" if "close" in options else "keep-alive"
+        if self.version == "1.1" and self.headers.get("EXPECT", "100-continue").lower() != "100-continue":
+            self.refuse(ExpectationFailed("only 100-continue can be expected"))
 
-    def give_up(self) -> None:
-        """Turn what has arrived into a request that is answered with an error."""
-        self.close()
-        error = NoRoom("there are too many large requests") if self.waits else RequestTimeout("")
-        self.waits, self.room = False, 0
-        self._refuse(error, 0)
+    def _receive_body(self, data: bytes) -> int:
+        body = self.body_rcv
+        try:
+            consumed = int(body.received(data))
+        except OSError:  # there is no temporary file to be had for it
+            self.refuse(NoRoom("there is no room for the body"))
+            return len(data)
+        self.body_bytes_received += consumed
+        if body.error:
+            self.refuse(body.error)
+        elif len(body) > self.largest_body:
+            self.refuse(RequestEntityTooLarge(f"there are more than {self.largest_body} bytes"))
+        elif self.chunked and not body.completed:
+            self._check_chunks()
+        elif body.completed:
+            self.completed = True
+            if self.chunked:
+                self.headers["CONTENT_LENGTH"] = str(len(body))  # what applications are told of it
+        return consumed
 
-    def _check_framing(self) -> None:
-        """Refuse a chunked body that is mostly not body, before taking it apart becomes expensive."""
-        if not self.chunked or self.body_rcv is None:
-            return
+    def _check_chunks(self) -> None:
+        """Refuse a body that is mostly not body, before taking it apart becomes expensive."""
         body = self.body_rcv
         if len(body.control_line) > _LONGEST_CHUNK_HEAD or len(body.trailer) > _LONGEST_TRAILER:
-            self._refuse(BadRequest("Chunk head or trailer is too long"), 0)
-        elif self.body_bytes_received - len(body) > len(body) + LARGE:
-            self._refuse(BadRequest("Chunks are too small"), 0)
+            self.refuse(BadRequest("Chunk head or trailer is too long"))
+        elif self.body_bytes_received - len(body) > len(body) + _FRAMING:
+            self.refuse(BadRequest("Chunks are too small"))
 
-    def _need_room(self) -> None:
-        in_head = self.body_rcv is None
-        needs = self.adj.max_request_header_size if in_head else self.content_length or self.adj.max_request_body_size
-        if needs > self.needs:
-            self.waits, self.needs = True, needs
 
-    def _refuse(self, error: BadRequest, consumed: int) -> int:
-        self.error, self.completed = error, True
-        return consumed
+def _check_host(head: bytes, *, required: bool) -> None:
+    """:raises ParsingError: unless there is one valid Host (RFC 9112, section 3.2)"""
+    hosts = _HOST.findall(head)
+    if len(hosts) != 1 and (required or hosts):
+        raise ParsingError("There must be one Host")
+    if hosts and not _AUTHORITY.fullmatch(hosts[0]):
+        raise ParsingError("Host is invalid")
+
+
+def _check_framing(head: bytes, *, old: bool) -> None:
+    """Check that the body's length is said once, in a way that nobody can understand otherwise (RFC 9112, section 6.1).
+
+    :param old: whether the request is of HTTP/1.0, which knows no chunks
+    :raises ParsingError: when it is ambiguous
+    """
+    codings = _TRANSFER_ENCODING.findall(head)
+    if not codings:
+        return
+    names = [name.strip(b" \t").lower() for name in b",".join(codings).split(b",")]
+    if old or _CONTENT_LENGTH.search(head) or not all(names) or names.count(b"chunked") > 1:
+        raise ParsingError("The body's length is ambiguous")

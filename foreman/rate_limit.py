@@ -1,25 +1,28 @@
-"""How often: requests are counted per API key, failed authentication per address.
+"""How often: requests are counted per API key, failed authentication per network.
 
 The notation, the windows and the kinds of storage are Flask-Limiter's. Its hooks around every request are not used:
 they serve many limits at once and cost more than the query that a request is about, and there is one limit here.
+
+What strangers can make many of is counted apart from what keys are counted by, in tables of a bounded size.
 """
 
-import time
+import math
 from functools import lru_cache
+from typing import cast
 
 from flask import Flask, Response, g
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from limits import RateLimitItem, parse
 
-from foreman import counters  # noqa: F401  # registers the storage
+from foreman.callers import LetIn, network_of
+from foreman.counters import LocalCounters
 from foreman.errors import TooManyRequests
 
-# What an address may fail before its keys are not looked at any more.
+# What a network may fail before its keys are not looked at any more.
 FAILED_ATTEMPTS = parse("120/minute")
 
 _REMEMBERED_COUNTERS = 10_000
-_REMEMBERED_CALLERS = 10_000
 
 
 class RateLimits:
@@ -34,10 +37,11 @@ class RateLimits:
         # Known already, so that init_app prepares the storage and leaves the hooks out.
         app.extensions["limiter"] = {limiter}
         limiter.init_app(app)
-        self._storage = limiter.storage
+        self._windows = cast(LocalCounters, limiter.storage)
+        self._failures = LocalCounters()
         self._limit = limit
         self.refused = {"key": 0, "address": 0}
-        self._let_in: set[tuple[str | None, str]] = set()
+        self._let_in = LetIn()
         if limit is not None:
             self._counter = lru_cache(maxsize=_REMEMBERED_COUNTERS)(limit.key_for)
             app.after_request(self._show)
@@ -50,41 +54,39 @@ class RateLimits:
         if self._limit is None:
             return
         counter = self._counter(key_id)
-        requests = self._storage.incr(counter, self._limit.get_expiry())
-        renewed_at = self._storage.get_expiry(counter)
-        g.rate_limit = (self._limit.amount - requests, renewed_at)
+        requests = self._windows.incr(counter, self._limit.get_expiry())
+        g.rate_limit = (self._limit.amount - requests, self._windows.get_expiry(counter))
         if requests > self._limit.amount:
             self.refused["key"] += 1
-            raise TooManyRequests(f"Rate limit exceeded: {self._limit}", _seconds_until(renewed_at))
+            raise TooManyRequests(f"Rate limit exceeded: {self._limit}", _retry_after(self._windows, counter))
 
     def count_failure(self, address: str | None) -> None:
         """Count a failed attempt to authenticate.
 
-        :raises TooManyRequests: when the address may not fail any more
+        :raises TooManyRequests: when the address's network may not fail any more
         """
-        counter = FAILED_ATTEMPTS.key_for(str(address))
-        if self._storage.incr(counter, FAILED_ATTEMPTS.get_expiry()) > FAILED_ATTEMPTS.amount:
+        counter = FAILED_ATTEMPTS.key_for(network_of(address))
+        if self._failures.incr(counter, FAILED_ATTEMPTS.get_expiry()) > FAILED_ATTEMPTS.amount:
             raise self._blocked(counter)
 
     def let_in(self, address: str | None, caller: str) -> None:
         """Take note of who has authenticated from where: that goes on working when others fail from there.
 
-        :raises TooManyRequests: when the address has failed too often, and this caller has not been let in from there
+        :raises TooManyRequests: when the address's network has failed too often, and this caller has not been let in
+            from there
         """
-        if (address, caller) in self._let_in:
+        network = network_of(address)
+        if self._let_in.knows(network, caller):
             return
-        counter = FAILED_ATTEMPTS.key_for(str(address))
-        if self._storage.get(counter) >= FAILED_ATTEMPTS.amount:
+        counter = FAILED_ATTEMPTS.key_for(network)
+        if self._failures.get(counter) >= FAILED_ATTEMPTS.amount:
             raise self._blocked(counter)
-        if len(self._let_in) >= _REMEMBERED_CALLERS:
-            self._let_in.clear()
-        self._let_in.add((address, caller))
+        self._let_in.add(network, caller)
 
     def _blocked(self, counter: str) -> TooManyRequests:
         self.refused["address"] += 1
         return TooManyRequests(
-            "Too many failed attempts to authenticate from this address",
-            _seconds_until(self._storage.get_expiry(counter)),
+            "Too many failed attempts to authenticate from this address", _retry_after(self._failures, counter)
         )
 
     def _show(self, response: Response) -> Response:
@@ -100,5 +102,6 @@ class RateLimits:
         return response
 
 
-def _seconds_until(timestamp: float) -> int:
-    return max(1, int(timestamp - time.time()) + 1)
+def _retry_after(counters: LocalCounters, counter: str) -> int:
+    """Whole seconds until its window has ended: 1 or more."""
+    return max(1, math.ceil(counters.seconds_left(counter)))

@@ -24,7 +24,8 @@ _encode = msgspec.json.Encoder().encode
 # A name that needs no quotes in a line of text.
 _PLAIN = re.compile(r"[\w.:/-]*", re.ASCII)
 
-_NOTED = "foreman.noted"
+# Where in its environment a request's notes are found: what `flask.g` had for it.
+NOTED = "foreman.noted"
 
 # Seconds that lines are gathered before they are written, and how many are kept while they cannot be.
 _GATHERED_FOR = 0.05
@@ -72,7 +73,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     @app.before_request
     def note() -> None:
         g.route = request.url_rule.rule if request.url_rule else "none"
-        request.environ[_NOTED] = g._get_current_object()
+        request.environ[NOTED] = g._get_current_object()
 
 
 def answered(environ: dict[str, Any], status: int, headers: Headers, seconds: float) -> Answered:
@@ -81,7 +82,7 @@ def answered(environ: dict[str, Any], status: int, headers: Headers, seconds: fl
     :param environ: what the application was called with
     :param headers: of the answer
     """
-    noted = environ.get(_NOTED)
+    noted = environ.get(NOTED)
     method, address = known_method(environ["REQUEST_METHOD"]), environ["REMOTE_ADDR"]
     if noted is None:
         request_id = dict(headers).get(HEADER, "")

@@ -121,7 +121,10 @@ def update_tags(change: dict[str, Any], run_id: str, data_id: str) -> Response:
 @answers(200, "Deleted")
 @fails(404)
 def delete_data(which: dict[str, Any], run_id: str) -> Response:
-    """Delete all entries of a key, or one entry by its id."""
+    """Delete all entries of a key, or one entry by its id.
+
+    Exactly one of `key` and `id` is required: both together, or neither, is answered 400.
+    """
     with db.write() as tx:
         found(tx.one("SELECT 1 FROM run WHERE org_id = :org_id AND id = :run_id",
                      org_id=g.org_id, run_id=run_id.lower()), "Run")  # fmt: skip

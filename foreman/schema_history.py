@@ -5,6 +5,7 @@ schema after that: run `python -m tests.schemas.record`, so that the tests have 
 change schema.sql, write the next file, whose first line is its title, and raise SCHEMA_VERSION.
 """
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -49,13 +50,21 @@ def since(version: int) -> tuple[Migration, ...]:
 
 
 @cache
-def schema_names(version: int) -> tuple[tuple[str, str], ...]:
-    """The type and name of all that the schema of this version has."""
+def schema_of(version: int) -> tuple[tuple[str, str, str], ...]:
+    """All that the schema of this version has: type, name and definition."""
     with closing(sqlite3.connect(":memory:")) as connection:
         for migration in migrations():
             if migration.version <= version:
                 connection.executescript(migration.script)
-        return tuple(connection.execute("SELECT type, name FROM sqlite_schema"))
+        return tuple(
+            (type_, name, definition(sql))
+            for type_, name, sql in connection.execute("SELECT type, name, sql FROM sqlite_schema")
+        )
+
+
+def definition(sql: str | None) -> str:
+    """What `sqlite_schema.sql` says, without comments and layout: the same however the database came to it."""
+    return " ".join(re.sub(r"--.*", "", sql or "").split())
 
 
 def statements(script: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ import msgspec
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, pre_load, validate, validates_schema
 from werkzeug.datastructures import MultiDict
 
-from foreman.fields import CommaList, Id, Integer, Opaque, OpaqueObject, Tags, Text, TextFilter
+from foreman.fields import CommaList, Id, Integer, ListItem, Opaque, OpaqueObject, Tags, Text, TextFilter
 from foreman.opaque import has_unpaired_surrogate
 
 RUN_STATUSES = ("pending", "running", "completed", "failed", "cancelled")
@@ -32,6 +32,9 @@ def camel_case(name: str) -> str:
 
 class CamelCase(Schema):
     """A schema whose fields are snake_case in Python and camelCase outside."""
+
+    class Meta:
+        unknown = EXCLUDE  # answers may gain fields: clients that were generated before go on reading them
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
         """Give the field its outer name."""
@@ -228,27 +231,21 @@ class ListTasks(Page):
     parent_task_id = Id()
 
 
-def _keys(description: str) -> CommaList:
-    return CommaList(Text(), metadata={"description": description})
+def _texts(description: str) -> CommaList:
+    return CommaList(ListItem(), metadata={"description": description})
 
 
 class QueryData(Query):
     """Which entries of a run. The key filters are joined by OR, the tag filters narrow that further by AND."""
 
     key = TextFilter(metadata={"description": "This key exactly."})
-    keys = _keys("Comma-separated keys, each exactly.")
-    key_starts_with = CommaList(
-        Text(),
-        metadata={"description": "Comma-separated prefixes of keys, taken literally."},
-    )
+    keys = _texts("Comma-separated keys, each exactly.")
+    key_starts_with = _texts("Comma-separated prefixes of keys, taken literally.")
     key_pattern = TextFilter(
         metadata={"description": "Glob for the whole key: `*`, `?`, `[abc]`, `[a-z]`, `[^a]`; case-sensitive."},
     )
-    tags = _keys("Comma-separated tags.")
-    tag_starts_with = CommaList(
-        Text(),
-        metadata={"description": "Comma-separated prefixes of tags, taken literally."},
-    )
+    tags = _texts("Comma-separated tags.")
+    tag_starts_with = _texts("Comma-separated prefixes of tags, taken literally.")
     tag_mode = fields.String(
         load_default="any",
         validate=validate.OneOf(("any", "all")),
@@ -266,8 +263,9 @@ class QueryData(Query):
 class DeleteData(Query):
     """Which entries to delete: all of a key, or one by its id."""
 
-    key = Text(metadata={"description": "Delete all entries with this key.", "examples": ["temp-data"]})
-    id = Id(metadata={"description": "Delete this entry."})
+    key = Text(metadata={"description": "Delete all entries with this key; not together with `id`.",
+                         "examples": ["temp-data"]})  # fmt: skip
+    id = Id(metadata={"description": "Delete this entry; not together with `key`."})
 
     @validates_schema
     def exactly_one(self, data: Mapping[str, Any], **_: Any) -> None:

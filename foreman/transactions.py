@@ -15,6 +15,9 @@ from foreman.database_file import DatabaseMoved, OpenFile
 # How long a statement waits for another process that holds the database's lock.
 BUSY_TIMEOUT_MS = 5000
 
+# Bytes that a value or row may have (https://www.sqlite.org/limits.html, section 1).
+LARGEST = 1_000_000_000
+
 # Seconds after a wait in vain in which nobody waits that long again: those in line must not wait one after the other.
 _IMPATIENT = 2.0
 
@@ -75,8 +78,9 @@ class Reader:
             self._closed = True
             self._connection.close()
 
-    def begin(self) -> None:
-        """From now on the thread reads something new."""
+    def begin(self, most: int) -> None:
+        """From now on the thread reads something new, with at most so many bytes in each value and row."""
+        self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, most)
         with self._lock:
             self._begun_at = time.monotonic()
 
@@ -128,10 +132,14 @@ class Commit:
 
 
 class _Deferring(threading.local):
-    """Whether this thread leaves its blocks before their commit, and which commit that is."""
+    """Whether this thread leaves its blocks before their commit, and which commit that is.
+
+    :ivar most: bytes that a value or row may have in its blocks
+    """
 
     active = False
     commit: Commit | None = None
+    most = LARGEST
 
 
 class Writer:
@@ -177,6 +185,7 @@ class Writer:
                 self._connection.execute("SAVEPOINT block")
             else:
                 self._begin()
+            self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, self._deferring.most)
         except BaseException:
             self._end_turn(keep_open=False)
             raise
@@ -205,15 +214,19 @@ class Writer:
             commit.decided.wait()
             commit.check()
 
-    def defer(self) -> None:
-        """Let this thread leave its blocks before their commit, until it asks for `deferred`."""
-        self._deferring.active, self._deferring.commit = True, None
+    def defer(self, most: int = LARGEST) -> None:
+        """Let this thread leave its blocks before their commit, until it asks for `deferred`.
+
+        :param most: bytes that a value or row may have meanwhile
+        """
+        self._deferring.active, self._deferring.commit, self._deferring.most = True, None, most
 
     def deferred(self) -> Commit | None:
         """The commit that will decide about the blocks that this thread has left since `defer`; None when there is none
         or somebody has committed them already.
         """
         commit, self._deferring.active, self._deferring.commit = self._deferring.commit, False, None
+        self._deferring.most = LARGEST
         return commit
 
     def commit(self) -> None:

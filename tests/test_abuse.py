@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
-from foreman import connection, crowd, listener, paging, run_data, server
-from foreman.connection import Connection
+from foreman import connection, http_server, listener, paging, run_data, server, uploads
+from foreman.connection import Connection, Owed, State
 from foreman.opaque import decode_object
 from foreman.parser import LARGE
 from tests.conftest import Json, Running, Start, assert_error, make_run, make_task, ok, put_data
@@ -27,18 +27,18 @@ from tests.wire import PATIENCE, Wire, until
 # Resident memory in MiB that no clients make the server exceed; docs/reliability.md states it.
 MOST_MEMORY = 512
 
-HEAD = b"POST /api/v1/runs HTTP/1.1\r\nHost: x\r\n"
+HEAD = b"POST /api/v1/runs HTTP/1.1\r\nHost: x\r\nX-API-Key: KEY\r\n"
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clients have little time."""
     monkeypatch.setattr(connection, "PATIENCE", 0.3)
-    monkeypatch.setattr(crowd, "_EVERY", 0.05)
+    monkeypatch.setattr(http_server, "_LOOK_EVERY", 0.05)
 
 
 def connections(served: Running) -> list[Connection]:
-    return served.server._connections()
+    return served.server.connections()
 
 
 def lives(client: httpx.Client) -> None:
@@ -58,6 +58,11 @@ def refused(wire: Wire, status: int) -> str:
     assert wire.is_closed()
     message: str = body["error"]
     return message
+
+
+def with_key(wire: Wire, head: bytes) -> bytes:
+    """The bytes of a request, with a valid key."""
+    return head.replace(b"KEY", wire.key.encode())
 
 
 def upload(wire: Wire, size: int) -> bytes:
@@ -80,7 +85,7 @@ def upload(wire: Wire, size: int) -> bytes:
 )
 def test_request_that_does_not_arrive_is_408(served: Running, client: httpx.Client, part: bytes) -> None:
     with Wire(served) as wire:
-        wire.send_all(part)
+        wire.send_all(with_key(wire, part))
         assert "Request Timeout" in refused(wire, 408)
     lives(client)
 
@@ -88,7 +93,7 @@ def test_request_that_does_not_arrive_is_408(served: Running, client: httpx.Clie
 @pytest.mark.usefixtures("impatient")
 def test_byte_now_and_then_earns_no_more_time(served: Running, client: httpx.Client) -> None:
     with Wire(served) as wire:
-        wire.send_all(HEAD + b"Content-Length: 100000\r\n\r\n")
+        wire.send_all(with_key(wire, HEAD + b"Content-Length: 100000\r\n\r\n"))
         while wire.is_silent():
             wire.send_all(b"x")
             time.sleep(0.01)
@@ -102,7 +107,9 @@ def test_slow_body_that_gets_on_is_awaited(served: Running, monkeypatch: pytest.
     body = b'{"inputData": "' + b"x" * 100 + b'"}'
     with Wire(served) as wire:
         head, _, _ = wire.request("POST", "/runs", {}).partition(b"Content-Length")
-        wire.send_all(head, b"Content-Length: %d\r\n\r\n" % len(body), body[:60])
+        wire.send_all(head, b"Content-Length: %d\r\n\r\n" % len(body))
+        until(lambda: any(each.request and each.state is State.READING for each in connections(served)))
+        wire.send_all(body[:60])
         time.sleep(1)
         wire.send_all(body[60:])
         assert wire.receive().status == 201
@@ -133,7 +140,7 @@ def test_client_that_reads_slowly_gets_all_of_its_answer(served: Running, client
     run = make_run(client, "x" * 9_000_000)
     with Wire(served) as wire:
         wire.send("GET", f"/runs/{run['id']}")
-        until(lambda: any(each.total_outbufs_len for each in connections(served)))
+        until(lambda: any(each.owed for each in connections(served)))
         lives(client)
         assert wire.receive().json() == run
 
@@ -141,18 +148,50 @@ def test_client_that_reads_slowly_gets_all_of_its_answer(served: Running, client
 def test_unread_answers_are_kept_for_few(
     served: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those who have had most time are closed first."""
-    monkeypatch.setattr(crowd, "_EVERY", 0.05)
+    """The others wait until there is room for them; nobody is cut off."""
     run = make_run(client, "x" * 9_000_000)
+    monkeypatch.setattr(served.server.answers, "total", 10_000_000)
     with ExitStack() as stack:
-        wires = [stack.enter_context(Wire(served)) for _ in range(3)]
-        for number, wire in enumerate(wires, 1):
+        wires = [stack.enter_context(Wire(served)) for _ in range(5)]
+        for wire in wires:
             wire.send("GET", f"/runs/{run['id']}")
-            until(lambda: sum(each.total_outbufs_len > 0 for each in connections(served)) == number)  # noqa: B023
-        monkeypatch.setattr(crowd, "OWED", 10_000_000)
-        until(lambda: sum(each.total_outbufs_len > 0 for each in connections(served)) == 1)
-        assert wires[-1].receive().json() == run
+        until(lambda: sum(each.owed > 0 for each in connections(served)) == 1)
+        until(lambda: len(served.server.dispatcher._large) == 4)
+        lives(client)
+        with ThreadPoolExecutor(5) as pool:
+            assert list(pool.map(lambda wire: wire.receive().json(), wires)) == [run] * 5
     lives(client)
+
+
+def test_client_that_reads_slowly_makes_room_for_others(
+    served: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_server, "_LOOK_EVERY", 0.05)
+    monkeypatch.setattr(http_server, "_READING_WINDOW", 0.2)
+    run = make_run(client, "x" * 9_000_000)
+    monkeypatch.setattr(served.server.answers, "total", 10_000_000)
+    with Wire(served) as slow, Wire(served) as other:
+        slow.send("GET", f"/runs/{run['id']}")
+        until(lambda: any(each.owed for each in connections(served)))
+        other.send("GET", f"/runs/{run['id']}")
+        assert other.receive().json() == run
+    lives(client)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_large_answer_for_which_there_is_no_room_in_time_is_503(
+    served: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_server, "_WAIT_FOR_ROOM", 0.1)
+    monkeypatch.setattr(connection, "PATIENCE", PATIENCE)
+    run = make_run(client, "x" * 9_000_000)
+    monkeypatch.setattr(served.server.answers, "total", 10_000_000)
+    with Wire(served) as first, Wire(served) as second:
+        first.send("GET", f"/runs/{run['id']}")
+        until(lambda: any(each.owed for each in connections(served)))
+        second.send("GET", f"/runs/{run['id']}")
+        assert "too many large answers" in refused(second, 503)
+        assert first.receive().json() == run
 
 
 # Many connections ---------------------------------------------------------------------------------------------------
@@ -263,11 +302,12 @@ def test_large_body_without_a_file_descriptor_is_503(tmp_path: Path) -> None:
         make_run(process.client, "x" * 3_000_000)
 
 
-def test_urgent_data_closes_the_connection(served: Running, client: httpx.Client) -> None:
+def test_urgent_data_has_no_meaning(served: Running, client: httpx.Client) -> None:
     with Wire(served) as wire:
         wire.send_all(b"GET")
         wire.send_urgent(b"!")
-        assert wire.is_closed()
+        wire.send_all(wire.request("GET", "/health")[3:])
+        assert wire.receive().status in (200, 400)
     lives(client)
 
 
@@ -293,7 +333,7 @@ def test_pipelined_request_waits_until_the_answer_before_has_been_read(served: R
     large = make_run(client, "x" * 9_000_000)
     with Wire(served) as wire:
         wire.send_all(wire.request("GET", f"/runs/{large['id']}"), wire.request("POST", "/runs", {"inputData": 2}))
-        until(lambda: any(each.total_outbufs_len for each in connections(served)))
+        until(lambda: any(each.owed for each in connections(served)))
         lives(client)
         assert ok(client.get("/runs", params={"limit": 1}))["total"] == 2
         assert wire.receive().json() == large
@@ -306,7 +346,7 @@ def test_pipelining_client_that_goes_away_unread_leaves_nothing_behind(served: R
     for leave in (Wire.close, Wire.reset):
         wire = Wire(served)
         wire.send_all(*(wire.request("GET", f"/runs/{large['id']}") for _ in range(5)))
-        until(lambda: any(each.total_outbufs_len for each in connections(served)))
+        until(lambda: any(each.owed for each in connections(served)))
         leave(wire)
         until(lambda: len(connections(served)) == 1)
     lives(client)
@@ -321,9 +361,10 @@ def test_pipelined_request_of_a_client_that_cannot_be_answered_is_not_begun(
     large = make_run(client, "x" * 9_000_000)
     with Wire(served) as wire:
         wire.send_all(wire.request("GET", f"/runs/{large['id']}"), wire.request("POST", "/runs", {"inputData": 2}))
-        until(lambda: any(each._parked for each in connections(served)))
-        (parked,) = (each for each in connections(served) if each._parked)
-        monkeypatch.setattr(parked, "send", fail)
+        until(lambda: any(each.owed for each in connections(served)))
+        (slow,) = (each for each in connections(served) if each.owed)
+        monkeypatch.setattr(Owed, "send", fail)
+        assert slow.state is State.SENDING
         wire.read_some()
         until(lambda: len(connections(served)) == 1)
     lives(client)
@@ -342,7 +383,7 @@ def test_pipelined_request_of_a_client_that_cannot_be_answered_is_not_begun(
         # What waitress's own patterns take quadratic time for, or worse.
         (b"GET a://" + b"1" * 200_000 + b" X\r\n\r\n", 400, "Start line is invalid"),
         (b"GET / HTTP/1.1\r\nA:" + b" " * 200_000 + b"x\r\n\r\n", 400, "Invalid header"),
-        (b"GET / HTTP/1.1\r\nA: x" + b" " * 200_000 + b"x\r\n\r\n", 404, "There is nothing"),
+        (b"GET /nothing HTTP/1.1\r\nHost: x\r\nA: x" + b" " * 200_000 + b"x\r\n\r\n", 404, "There is nothing"),
         (b"\x16\x03\x01\x00\xc8\x01\x00\x00\xc4\x03\x03", 400, "this is not HTTP"),
         (b"\x00" * 100, 400, "this is not HTTP"),
     ],
@@ -403,8 +444,9 @@ CHUNKED = HEAD + b"Content-Type: application/json\r\nTransfer-Encoding: chunked\
 
 def test_chunked_body_is_read(served: Running) -> None:
     with Wire(served) as wire:
-        head = CHUNKED.replace(b"Host: x", b"Host: x\r\nX-API-Key: " + wire.key.encode())
-        wire.send_all(head, b'5;ext=1\r\n{"inp\r\n', b'b\r\nutData": 1}\r\n', b"0\r\nTrailer: 1\r\n\r\n")
+        wire.send_all(
+            with_key(wire, CHUNKED), b'5;ext=1\r\n{"inp\r\n', b'b\r\nutData": 1}\r\n', b"0\r\nTrailer: 1\r\n\r\n"
+        )
         assert wire.receive().json()["inputData"] == 1
 
 
@@ -423,7 +465,7 @@ def test_chunks_that_are_malformed_or_mostly_not_body_are_refused(
     served: Running, client: httpx.Client, body: bytes
 ) -> None:
     with Wire(served) as wire:
-        wire.try_to_send(CHUNKED + body)
+        wire.try_to_send(with_key(wire, CHUNKED) + body)
         assert wire.status_or_end() in (400, None)  # None: the answer was lost, because not all was read before the end
     lives(client)
 
@@ -431,7 +473,7 @@ def test_chunks_that_are_malformed_or_mostly_not_body_are_refused(
 def test_many_large_bodies_are_taken_one_after_the_other(
     served: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crowd, "ROOM", 3_000_000)
+    monkeypatch.setattr(served.server.bodies._quota, "total", 3_000_000)
     key = served.key()
 
     def send(number: int) -> int:
@@ -441,7 +483,7 @@ def test_many_large_bodies_are_taken_one_after_the_other(
 
     with ThreadPoolExecutor(12) as pool:
         assert list(pool.map(send, range(24))) == [201] * 24
-    until(lambda: all(each.room == 0 for each in connections(served)))
+    until(lambda: served.server.bodies.used == 0)
     lives(client)
 
 
@@ -461,7 +503,7 @@ def test_large_bodies_are_handled_one_at_a_time_and_small_ones_beside_them(
         first.send_all(upload(first, 100_000))
         assert begun.acquire(timeout=PATIENCE)
         second.send_all(upload(second, 100_000))
-        until(lambda: served.server._dispatcher.waiting() == 1)
+        until(lambda: len(served.server.dispatcher._large) == 1)
         lives(client)
         assert not begun.acquire(blocking=False)
         go_on.set()
@@ -471,11 +513,12 @@ def test_large_bodies_are_handled_one_at_a_time_and_small_ones_beside_them(
 def test_large_body_that_stalls_makes_room_for_others(
     served: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crowd, "ROOM", 1_500_000)
-    monkeypatch.setattr(crowd, "FAIR", 0.1)
+    monkeypatch.setattr(served.server.bodies._quota, "total", 1_500_000)
+    monkeypatch.setattr(http_server, "_LOOK_EVERY", 0.05)
+    monkeypatch.setattr(uploads, "WINDOW", 0.2)
     with Wire(served) as stalled, Wire(served) as other:
         stalled.send_all(upload(stalled, 1_000_000)[:-10])
-        until(lambda: any(each.room for each in connections(served)))
+        until(lambda: served.server.bodies.used > 900_000)
         lives(client)  # small requests need no room
         other.send_all(upload(other, 1_000_000))
         assert "Request Timeout" in refused(stalled, 408)
@@ -486,11 +529,11 @@ def test_large_body_that_stalls_makes_room_for_others(
 def test_large_body_for_which_there_is_no_room_in_time_is_503(
     served: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crowd, "ROOM", 1_500_000)
+    monkeypatch.setattr(served.server.bodies._quota, "total", 1_500_000)
     monkeypatch.setattr(connection, "SLOWEST", 40_000)  # the first one has earned much time with what it has sent
     with Wire(served) as first, Wire(served) as second:
         first.send_all(upload(first, 1_000_000)[:-10])
-        until(lambda: any(each.room for each in connections(served)))
+        until(lambda: served.server.bodies.used > 900_000)
         second.try_to_send(upload(second, 1_000_000)[:100_000])
         answer = second.receive()
         assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
@@ -606,7 +649,7 @@ def test_others_are_served_beside_long_queries(start: Start, monkeypatch: pytest
                             headers={"X-API-Key": key}, timeout=3 * PATIENCE)
                 for _ in range(6)
             ]  # fmt: skip
-            until(lambda: served.server._dispatcher.waiting() == 4)  # two are under way
+            until(lambda: served.server.dispatcher.waiting() == 4)  # two are under way
             lives(client)
             assert not any(answer.done() for answer in answers)
             monkeypatch.setattr(server, "_LONGEST_READ", 0.1)
@@ -627,7 +670,7 @@ def test_long_queries_give_way_when_others_find_no_thread(start: Start, monkeypa
             headers={"X-API-Key": served.key()},
             timeout=PATIENCE,
         )
-        until(lambda: served.server._dispatcher._under_way[1] == 1)
+        until(lambda: served.server.dispatcher._under_way[1] == 1)
         lives(client)
         assert answer.result().status_code == 503
 

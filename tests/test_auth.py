@@ -199,10 +199,3 @@ def test_requests_without_any_key_do_not_count_as_attempts(served: Running, monk
     monkeypatch.setattr(rate_limit, "FAILED_ATTEMPTS", parse("3/hour"))
     with served.anonymous() as nobody:
         assert {nobody.get("/runs").status_code for _ in range(10)} == {401}
-
-
-def test_what_is_remembered_of_callers_is_bounded(served: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rate_limit, "_REMEMBERED_CALLERS", 2)
-    for _ in range(5):
-        with served.client() as client:
-            ok(client.get("/runs"))

@@ -15,6 +15,7 @@ from bench.results import Place, Results, Sample, Spread, rate
 from bench.schedule import Unit, chunks
 from bench.targets import outcomes
 from bench.traffic import Request, Script
+from foreman.check import check
 
 FLOOR, CASE = Place("floor GET", "floor", 16), Place("get run", "work", 16)
 
@@ -85,16 +86,39 @@ def test_fixed_keys_and_rare_tags_do_not_grow(entries: int) -> None:
     assert len({keys[number] for number in tagged}) == len(tagged) == 100
 
 
+def test_loaded_databases_are_sound(tmp_path: Path) -> None:
+    first = data.load_sized(tmp_path / "first.db", 10_000, "acme", lambda _: None)
+    data.load_work(first.path, "acme", 5, 5)
+    data.bytes_per_entry(tmp_path / "disk.db", 10, 100, 3)
+    assert check(first.path) == check(tmp_path / "disk.db") == []
+
+
+def test_benchmark_fails_when_a_database_is_unsound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = Plan(sizes=(10_000,), rounds=1, seconds=0.1, sized_seconds=0.1, rows=20, deletions=500)
+    monkeypatch.setattr(data, "check", lambda _: ["started: it is running"] * 2)
+    with pytest.raises(data.Unsound, match=r"^work.db is not sound: 2 violations, such as started: it is running$"):
+        benchmark.run(plan, tmp_path, PurePython(), lambda _: None)
+
+
 def test_table() -> None:
     assert table(["a", "b"], [["1", "2"]], "lr") == "| a | b |\n| --- | ---: |\n| 1 | 2 |\n"
 
 
-def test_tiny_run_with_the_pure_python_generator(tmp_path: Path) -> None:
+def test_tiny_run_with_the_pure_python_generator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked = []
+    verify = data.verify
+
+    def verify_(path: Path) -> None:
+        checked.append(path.name)
+        verify(path)
+
+    monkeypatch.setattr(data, "verify", verify_)
     plan = Plan(sizes=(10_000,), rounds=1, seconds=0.1, sized_seconds=0.1, rows=20, deletions=500)
     only = ["get run", "create run", "delete run data by id", "workflow"]
     measured = benchmark.run(plan, tmp_path, PurePython(), lambda _: None, only)
     assert {place.name for place in measured.results.places()} == {*only, "floor GET", "floor POST"}
     assert all(measured.results.errors(place) == 0 for place in measured.results.places())
+    assert checked == ["work.db", "10000.db", "commit-each.db", "unlimited.db", "work.db"]
 
     report = Report(
         measured.results, measured.footprint, outcomes(measured.results, measured.footprint, [10_000]),

@@ -33,6 +33,9 @@ class Job:
     def is_large(self) -> bool:
         return False
 
+    def fits(self) -> bool:
+        return True
+
     def service(self) -> None:
         self.thread = threading.current_thread()
         self.begun.set()
@@ -43,6 +46,9 @@ class Job:
 
     def cancel(self) -> None:
         self.cancelled = True
+
+    def refuse(self) -> None:
+        pass
 
 
 class Stuck(Job):

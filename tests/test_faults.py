@@ -68,8 +68,8 @@ class Process:
 
 
 @contextmanager
-def serving(file: Path) -> Iterator[Process]:
-    command = [sys.executable, "app.py", "serve", "--port", "0", "--auth", "trust", "--database", str(file)]
+def serving(file: Path, *options: str) -> Iterator[Process]:
+    command = [sys.executable, "app.py", "serve", "--port", "0", "--auth", "trust", "--database", str(file), *options]
     log = file.with_suffix(".log")
     with log.open("w") as output:
         process = subprocess.Popen(command, cwd=ROOT, stderr=output, text=True)

@@ -1,7 +1,6 @@
 """Answers wait for the commit that they speak of: over HTTP, with a disk that is slow or fails."""
 
 import logging
-import socket
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +14,7 @@ import pytest
 from limits import parse
 
 from foreman import dispatcher
+from foreman.connection import State
 from foreman.dispatcher import Dispatcher, Task
 from tests.conftest import Json, Running, Start, assert_error, make_run, make_task, ok, put_data
 from tests.wire import PATIENCE, Answer, Wire, until
@@ -89,7 +89,7 @@ class Arrivals:
     """Requests of one server that have got in line for a thread."""
 
     def __init__(self, served: Running) -> None:
-        self.dispatcher = served.server._listeners[0].task_dispatcher
+        self.dispatcher = served.server.dispatcher
         assert isinstance(self.dispatcher, Dispatcher)
         self._add_task = self.dispatcher.add_task
         self._arrived = threading.Semaphore(0)
@@ -101,17 +101,18 @@ class Arrivals:
             assert self._arrived.acquire(timeout=PATIENCE)
 
     def _add(self, task: Task) -> None:
+        is_whole = getattr(task, "state", None) is not State.CHECKING
         self._add_task(task)
-        self._arrived.release()
+        if is_whole:
+            self._arrived.release()
 
 
 def wait_until_sent(served: Running) -> None:
     """Return when whatever the server's threads have answered is on its way."""
-    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n"
-    for _ in range(2):  # the loop that sends answers this itself; what came before the first is sent before the second
-        with socket.create_connection(("127.0.0.1", served.server.port), timeout=PATIENCE) as connection:
-            connection.sendall(head)
-            assert connection.recv(100).startswith(b"HTTP/1.1 100 ")
+    for _ in range(2):  # what a thread has asked the loop for before the first is done before the second
+        turned = threading.Event()
+        served.server.loop.soon(turned.set)
+        assert turned.wait(PATIENCE)
 
 
 def total(client: httpx.Client) -> int:
@@ -478,7 +479,7 @@ def test_client_that_leaves_while_its_answer_is_held_does_no_harm(
         assert total(client) == 0
         disk.refusal = refusal
         disk.end_all()
-        until(lambda: len(served.server._listeners[0].active_channels) == 1)  # only the other client is left
+        until(lambda: len(served.server.connections()) == 1)  # only the other client is left
         disk.refusal = None
         assert total(client) == (0 if refusal else 1)
         assert lives(client)
@@ -531,7 +532,7 @@ def test_client_that_does_not_read_keeps_nobody_else_from_the_answer(
                 ok(first.result(), 201)
                 disk.wait_for_commit()
             with arrivals.dispatcher.lock:
-                arrivals.dispatcher.queue_cv.notify_all()  # who sleeps shall know that there is help again
+                arrivals.dispatcher._something.notify_all()  # who sleeps shall know that there is help again
             disk.end_all()
             ok(second.result(PATIENCE), 201)
             assert lazy.receive().json()["status"] == "running"

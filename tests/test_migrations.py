@@ -28,7 +28,7 @@ from foreman.database_file import SCHEMA_VERSION, DatabaseMoved, NotAForemanData
 from foreman.db import SCHEMA, Database
 from foreman.migrate import UpgradeFailed, open_upgraded
 from foreman.restore import restore
-from foreman.schema_history import Migration, migrations, since
+from foreman.schema_history import Migration, definition, migrations, since
 from foreman.version import VERSION
 from tests.conftest import PLAIN, make_run, make_task, ok, put_data
 from tests.schemas.record import HERE, dump
@@ -122,8 +122,8 @@ def test_upgraded_database_and_a_new_one_are_the_same(tmp_path: Path, version: i
     described = []
     for file in (new, upgraded):
         with closing(sqlite3.connect(file)) as connection:
-            rows = connection.execute("SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema").fetchall()
-            schema = {(*row, " ".join(re.sub(r"--.*", "", sql).split())) for *row, sql in rows}
+            rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema").fetchall()
+            schema = {(*row, definition(sql)) for *row, sql in rows}
             pragmas = ("user_version", "application_id", "auto_vacuum", "journal_mode", "encoding", "page_size")
             told = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in pragmas}
         described.append((schema, told))
@@ -138,7 +138,8 @@ def test_first_migrations_end_where_schema_sql_is() -> None:
         with closing(sqlite3.connect(":memory:")) as connection:
             for script in scripts:
                 connection.executescript(script)
-            found.append(set(connection.execute("SELECT type, name FROM sqlite_schema")))
+            rows = connection.execute("SELECT type, name, sql FROM sqlite_schema").fetchall()
+            found.append({(*row, definition(sql)) for *row, sql in rows})
     assert found[0] == found[1]
 
 

@@ -1,6 +1,7 @@
 """The counters of the rate limits: exact within a window, forgotten after it, and never too many."""
 
 import threading
+import types
 
 import pytest
 
@@ -8,34 +9,65 @@ from foreman import counters
 from foreman.counters import LocalCounters
 
 
+class Clock(types.ModuleType):
+    """The module time, as the test sets it: the clock on the wall and the one that nobody can set."""
+
+    def __init__(self) -> None:
+        super().__init__("time")
+        self.wall, self.now = 1_800_000_000.0, 1000.0
+
+    def time(self) -> float:
+        return self.wall
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def goes_on(self, seconds: float) -> None:
+        self.wall += seconds
+        self.now += seconds
+
+
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The time, which the test sets."""
-    now = [1000.0]
-    monkeypatch.setattr("foreman.counters.time.time", lambda: now[0])
-    return now
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(counters, "time", clock)
+    return clock
 
 
-def test_window_begins_with_the_first_count_and_ends_after_its_seconds(clock: list[float]) -> None:
+def test_window_begins_with_the_first_count_and_ends_after_its_seconds(clock: Clock) -> None:
     storage = LocalCounters()
     assert storage.get("a") == 0
-    assert storage.get_expiry("a") == 1000
+    assert (storage.seconds_left("a"), storage.get_expiry("a")) == (0, 1_800_000_000)
     assert [storage.incr("a", 60), storage.incr("a", 60), storage.incr("a", 60, amount=3)] == [1, 2, 5]
-    clock[0] = 1059.9
-    assert (storage.get("a"), storage.get_expiry("a")) == (5, 1060)
+    clock.goes_on(59.5)
+    assert (storage.get("a"), storage.seconds_left("a"), storage.get_expiry("a")) == (5, 0.5, 1_800_000_060)
     assert storage.incr("a", 60) == 6
-    clock[0] = 1060
-    assert (storage.get("a"), storage.get_expiry("a")) == (0, 1060)
+    clock.goes_on(0.5)
+    assert (storage.get("a"), storage.seconds_left("a"), storage.get_expiry("a")) == (0, 0, 1_800_000_060)
     assert storage.incr("a", 60) == 1
-    assert storage.get_expiry("a") == 1120
+    assert storage.get_expiry("a") == 1_800_000_120
 
 
-def test_counters_do_not_touch_each_other(clock: list[float]) -> None:
+@pytest.mark.parametrize("jump", [3600, -3600, 10**9, -(10**9)])
+def test_clock_that_is_set_changes_no_window_but_only_the_time_it_ends_at(clock: Clock, jump: int) -> None:
     storage = LocalCounters()
     storage.incr("a", 60)
-    clock[0] += 30
+    clock.wall += jump
+    assert (storage.incr("a", 60), storage.get("a")) == (2, 2)
     storage.incr("b", 60)
-    assert (storage.get_expiry("a"), storage.get_expiry("b")) == (1060, 1090)
+    clock.wall -= jump
+    for key in ("a", "b"):
+        assert (storage.seconds_left(key), storage.get_expiry(key)) == (60, 1_800_000_060)
+    clock.goes_on(60)
+    assert [storage.incr(key, 60) for key in ("a", "b")] == [1, 1]
+
+
+def test_counters_do_not_touch_each_other(clock: Clock) -> None:
+    storage = LocalCounters()
+    storage.incr("a", 60)
+    clock.goes_on(30)
+    storage.incr("b", 60)
+    assert (storage.seconds_left("a"), storage.seconds_left("b")) == (30, 60)
     storage.clear("a")
     assert (storage.get("a"), storage.get("b")) == (0, 1)
     assert storage.reset() == 1
@@ -53,24 +85,30 @@ def test_nothing_is_lost_between_threads() -> None:
     assert storage.get("a") == 4000
 
 
-def test_when_there_are_too_many_the_expired_go_first(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
+def test_when_there_are_too_many_the_expired_go_first(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
     monkeypatch.setattr(counters, "_REMEMBERED", 10)
     storage = LocalCounters()
     for number in range(6):
-        storage.incr(f"short {number}", 1)
+        storage.incr(f"short {number}", 1, amount=100)
     for number in range(4):
         storage.incr(f"long {number}", 600 + number)
-    clock[0] += 2
+    clock.goes_on(2)
     storage.incr("new", 600)
     assert [storage.get(f"long {number}") for number in range(4)] == [1] * 4
     assert storage.reset() == 5
 
 
-def test_when_all_are_alive_those_that_expire_first_go(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
+def test_when_all_are_alive_those_that_counted_least_go_and_of_these_those_that_expire_first(
+    monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
     monkeypatch.setattr(counters, "_REMEMBERED", 10)
     storage = LocalCounters()
+    storage.incr("used up", 60, amount=4)
+    storage.incr("nearly", 60, amount=3)
     for number in range(100):
-        clock[0] += 1
+        clock.goes_on(0.1)
         storage.incr(str(number), 600)
         assert storage.get(str(number)) == 1
-    assert 5 <= storage.reset() <= 10
+    assert (storage.get("used up"), storage.get("nearly")) == (4, 3)
+    assert [storage.get(str(number)) for number in range(93, 100)] == [1] * 7
+    assert 9 <= storage.reset() <= 10

@@ -108,7 +108,7 @@ def test_those_who_ask_while_nobody_can_write_keep_no_thread_from_reading(served
         for each in asking:
             each.start()
         deadline = time.monotonic() + PATIENCE
-        while not served.server._dispatcher.waiting():  # more have come than may begin
+        while not served.server.dispatcher.waiting():  # more have come than may begin
             assert time.monotonic() < deadline
             time.sleep(0.01)
         ok(httpx.get(f"{served.url}/health", timeout=PATIENCE))

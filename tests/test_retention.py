@@ -23,7 +23,7 @@ from foreman.clock import now_ms
 from foreman.config import age
 from foreman.db import Database
 from foreman.removal import ENTRIES_AT_ONCE, TASKS_AT_ONCE, OldRun, delete_empty_run, delete_some_entries, delete_tasks
-from foreman.retention import Amount, count, daily, old, prune
+from foreman.retention import Amount, Old, count, daily, old, prune
 from foreman.short_turns import ShortTurns, Stopped
 from foreman.transactions import Transaction
 from tests.conftest import Json, Running, assert_error, make_run, make_task, ok, put_data
@@ -473,21 +473,24 @@ def test_it_stops_in_the_middle_when_the_server_stops(
     served: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "FIRST", 0.0)
+    monkeypatch.setattr("foreman.short_turns.HOLD", 0.0)
     run = make_large(served, client, TASKS_AT_ONCE, ENTRIES_AT_ONCE * 20)
-    begun, go_on = threading.Event(), threading.Event()
+    begun, told = threading.Event(), list[threading.Event]()
     original = removal.delete_some_entries
+
+    def watched(database: Database, which: Old, stopping: threading.Event) -> Amount:
+        told.append(stopping)
+        return prune(database, which, stopping)
 
     def held(tx: Transaction, run: OldRun) -> int:
         begun.set()
-        assert go_on.wait(PATIENCE)
+        assert told[0].wait(PATIENCE)
         return original(tx, run)
 
+    monkeypatch.setattr(retention, "prune", watched)
     monkeypatch.setattr(retention, "delete_some_entries", held)
-    stopping = daily(served.database, DAY)
-    stopping.__enter__()
-    assert begun.wait(PATIENCE)
-    threading.Timer(0.2, go_on.set).start()  # while the end of the block waits for the thread
-    stopping.__exit__(None, None, None)
+    with daily(served.database, DAY):
+        assert begun.wait(PATIENCE)
     assert not any(thread.name == "retention" for thread in threading.enumerate())
     left = ok(client.get(f"/runs/{run['id']}/data?includeAll=true"))["pagination"]["total"]
     assert left >= ENTRIES_AT_ONCE * 10

@@ -6,7 +6,7 @@ import threading
 import httpx
 import pytest
 
-from foreman import runs, server
+from foreman import http_server, runs
 from foreman.clock import now_ms
 from tests.conftest import Running, ok
 
@@ -45,7 +45,7 @@ def test_request_of_which_a_part_has_arrived_is_finished(served: Running) -> Non
     )
     with socket.create_connection(("127.0.0.1", served.server.port), timeout=20) as connection:
         connection.sendall(head.encode() + body[:5])
-        while not any(channel.request for channel in list(served.server._listeners[0].active_channels.values())):
+        while not any(channel.request for channel in served.server.connections()):
             pass
         served.server.stop()
         connection.sendall(body[5:])
@@ -69,19 +69,20 @@ def test_idle_connections_do_not_hold_the_stop_up(served: Running) -> None:
         served.stop()
 
 
-def test_second_request_to_stop_gives_up_on_what_does_not_end(served: Running) -> None:
+def test_second_request_to_stop_gives_up_on_what_does_not_end(served: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_server, "GRACE", 3600.0)
     with socket.create_connection(("127.0.0.1", served.server.port), timeout=20) as connection:
         connection.sendall(b"POST /api/v1/runs HTTP/1.1\r\nContent-Le")
-        while not any(channel.request for channel in list(served.server._listeners[0].active_channels.values())):
+        while not any(channel.request for channel in served.server.connections()):
             pass
         served.server.stop()
         served.server.stop()
-        served.thread.join(5)
+        served.thread.join(20)
         assert not served.thread.is_alive()
 
 
 def test_request_that_never_ends_is_given_up_after_a_while(served: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "GRACE", 0.2)
+    monkeypatch.setattr(http_server, "GRACE", 0.2)
     with socket.create_connection(("127.0.0.1", served.server.port), timeout=20) as connection:
         connection.sendall(b"POST /api/v1/runs HTTP/1.1\r\nContent-Le")
         served.stop()

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from foreman.check import check
-from foreman.server import GRACE
+from foreman.http_server import GRACE
 from tests.package.container import PATIENCE, Container, Image, build, running
 from tests.package.tools import lacking, need
 

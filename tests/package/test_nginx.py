@@ -112,7 +112,7 @@ def test_workflow_goes_over_one_connection_to_foreman(nginx: Nginx) -> None:
         run = make_run(client, {"n": 1.10})
         for _ in range(20):
             assert ok(client.get(f"/runs/{run['id']}")) == run
-    assert len(nginx.foreman.server._connections()) == 1
+    assert len(nginx.foreman.server.connections()) == 1
 
 
 def test_plain_http_is_sent_to_https_with_its_method_and_query(nginx: Nginx) -> None:

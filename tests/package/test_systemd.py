@@ -17,8 +17,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from foreman.http_server import GRACE
 from foreman.listener import MOST_CONNECTIONS
-from foreman.server import GRACE
 from tests.conftest import PLAIN, make_run, ok
 from tests.package.tools import need
 

@@ -43,12 +43,11 @@ def connection_that_records(recorder: Recorder) -> type[Connection]:
     """A connection that records answers when they are about to leave: a client would see them later."""
 
     class RecordingConnection(Connection):
-        def send(self, data: bytes, do_close: bool = True) -> int:
-            begins = _REQUEST_ID.search(data)
+        def _send(self, *pieces: bytes) -> None:
+            begins = _REQUEST_ID.search(pieces[0])
             if begins:
                 recorder.append(Answered(int(begins[1]), int(begins[2])))
-            sent: int = super().send(data, do_close)
-            return sent
+            super()._send(*pieces)
 
     return RecordingConnection
 
@@ -65,8 +64,8 @@ def record(directory: Path, durability: str, requests: int) -> History:
     with closing(Database(Path(settings.database), settings.durability)) as database:
         with database.write() as tx:
             tx.run(f"PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT}")
-        with patch("foreman.server.Connection", connection_that_records(recorder)):
-            server = Server(create_app(settings, database), database, settings)
+        server = Server(create_app(settings, database), database, settings)
+        server.connection_class = connection_that_records(recorder)
         thread = threading.Thread(target=server.run)
         thread.start()
         try:
