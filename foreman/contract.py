@@ -88,7 +88,10 @@ def takes(schema: type[Body]) -> Callable[[Callable[..., Any]], Callable[..., An
 
 
 def asks(schema: type[Query]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The view's first argument is the request's query parameters, validated; wrong and unknown ones are answered 400."""
+    """The view's first argument is the request's query parameters, validated.
+
+    Wrong and unknown ones are answered 400.
+    """
     loader = schema()
     known = loader.outer_names()
 
@@ -158,9 +161,10 @@ def init_app(app: Flask) -> None:
     def refuse_parameters() -> None:
         if not request.query_string or "org_id" not in g or request.endpoint is None:
             return
-        if operation_of(app.view_functions[request.endpoint]).query is None:
-            if details := _one_each(_parameters(), "Unknown parameter; none is known here."):
-                raise Invalid("Validation failed", details)
+        if operation_of(app.view_functions[request.endpoint]).query is not None:
+            return
+        if details := _one_each(_parameters(), "Unknown parameter; none is known here."):
+            raise Invalid("Validation failed", details)
 
 
 def _parameters() -> MultiDict[str, str]:

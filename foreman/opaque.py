@@ -16,7 +16,7 @@ SAFE_NESTING = 500
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _skip = msgspec.json.Decoder(msgspec.Raw).decode
 
-# Surrogates are the escapes from \\ud800 to \\udfff.
+# Surrogates are the escapes from \ud800 to \udfff.
 _SURROGATE = re.compile(rb"\\u[Dd][89A-Fa-f]")
 _BROKEN_ESCAPE = re.compile(rb"\\u[Dd](?![0-9A-Fa-f]{3})")
 
@@ -27,9 +27,9 @@ NOTHING = msgspec.Raw(b"null")
 
 
 def decode_object(body: bytes) -> dict[str, msgspec.Raw]:
-    """The members of a JSON object, each still as the text it was sent as.
+    r"""The members of a JSON object, each still as the text it was sent as.
 
-    Unpaired surrogates (`"\\ud83d"`) may be in it: RFC 8259's grammar has them, whatever they mean (section 8.2).
+    Unpaired surrogates (`"\ud83d"`) may be in it: RFC 8259's grammar has them, whatever they mean (section 8.2).
 
     :raises Invalid: when the body is not a JSON object in UTF-8 (RFC 8259, section 8.1)
     """
@@ -71,14 +71,13 @@ def _decode_object_with_surrogates(body: bytes) -> dict[str, msgspec.Raw]:
     except msgspec.DecodeError as error:
         raise type(error)(str(error).partition(" (byte ")[0]) from None  # it has counted the marks
 
-    def unmarked(text: bytes) -> bytes:
-        return text.replace(escape, rb"\u").replace(backslash, rb"\\")
+    def unmarked(name: str) -> str:
+        return name.replace(escape.decode(), r"\u").replace(backslash.decode(), "\\")
 
-    for name in [name for name, value in members.items() if mark in bytes(value)]:
-        members[name] = msgspec.Raw(unmarked(bytes(members[name])))
-    for name in [name for name in members if mark.decode() in name]:
-        members[unmarked(name.encode()).decode()] = members.pop(name)
-    return members
+    for name, value in members.items():
+        if mark in bytes(value):
+            members[name] = msgspec.Raw(bytes(value).replace(escape, rb"\u").replace(backslash, rb"\\"))
+    return {unmarked(name): value for name, value in members.items()}
 
 
 def _absent_from(body: bytes) -> bytes:

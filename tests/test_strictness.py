@@ -1,4 +1,4 @@
-"""What nobody knows: ignored where existing clients send it, refused where a misspelt name would change the question."""
+"""Names that nobody knows: ignored where clients send them, refused where a misspelt one would change the question."""
 
 from collections.abc import Iterator
 
@@ -66,7 +66,7 @@ def test_new_things_may_have_fields_that_nobody_knows(
     bodies: list[tuple[str, str, Json]], client: httpx.Client
 ) -> None:
     for method, url, body in bodies:
-        extra = {"priority": 5, "delay": 0, "completedAt": None, "metadate": {}}
+        extra: Json = {"priority": 5, "delay": 0, "completedAt": None, "metadate": {}}
         answer = client.request(method, url, json={**body, **extra})
         assert answer.status_code == (201 if method == "POST" else 200)
         assert "Preference-Applied" not in answer.headers

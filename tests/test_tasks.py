@@ -451,16 +451,24 @@ def test_same_status_again_with_something_else_changes_no_times_but_updated_at_a
 
 def test_change_of_nothing_leaves_updated_at(client: httpx.Client, clock: Clock) -> None:
     task = make_task(client, make_run(client))
-    for nothing in ({}, {"status": "pending"}, {"outputData": None, "errorData": None}):
+    nothings: tuple[Json, ...] = ({}, {"status": "pending"}, {"outputData": None, "errorData": None})
+    for nothing in nothings:
         clock.move(5)
         assert patch(client, task, **nothing) == task
-    change = {"status": "retrying", "outputData": [1.5], "errorData": "x", "metadata": {"b": []}, "queueJobId": "7"}
+    change: Json = {
+        "status": "retrying",
+        "outputData": [1.5],
+        "errorData": "x",
+        "metadata": {"b": []},
+        "queueJobId": "7",
+    }
     once = patch(client, task, **change)
     assert once["updatedAt"] == clock.text
     for some in ({}, change, *({name: value} for name, value in change.items())):
         clock.move(5)
         assert patch(client, task, **some) == once
-    for name, value in {"outputData": [1.6], "errorData": None, "metadata": {}, "queueJobId": "8"}.items():
+    others: Json = {"outputData": [1.6], "errorData": None, "metadata": {}, "queueJobId": "8"}
+    for name, value in others.items():
         clock.move(5)
         change[name] = value
         once = {**once, name: value, "updatedAt": clock.text}
