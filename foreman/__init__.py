@@ -6,6 +6,7 @@ from flask_cors import CORS
 from foreman import (
     auth,
     client_config,
+    contract,
     db,
     docs,
     errors,
@@ -39,8 +40,10 @@ def create_app(settings: Settings, database: Database) -> Flask:
     request_log.init_app(app, settings)
     errors.init_app(app)
     auth.init_app(app, settings, database)
+    contract.init_app(app)
     if settings.cors_origins:
-        CORS(app, origins=list(settings.cors_origins), expose_headers=["X-Request-Id", "Location", "Retry-After"])
+        exposed = ["X-Request-Id", "Location", "Retry-After", "Preference-Applied"]
+        CORS(app, origins=list(settings.cors_origins), expose_headers=exposed)
 
     if settings.metrics_token is not None:
         try:

@@ -76,7 +76,7 @@ def test_every_operation_names_all_its_statuses_and_whether_it_needs_a_key(docum
             statuses = set(operation["responses"])
             public = path.removeprefix(BASE_PATH) in ("/health", "/ready")
             assert operation.get("security") == ([] if public else None), path
-            assert public or {"401", "429", "500", "503"} <= statuses, path
+            assert public or {"400", "401", "429", "500", "503"} <= statuses, path
             assert ("403" in statuses) == (method != "get"), path
             assert ("404" in statuses) == ("{" in path or (path == f"{BASE_PATH}/tasks" and method == "post")), path
             assert {"400", "413", "415"} <= statuses or "requestBody" not in operation, path
@@ -114,6 +114,27 @@ def test_document_has_the_security_schemes_and_an_example_for_every_body_field(d
     for name in ("CreateRun", "UpdateRun", "CreateTask", "UpdateTask", "CreateData", "UpdateTags", "Run", "Task"):
         for field, described in components["schemas"][name]["properties"].items():
             assert described.get("examples"), f"{name}.{field}"
+
+
+def test_document_says_how_unknown_fields_are_handled(document: Json) -> None:
+    changes = {
+        "UpdateRun": {"status", "outputData", "errorData", "metadata"},
+        "UpdateTask": {"status", "outputData", "errorData", "metadata", "queueJobId"},
+        "UpdateTags": {"add", "remove"},
+    }
+    for name, schema in document["components"]["schemas"].items():
+        assert ("if" in schema) == (name in changes), name
+    for name, known in changes.items():
+        change = document["components"]["schemas"][name]
+        assert change["if"] == {"minProperties": 1}
+        assert {field for each in change["then"]["anyOf"] for field in each["required"]} == known
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            takes_body = "requestBody" in operation
+            assert ("Prefer" in [each["name"] for each in operation["parameters"]]) == takes_body, path
+            responses = operation["responses"].items()
+            applied = {int(status) for status, each in responses if "Preference-Applied" in each["headers"]}
+            assert (bool(applied & {200, 201}) and 400 in applied) == takes_body, path
 
 
 def test_answers_have_exactly_the_documented_fields(client: httpx.Client) -> None:
