@@ -21,6 +21,7 @@ from foreman import (
 from foreman.config import Settings, WrongSetting
 from foreman.contract import BASE_PATH
 from foreman.db import Database
+from foreman.metrics_package import how_to_install
 
 
 def create_app(settings: Settings, database: Database) -> Flask:
@@ -49,7 +50,7 @@ def create_app(settings: Settings, database: Database) -> Flask:
         try:
             from foreman import metrics  # what it imports is an optional installation
         except ModuleNotFoundError as error:
-            raise WrongSetting(f"FOREMAN_METRICS_TOKEN is set, and {error.name} is not installed") from None
+            raise WrongSetting(f"FOREMAN_METRICS_TOKEN is set, and {how_to_install(error)}") from None
         metrics.init_app(app, database)
     ready.init_app(app, settings, database)
 

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from foreman import clock
 from foreman.check import check, contents, snapshot
-from foreman.database_file import NotAForemanDatabase
+from foreman.database_file import NotAForemanDatabase, refuse_loop
 
 # What SQLite keeps beside a database, and reads with it (https://www.sqlite.org/tempfiles.html).
 ENDINGS = ("-wal", "-shm", "-journal")
@@ -34,8 +34,9 @@ def take(source: Path, target: Path) -> None:
 
     :raises CopyFailed: when there is no backup
     """
-    place = target.resolve()
     with told(f"{source} cannot be copied to {target}"):
+        refuse_loop(target)
+        place = target.resolve()
         _refuse(source, place)
         with verified_copy(source, place.parent) as copy:
             copy.replace(place)
