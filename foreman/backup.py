@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 from foreman import clock
-from foreman.check import check, contents, snapshot
+from foreman.check import contents, snapshot, violations
 from foreman.database_file import NotAForemanDatabase, refuse_loop
+from foreman.progress import NOBODY, Progress
 
 # What SQLite keeps beside a database, and reads with it (https://www.sqlite.org/tempfiles.html).
 ENDINGS = ("-wal", "-shm", "-journal")
 
 _PAGES = 2048  # copied at a time: 8 MB
+_COPYING = 0.15  # of the time that a verified copy takes
 _KEPT = re.compile(r"foreman-\d{8}T\d{6}Z\.db")
 
 
@@ -26,7 +28,7 @@ class CopyFailed(Exception):
     """There is no new file, and what was there is as it was. The message is one line that says why."""
 
 
-def take(source: Path, target: Path) -> None:
+def take(source: Path, target: Path, progress: Progress = NOBODY) -> None:
     """Copy a database to a file, whatever a server writes meanwhile. A file that is there is replaced.
 
     Under its name is at every moment, also when this process is killed, either what was there or the complete copy:
@@ -38,12 +40,13 @@ def take(source: Path, target: Path) -> None:
         refuse_loop(target)
         place = target.resolve()
         _refuse(source, place)
-        with verified_copy(source, place.parent) as copy:
+        with verified_copy(source, place.parent, progress=progress) as copy:
+            progress.beyond_return()
             copy.replace(place)
             sync(place.parent)
 
 
-def take_and_keep(source: Path, directory: Path, number: int) -> Path:
+def take_and_keep(source: Path, directory: Path, number: int, progress: Progress = NOBODY) -> Path:
     """Copy a database to `foreman-YYYYMMDDTHHMMSSZ.db` (UTC) in a directory, and delete the oldest of such files there.
 
     :param number: how many are left; the new one is always among them
@@ -54,7 +57,8 @@ def take_and_keep(source: Path, directory: Path, number: int) -> Path:
     with told(f"{source} cannot be copied into {directory}"):
         if not directory.is_dir():
             raise CopyFailed(f"{directory} is not a directory; with --keep, backups are files in one")
-        with verified_copy(source, directory) as copy:
+        with verified_copy(source, directory, progress=progress) as copy:
+            progress.beyond_return()
             file = link(copy, begun, "foreman-", ".db")
         sync(directory)
     with told(f"{file} is written, but older backups cannot be deleted"):
@@ -72,7 +76,9 @@ def summary(file: Path) -> str:
 
 
 @contextmanager
-def verified_copy(source: Path, directory: Path, reader: sqlite3.Connection | None = None) -> Iterator[Path]:
+def verified_copy(
+    source: Path, directory: Path, reader: sqlite3.Connection | None = None, progress: Progress = NOBODY
+) -> Iterator[Path]:
     """A complete and sound copy, on disk, in a temporary file that is deleted at the end unless it has been renamed.
 
     A process that is killed leaves it behind, as `.foreman-*.partial`.
@@ -88,10 +94,13 @@ def verified_copy(source: Path, directory: Path, reader: sqlite3.Connection | No
     copy = Path(name)
     try:
         with snapshot(source) if reader is None else nullcontext(reader) as view:
-            _copy(view, copy)
-        violations = check(copy)
-        if violations:
-            raise CopyFailed(f"{source} is not sound, so it is not copied: `check` names {len(violations)} violations")
+            progress.doing("Copying")
+            _copy(view, copy, progress.stretch(0, _COPYING))
+        progress.doing("Verifying")
+        with snapshot(copy) as view:
+            found = sum(1 for _ in violations(view, progress=progress.stretch(_COPYING, 1)))
+        if found:
+            raise CopyFailed(f"{source} is not sound, so it is not copied: `check` names {found} violations")
         copy.chmod(_permissions(source, copy))
         sync(copy)
         yield copy
@@ -151,13 +160,18 @@ def told(what: str) -> Iterator[None]:
         raise CopyFailed(f"{what}: {error}") from error
 
 
-def _copy(view: sqlite3.Connection, copy: Path) -> None:
+def _copy(view: sqlite3.Connection, copy: Path, progress: Progress) -> None:
     """Copy what a view of a database holds at one moment, with SQLite's backup API (https://www.sqlite.org/backup.html).
 
     That starts again whenever another connection has written, unless the source's connection has a transaction open, as
     it has here: then it reads one snapshot, and in WAL mode nobody waits for it. A checkpoint cannot go beyond that
     snapshot (https://www.sqlite.org/wal.html, section 2.2), so the log grows until the end: there are no pauses.
     """
+
+    def on_step(_status: int, remaining: int, total: int) -> None:
+        _after_step(written)
+        progress.at(1 - remaining / max(1, total))
+
     with (
         closing(sqlite3.connect(copy, isolation_level=None)) as connection,
         copy.open("rb") as written,
@@ -165,7 +179,7 @@ def _copy(view: sqlite3.Connection, copy: Path) -> None:
         # Nobody reads the copy before it is complete, so it needs no journal, and SQLite need not sync it.
         connection.execute("PRAGMA journal_mode = OFF")
         connection.execute("PRAGMA synchronous = OFF")
-        view.backup(connection, pages=_PAGES, progress=lambda *_: _after_step(written))
+        view.backup(connection, pages=_PAGES, progress=on_step)
 
 
 def _after_step(written: BinaryIO) -> None:

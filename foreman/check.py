@@ -2,22 +2,43 @@
 
 import json
 import os
+import re
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from foreman.database_file import APPLICATION_ID, SCHEMA_VERSION, NotAForemanDatabase, refuse_missing, refuse_newer
 from foreman.fields import MOST_TAGS
 from foreman.invariants import INTEGRITY, RULES, Rule
 from foreman.opaque import as_list
+from foreman.progress import NOBODY, STEPS, Progress, attentive
 from foreman.schema_history import definition, schema_of
 from foreman.schemas import ENDED, RUN_STATUSES, TASK_STATUSES
 
 # What SQLite says of a file or a schema that is damaged; other errors, such as a lock, are not the database's fault.
 _DAMAGE = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+# Instructions of SQLite that a rule takes for each row of each table that it names, on average.
+_STEPS_A_ROW = 12
+
+
+class Violation(NamedTuple):
+    """A row that breaks an invariant.
+
+    :ivar rule: the invariant's name
+    :ivar wrong: what is wrong with a row that breaks it
+    :ivar row: which row it is
+    """
+
+    rule: str
+    wrong: str
+    row: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.wrong}: {self.row}"
 
 
 def check(path: Path) -> list[str]:
@@ -27,7 +48,7 @@ def check(path: Path) -> list[str]:
     :raises sqlite3.Error: when the file cannot be read
     """
     with snapshot(path) as connection:
-        return list(violations(connection))
+        return [str(violation) for violation in violations(connection)]
 
 
 @contextmanager
@@ -48,8 +69,10 @@ def snapshot(path: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def violations(connection: sqlite3.Connection, rules: Sequence[Rule] = (INTEGRITY, *RULES)) -> Iterator[str]:
-    """Lines that say which invariant is broken by which row: `name: what is wrong: org_id='acme' id='...'`.
+def violations(
+    connection: sqlite3.Connection, rules: Sequence[Rule] = (INTEGRITY, *RULES), progress: Progress = NOBODY
+) -> Iterator[Violation]:
+    """Which invariant is broken by which row, rule by rule. Signals get through meanwhile.
 
     A database of an earlier version has to be what its version was.
 
@@ -67,18 +90,18 @@ def violations(connection: sqlite3.Connection, rules: Sequence[Rule] = (INTEGRIT
     }
     connection.create_function("definition", 1, definition, deterministic=True)
     unchecked = defaultdict(list)
-    for rule in rules:
-        if rule.since > version:
-            continue
-        try:
-            for found in _integrity(connection) if rule is INTEGRITY else _rows(connection, rule.sql, values):
-                yield f"{rule.name}: {rule.wrong}: {found}"
-        except sqlite3.DatabaseError as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _DAMAGE:
-                raise
-            unchecked[str(error)].append(rule.name)
+    way = _Way(connection, [rule for rule in rules if rule.since <= version], progress)
+    with attentive(connection, way.go_on):
+        for rule in way.rules():
+            try:
+                for row in _integrity(connection) if rule is INTEGRITY else _rows(connection, rule.sql, values):
+                    yield Violation(rule.name, rule.wrong, row)
+            except sqlite3.DatabaseError as error:
+                if not _is_damage(error):
+                    raise
+                unchecked[str(error)].append(rule.name)
     for message, names in unchecked.items():
-        yield f"unchecked: {message!r} keeps from checking: {', '.join(names)}"
+        yield Violation("unchecked", f"{message!r} keeps from checking", ", ".join(names))
 
 
 def contents(connection: sqlite3.Connection) -> tuple[int, int, int]:
@@ -87,6 +110,47 @@ def contents(connection: sqlite3.Connection) -> tuple[int, int, int]:
         "SELECT (SELECT count(*) FROM run), (SELECT count(*) FROM task), (SELECT count(*) FROM run_data)"
     ).fetchone()
     return runs, tasks, entries
+
+
+class _Way:
+    """How far checking is, in rows that are read: those of each table that a rule names."""
+
+    def __init__(self, connection: sqlite3.Connection, rules: Sequence[Rule], progress: Progress) -> None:
+        rows = {} if progress is NOBODY else _rows_to_read(connection)
+        self._work = [
+            (rule, sum(rows.get(table, 0) for table in re.findall(r"\b(?:FROM|JOIN|PRAGMA) (\w+)", rule.sql)))
+            for rule in rules
+        ]
+        self._whole = max(1, sum(work for _, work in self._work))
+        self._progress = progress
+        self._done = self._of_rule = self._at = 0
+
+    def rules(self) -> Iterator[Rule]:
+        """Each rule, to be checked now."""
+        for rule, work in self._work:
+            self._of_rule, self._at = work, 0
+            yield rule
+            self._done += work
+            self._progress.at(self._done / self._whole)
+
+    def go_on(self) -> None:
+        """A little of the present rule is done."""
+        self._at = min(self._of_rule, self._at + STEPS // _STEPS_A_ROW)
+        self._progress.at((self._done + self._at) / self._whole)
+
+
+def _rows_to_read(connection: sqlite3.Connection) -> dict[str, int]:
+    """How many rows each table has; and how many SQLite's own checks take the time of, as measured."""
+    rows = {}
+    for table in ("run", "run_tally", "task", "task_count", "run_data", "run_data_tag", "run_data_latest"):
+        with suppress(sqlite3.DatabaseError):  # damage is told by the rules
+            (rows[table],) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+    everything = sum(rows.values())
+    return {**rows, "integrity_check": 3 * everything, "pragma_foreign_key_check": everything // 3}
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE
 
 
 def _uri(path: Path) -> str:
@@ -124,7 +188,9 @@ def _integrity(connection: sqlite3.Connection) -> list[str]:
     """What SQLite finds. One finding may have several lines."""
     try:
         found = connection.execute(INTEGRITY.sql).fetchall()
-    except sqlite3.DatabaseError:
+    except sqlite3.DatabaseError as error:
+        if not _is_damage(error):
+            raise
         # Some damage ends the statement, and sqlite3 then drops the row that it has read last, which is often the only
         # one. A statement that ends at its first finding does not come as far as that.
         found = connection.execute(f"{INTEGRITY.sql}(1)").fetchall()

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,33 +13,43 @@ from typing import Any
 import click
 
 from foreman.backup import CopyFailed, summary, take, take_and_keep
-from foreman.check import contents, snapshot, violations
+from foreman.check import Violation, contents, snapshot, violations
 from foreman.cli_common import Failure, WrongUsage, existing, failures, flags, opened, settings_of, text
+from foreman.cli_progress import Interrupted, progress
 from foreman.config import AGES, age
 from foreman.database_file import SCHEMA_VERSION
+from foreman.db import Database
 from foreman.migrate import lacking, open_upgraded, plan
 from foreman.restore import restore as restore_file
-from foreman.retention import Amount, count, old
+from foreman.retention import Amount, Old, count, old
 from foreman.retention import prune as prune_database
 from foreman.schemas import ENDED
+from foreman.short_turns import Stopped
 from foreman.stats import NoServer, lines, of_database, of_server
-from foreman.stop_signals import interrupt, on_stop_signals
+from foreman.stop_signals import on_stop_signals
+
+# Violations of one invariant that `check` shows unless it is asked for all.
+_EXAMPLES = 5
 
 
 @click.command()
+@click.option("--all", "everything", is_flag=True, help="A line for each violation, for scripts, instead of examples.")
 @flags("database")
-def check(**given: str | None) -> None:
-    """Verify the whole database, which is not changed: a line for each violation of an invariant."""
+def check(everything: bool, **given: str | None) -> None:
+    """Verify the whole database, which is not changed: which invariants are violated, how often, and examples."""
     settings = settings_of(given)
-    found = 0
     with failures(settings), snapshot(Path(settings.database)) as view:
-        for line in violations(view):
-            click.echo(line)
-            found += 1
-        if not found:
+        found = _Findings(everything)
+        with progress("Checking", lambda: f"{found} until then, the rest is not checked") as bar:
+            try:
+                for violation in violations(view, progress=bar):
+                    found.add(violation, bar.say)
+            finally:
+                found.end_of_rule(bar.say)
+        if not found.number:
             click.echo("ok: {} runs, {} tasks, {} entries".format(*contents(view)))
-    if found:
-        raise Failure(f"{found} violation{'s' if found > 1 else ''}")
+    if found.number:
+        raise Failure(str(found))
 
 
 @click.command()
@@ -65,7 +74,9 @@ def stats(as_json: bool, **given: str | None) -> None:
 
 
 @click.command()
-@click.option("--older-than", required=True, metavar="AGE", help="Delete runs that ended longer ago: 30d, 12h or 90m.")
+@click.option(
+    "--older-than", required=True, metavar="AGE", help="Delete runs that ended longer ago: 30d, 12h, 90m or 45s."
+)
 @click.option("--status", default=",".join(ENDED), show_default=True, help="Only those that ended with one of these.")
 @click.option("--org", callback=text, help="Only those of this organisation.")
 @click.option("--dry-run", is_flag=True, help="Say what would be deleted, and delete nothing.")
@@ -75,14 +86,12 @@ def prune(older_than: str, status: str, org: str | None, dry_run: bool, **given:
     settings = settings_of(given)
     which = old(_age(older_than), _ended(status), org)
     existing(settings)
-    on_stop_signals(interrupt)
     # What is lost with the power is deleted again by the next prune; what the server writes is synced by the server.
     with opened(replace(settings, durability="normal")) as database:
         if dry_run:
             click.echo(f"would delete {count(database, which)}")
             return
-        with _progress(count(database, which)) as progress:
-            pruned = prune_database(database, which, threading.Event(), progress)
+        pruned = _prune_with_a_bar(database, which)
         click.echo(f"deleted {pruned}; gave back {pruned.bytes_given_back} bytes")
 
 
@@ -101,10 +110,11 @@ def backup(file: Path, keep: int | None, **given: str | None) -> None:
     begun = time.monotonic()
     os.nice(19)  # verifying takes a processor for a while: a server comes first
     with _copying():
-        if keep is None:
-            take(database, file)
-        else:
-            file = take_and_keep(database, file, keep)
+        with progress("Copying", lambda: f"no backup is written, and {file} is as it was") as bar:
+            if keep is None:
+                take(database, file, bar)
+            else:
+                file = take_and_keep(database, file, keep, bar)
         click.echo(f"{file}: {summary(file)}, {time.monotonic() - begun:.1f} seconds")
 
 
@@ -115,7 +125,8 @@ def restore(file: Path, **given: str | None) -> None:
     """Put a copy of the backup FILE in the place of the database, which is kept; the server must be stopped."""
     database = Path(settings_of(given).database)
     with _copying():
-        kept = restore_file(file, database)
+        with progress("Copying", lambda: f"nothing is restored, and {database} is as it was") as bar:
+            kept = restore_file(file, database, bar)
         click.echo(f"{database}: {summary(database)}; " + (f"replaced {kept}" if kept else "there was none before"))
         version, missing = lacking(database)
         if missing:
@@ -131,13 +142,13 @@ def migrate(dry_run: bool, **given: str | None) -> None:
     """Upgrade the database to the schema of this version, after a backup, as a start of the server does."""
     settings = settings_of(given)
     database = existing(settings)
-    on_stop_signals(interrupt)  # clean up
     with failures(settings):
         if dry_run:
             for line in plan(database):
                 click.echo(line)
             return
-        open_upgraded(database, settings.durability, click.echo, create=False).close()
+        with progress("Copying", lambda: f"nothing is upgraded, and {database} is as it was") as bar:
+            open_upgraded(database, settings.durability, bar.say, bar, create=False).close()
         click.echo(f"{database} has schema version {SCHEMA_VERSION}")
 
 
@@ -155,19 +166,71 @@ def _ended(text: str) -> list[str]:
     return statuses
 
 
-@contextmanager
-def _progress(expected: Amount) -> Iterator[Callable[[Amount], object]]:
-    """A bar on stderr for people, nothing for scripts."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    with click.progressbar(length=expected.rows(), label="Deleting", file=sys.stderr) as bar:
-        yield lambda pruned: bar.update(pruned.rows() - bar.pos)
+def _counted(violations: int) -> str:
+    return f"{violations} violation{'' if violations == 1 else 's'}"
+
+
+class _Findings:
+    """What `check` says of violations: a line for each, or a line for each rule, with their number and examples."""
+
+    def __init__(self, everything: bool) -> None:
+        self.number = 0
+        self._everything = everything
+        self._rule: tuple[str, str] | None = None
+        self._of_rule = 0
+        self._examples: list[str] = []
+
+    def __str__(self) -> str:
+        return _counted(self.number)
+
+    def add(self, violation: Violation, say: Callable[[str], object]) -> None:
+        """Take one more; those of a rule come one after the other."""
+        self.number += 1
+        if self._everything:
+            say(str(violation))
+            return
+        rule = violation.rule, violation.wrong
+        if rule != self._rule:
+            self.end_of_rule(say)
+            self._rule = rule
+        self._of_rule += 1
+        if self._of_rule <= _EXAMPLES:
+            self._examples.append(violation.row)
+
+    def end_of_rule(self, say: Callable[[str], object]) -> None:
+        """Say what there is of the present rule, if anything."""
+        if self._rule is not None:
+            say(f"{': '.join(self._rule)}: {_counted(self._of_rule)}")
+            for row in self._examples:
+                say(f"    {row}")
+            if self._of_rule > _EXAMPLES:
+                say(f"    and {self._of_rule - _EXAMPLES} more: `check --all` shows them")
+        self._rule, self._of_rule, self._examples = None, 0, []
+
+
+def _prune_with_a_bar(database: Database, which: Old) -> Amount:
+    """Delete; a signal stops it between two of its transactions."""
+    stopping = threading.Event()
+    on_stop_signals(stopping.set)
+    expected, pruned = count(database, which), Amount()
+    with progress("Deleting", lambda: "the next `prune` goes on from there") as bar:
+        on_stop_signals(stopping.set)
+
+        def told(so_far: Amount) -> None:
+            nonlocal pruned
+            pruned = so_far
+            bar.at(so_far.rows() / max(1, expected.rows()))
+
+        try:
+            return prune_database(database, which, stopping, told)
+        except Stopped:
+            left = expected.without(pruned)
+            what = f"{left} are" if left.rows() else "giving space back is"
+            raise Interrupted(f"stopped: deleted {pruned}; {what} left for the next `prune`") from None
 
 
 @contextmanager
 def _copying() -> Iterator[None]:
-    on_stop_signals(interrupt)
     try:
         yield
     except CopyFailed as error:

@@ -14,7 +14,7 @@ from typing import Any
 from dotenv import dotenv_values
 from limits import RateLimitItem, parse
 
-AGES = "a time such as 30d, 12h or 90m"
+AGES = "a time such as 30d, 12h, 90m or 45s"
 SIZES = "a size such as 500KB, 10MB or 1GB"
 
 
@@ -70,14 +70,14 @@ def _size(text: str) -> int:
 
 
 def age(text: str) -> int:
-    """A length of time such as 30d, 12h or 90m, in milliseconds.
+    """A length of time such as 30d, 12h, 90m or 45s, in milliseconds.
 
     :raises ValueError: when it is something else, or nothing
     """
-    match = re.fullmatch(r"(\d{1,6})([dhm])", text, re.ASCII)
+    match = re.fullmatch(r"(\d{1,6})([dhms])", text, re.ASCII)
     if not match or int(match[1]) == 0:
         raise ValueError(text)
-    return int(match[1]) * {"d": 86_400_000, "h": 3_600_000, "m": 60_000}[match[2]]
+    return int(match[1]) * {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000}[match[2]]
 
 
 def _token(text: str) -> str:

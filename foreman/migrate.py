@@ -17,6 +17,7 @@ from foreman.check import snapshot, violations
 from foreman.database_file import SCHEMA_VERSION, EarlierVersion, refuse_foreign_file
 from foreman.db import Database
 from foreman.invariants import FILE
+from foreman.progress import NOBODY, Progress, attentive
 from foreman.restore import out_of_use
 from foreman.schema_history import Migration, set_version, since, statements
 
@@ -25,6 +26,9 @@ log = logging.getLogger(__name__)
 # What is backed up has the name of the database with this, the version that it gets, and the time behind it.
 _BEFORE = ".before-version-"
 
+# The part of an upgrade that its backup takes; the rest depends on the migrations.
+_BACKUP = 0.95
+
 Tell = Callable[[str], object]
 
 
@@ -32,7 +36,14 @@ class UpgradeFailed(Exception):
     """The database is as it was. The message is one line that says why."""
 
 
-def open_upgraded(path: Path, durability: str = "full", tell: Tell = log.info, *, create: bool = True) -> Database:
+def open_upgraded(
+    path: Path,
+    durability: str = "full",
+    tell: Tell = log.info,
+    progress: Progress = NOBODY,
+    *,
+    create: bool = True,
+) -> Database:
     """Open a database as a server does: when it is of an earlier version, it is upgraded first.
 
     Of several processes that do this at once, one upgrades it and the others wait.
@@ -47,7 +58,7 @@ def open_upgraded(path: Path, durability: str = "full", tell: Tell = log.info, *
         try:
             return Database(path, durability, create=create)
         except EarlierVersion:
-            _upgrade(path, tell)
+            _upgrade(path, tell, progress)
             return Database(path, durability, create=create)
 
 
@@ -100,7 +111,7 @@ def _turn(directory: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _upgrade(path: Path, tell: Tell) -> None:
+def _upgrade(path: Path, tell: Tell, progress: Progress) -> None:
     """Back the database up and change it, while nobody else has it open.
 
     It has no write-ahead log meanwhile: SQLite keeps what changes in a rollback journal, as large as the pages that
@@ -111,10 +122,10 @@ def _upgrade(path: Path, tell: Tell) -> None:
         with told(f"{path} cannot be backed up"), out_of_use(place) as connection:
             connection.execute("COMMIT")  # a backup cannot be made from within it; the lock stays
             missing = since(connection.execute("PRAGMA user_version").fetchone()[0])
-            kept = _back_up(place, connection)
+            kept = _back_up(place, connection, progress.stretch(0, _BACKUP))
             tell(f"{path} is backed up as {kept}")
             try:
-                _apply(connection, missing, tell)
+                _apply(connection, missing, tell, progress)
             except UpgradeFailed as error:
                 raise UpgradeFailed(
                     f"{path} cannot be upgraded: {error}; it is as it was, and backed up as {kept}"
@@ -123,10 +134,10 @@ def _upgrade(path: Path, tell: Tell) -> None:
         raise UpgradeFailed(f"{error}; it needs schema version {SCHEMA_VERSION}, and has not been upgraded") from error
 
 
-def _back_up(place: Path, connection: sqlite3.Connection) -> Path:
+def _back_up(place: Path, connection: sqlite3.Connection, progress: Progress) -> Path:
     """Keep a copy beside the database: the one that an upgrade before has left, when it is the same."""
     prefix = f"{place.name}{_BEFORE}{SCHEMA_VERSION}-"
-    with verified_copy(place, place.parent, connection) as copy:
+    with verified_copy(place, place.parent, connection, progress) as copy:
         for earlier in sorted(place.parent.glob(f"{glob.escape(prefix)}*")):
             if filecmp.cmp(copy, earlier, shallow=False):
                 return earlier
@@ -135,7 +146,7 @@ def _back_up(place: Path, connection: sqlite3.Connection) -> Path:
         return kept
 
 
-def _apply(connection: sqlite3.Connection, missing: tuple[Migration, ...], tell: Tell) -> None:
+def _apply(connection: sqlite3.Connection, missing: tuple[Migration, ...], tell: Tell, progress: Progress) -> None:
     """Apply migrations in one transaction, and check the file as a whole before its end.
 
     Foreign keys are off: with them, replacing a table would delete what refers to it
@@ -146,20 +157,23 @@ def _apply(connection: sqlite3.Connection, missing: tuple[Migration, ...], tell:
 
     :raises UpgradeFailed: with what has failed, and why; then all is undone
     """
+    progress.doing("Upgrading")
     doing = "the lock"
     connection.execute("PRAGMA foreign_keys = OFF")
     try:
         connection.execute("BEGIN IMMEDIATE")
         for migration in missing:
             doing, begun = f"migration {migration}", time.monotonic()
-            for statement in statements(migration.script):
-                connection.execute(statement)
+            with attentive(connection):
+                for statement in statements(migration.script):
+                    connection.execute(statement)
             set_version(connection, migration.version)
             tell(f"Migration {migration}: {time.monotonic() - begun:.1f} seconds")
         doing = "what must hold after the migrations"
         for violation in violations(connection, FILE):
             raise UpgradeFailed(f"{doing} does not: {violation}")
         doing = "the commit"
+        progress.beyond_return()
         connection.execute("COMMIT")
     except sqlite3.Error as error:
         raise UpgradeFailed(f"{doing} has failed: {error}") from error

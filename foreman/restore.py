@@ -9,12 +9,13 @@ from pathlib import Path
 
 from foreman.backup import CopyFailed, beside, link, now, sync, told, verified_copy
 from foreman.database_file import APPLICATION_ID, NotAForemanDatabase, refuse_loop
+from foreman.progress import NOBODY, Progress
 
 # What is kept has the name of the database with this and the time behind it.
 _REPLACED = ".replaced-"
 
 
-def restore(file: Path, target: Path) -> Path | None:
+def restore(file: Path, target: Path, progress: Progress = NOBODY) -> Path | None:
     """Replace a database, which nobody may have open, by a copy of a backup. The backup is not changed.
 
     A kill or a loss of power leaves one of these states, in this order, and never loses anything:
@@ -32,9 +33,10 @@ def restore(file: Path, target: Path) -> Path | None:
         refuse_loop(target)
         place = target.resolve()
         _refuse(file, place)
-        with verified_copy(file, place.parent) as copy:
+        with verified_copy(file, place.parent, progress=progress) as copy:
             if place.exists():
-                return _replace(place, copy)
+                return _replace(place, copy, progress)
+            progress.beyond_return()
             _create(place, copy)
             return None
 
@@ -57,7 +59,7 @@ def _may_be_replaced(target: Path) -> bool:
     return not header or header[68:72] == APPLICATION_ID.to_bytes(4)
 
 
-def _replace(target: Path, copy: Path) -> Path:
+def _replace(target: Path, copy: Path, progress: Progress) -> Path:
     replaced = target.stat()
     os.chown(copy, replaced.st_uid, replaced.st_gid)  # so that the server can open it
     copy.chmod(stat.S_IMODE(replaced.st_mode))
@@ -65,6 +67,7 @@ def _replace(target: Path, copy: Path) -> Path:
     with out_of_use(target):
         for log in beside(target):  # the index of a log that a crash has left, and an empty journal
             log.unlink(missing_ok=True)
+        progress.beyond_return()
         kept = link(target, now(), f"{target.name}{_REPLACED}")
         try:
             sync(target.parent)

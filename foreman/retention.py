@@ -42,6 +42,12 @@ class Amount:
         """All together."""
         return self.runs + self.tasks + self.entries
 
+    def without(self, other: "Amount") -> "Amount":
+        """What is left of it; at least nothing, although something may have been added since it was counted."""
+        return Amount(
+            max(0, self.runs - other.runs), max(0, self.tasks - other.tasks), max(0, self.entries - other.entries)
+        )
+
 
 @dataclass(frozen=True)
 class Old:

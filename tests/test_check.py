@@ -32,10 +32,10 @@ ROOT = Path(__file__).parent.parent
 PATIENCE = 60
 
 
-def run_check(file: Path, **options: Any) -> "subprocess.CompletedProcess[str]":
+def run_check(file: Path, *arguments: str, **options: Any) -> "subprocess.CompletedProcess[str]":
     """`app.py check` in a process of its own."""
     return subprocess.run(
-        [sys.executable, "app.py", "check", "--database", str(file)],
+        [sys.executable, "app.py", "check", "--database", str(file), *arguments],
         cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, **options,
     )  # fmt: skip
 
@@ -839,21 +839,56 @@ def test_every_check_of_the_schema_is_broken_by_one_of_these(sound: Path, tmp_pa
     assert failed == set(re.findall(r"CONSTRAINT (\w+)\s+CHECK", SCHEMA.read_text()))
 
 
-def test_command_prints_the_violations_then_how_many_and_exits_1(file: Path) -> None:
+def test_command_prints_each_broken_rule_with_a_count_and_the_rows_then_how_many_and_exits_1(file: Path) -> None:
     break_(file, "UPDATE run_tally SET total_tasks = 7; UPDATE api_key SET environment = 'Test'")
     told = run_check(file)
     assert told.returncode == 1
     assert told.stderr == "foreman: 4 violations\n"
-    first, second, *others = told.stdout.splitlines()
-    assert first == (
-        "key_name: the organisation or environment of an API key cannot be a part of a key: "
-        f"org_id='acme' id='{KEY}' environment='Test'"
+    lines = told.stdout.splitlines()
+    assert lines[:4] == [
+        "key_name: the organisation or environment of an API key cannot be a part of a key: 1 violation",
+        f"    org_id='acme' id='{KEY}' environment='Test'",
+        "run_tally: a counter of a run is not what counting gives: 3 violations",
+        f"    org_id='acme' run_id='{RUN}' counter='total_tasks' kept=7 counted=2",
+    ]
+    assert len(lines) == 6
+
+
+MANY = "UPDATE run_tally SET total_tasks = 70, completed_tasks = 70, failed_tasks = 70"
+
+
+def test_command_shows_five_examples_of_a_rule_and_says_how_many_more_there_are(file: Path) -> None:
+    break_(file, f"{MANY}; DROP TRIGGER run_deleted")
+    found = check(file)
+    of_counters = [line.rpartition(": ")[2] for line in found if line.startswith("run_tally: ")]
+    assert len(of_counters) == 9
+    told = run_check(file)
+    assert told.stderr == f"foreman: {len(found)} violations\n"
+    lines = told.stdout.splitlines()
+    first = lines.index("run_tally: a counter of a run is not what counting gives: 9 violations")
+    assert lines[first + 1 : first + 6] == [f"    {row}" for row in of_counters[:5]]
+    assert lines[first + 6] == "    and 4 more: `check --all` shows them"
+    assert len([line for line in lines if not line.startswith(" ")]) == len({line.partition(":")[0] for line in found})
+
+
+def test_command_does_not_speak_of_more_when_the_examples_are_all(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as connection:
+        runs = [run for (run,) in connection.execute("SELECT id FROM run ORDER BY id")]
+    break_(
+        file,
+        f"UPDATE run_tally SET total_tasks = 70; UPDATE run_tally SET failed_tasks = 70 WHERE run_id > '{runs[0]}'",
     )
-    assert second == (
-        "run_tally: a counter of a run is not what counting gives: "
-        f"org_id='acme' run_id='{RUN}' counter='total_tasks' kept=7 counted=2"
-    )
-    assert len(others) == 2
+    told = run_check(file)
+    assert "run_tally: a counter of a run is not what counting gives: 5 violations" in told.stdout
+    assert "more" not in told.stdout
+
+
+def test_command_prints_a_line_for_each_violation_when_asked_for_all(file: Path) -> None:
+    break_(file, f"{MANY}; DROP TRIGGER run_deleted")
+    told = run_check(file, "--all")
+    assert told.returncode == 1
+    assert told.stdout.splitlines() == check(file)
+    assert told.stderr == f"foreman: {len(check(file))} violations\n"
 
 
 def test_command_counts_one_violation_as_one(file: Path) -> None:
@@ -905,7 +940,7 @@ def test_command_reports_damage_without_a_traceback(file: Path) -> None:
     with file.open("r+b") as opened:
         opened.seek(number // 2 * size)
         opened.write(b"\xff" * size)
-    told = run_check(file)
+    told = run_check(file, "--all")
     assert told.returncode == 1
     lines = told.stdout.splitlines()
     assert lines[0].startswith("integrity: SQLite finds: ")
@@ -915,8 +950,8 @@ def test_command_reports_damage_without_a_traceback(file: Path) -> None:
 
 def test_errors_that_are_no_damage_are_not_taken_for_it(file: Path) -> None:
     with snapshot(file) as view:
-        view.set_progress_handler(lambda: 1, 1)
-        with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+        view.set_authorizer(lambda *_: sqlite3.SQLITE_DENY)
+        with pytest.raises(sqlite3.DatabaseError, match="not authorized"):
             list(violations(view))
 
 
@@ -958,7 +993,7 @@ def test_log_that_a_crash_has_left_is_read_and_left_as_it_was(file: Path, tmp_pa
     if through_a_link:
         path = tmp_path / "link.db"
         path.symlink_to(crashed / "foreman.db")
-    told = run_check(path)
+    told = run_check(path, "--all")
     assert told.stdout.count("\n") == 1
     assert "counter='data_keys' kept=7 counted=1" in told.stdout
     assert content(crashed) == before
