@@ -175,7 +175,7 @@ class QueuesConfig(CamelCase):
 class Config(CamelCase):
     """What clients read at their start."""
 
-    version = _text("0.1.0")
+    version = _text("0.2.0")
     environment = _text("production")
     redis = fields.Nested(RedisConfig, required=True)
     queues = fields.Nested(QueuesConfig, required=True)

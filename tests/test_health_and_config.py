@@ -31,7 +31,7 @@ def test_config_has_the_usual_queues(client: httpx.Client) -> None:
     assert ok(client.get("/config/queues")) == queues
     assert ok(client.get("/config/redis")) == redis
     assert ok(client.get("/config")) == {
-        "version": "0.1.0",
+        "version": "0.2.0",
         "environment": "production",
         "redis": redis,
         "queues": queues,
