@@ -3,9 +3,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+CLIENTS := build/clients
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test flaky test-packages test-waitress lint format demo binary wheel bench chaos soak pins clean
+.PHONY: help install run test flaky test-packages test-waitress test-clients lint format demo binary wheel bench chaos soak pins clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -42,6 +43,9 @@ wheel: $(VENV)/installed-package ## Build dist/foreman_ledger-VERSION-py3-none-a
 test-packages: $(VENV)/installed-dev binary wheel ## Try binary and wheel where nothing else is, and what is in deploy/
 	@$(BIN)/python -m pytest --no-cov tests/package
 
+test-clients: $(VENV)/installed-dev $(CLIENTS)/installed-python $(CLIENTS)/installed-node ## Make clients from the OpenAPI document and use them
+	@$(BIN)/python -m pytest --no-cov tests/clients
+
 test-waitress: $(VENV)/installed-dev ## Run waitress's own functional tests against the server
 	@$(BIN)/python -m tests.waitress_functional
 
@@ -56,7 +60,7 @@ soak: $(VENV)/installed-dev ## The highest load for a while: is everything as fl
 
 pins: install ## Resolve requirements*.in again into requirements*.txt, with hashes
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
-	@for each in requirements requirements-metrics requirements-dev requirements-bench requirements-package; do \
+	@for each in requirements requirements-metrics requirements-dev requirements-bench requirements-clients requirements-package; do \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 			--no-emit-index-url --custom-compile-command "make pins" $$each.in --output-file $$each.txt; \
 	done
@@ -95,6 +99,20 @@ $(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
 $(VENV)/installed-bench: requirements-bench.txt $(VENV)/installed
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-bench.txt
 	@touch $@
+
+# Generators need other versions of what Foreman and its tests need.
+$(CLIENTS)/installed-python: requirements-clients.txt
+	@$(PYTHON) -m venv $(CLIENTS)/python
+	@$(CLIENTS)/python/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-clients.txt
+	@touch $@
+
+# Without npm the test of the TypeScript client is skipped, but in CI it fails.
+$(CLIENTS)/installed-node: tests/clients/package-lock.json
+	@mkdir -p $(CLIENTS)/node
+	@cp tests/clients/package.json tests/clients/package-lock.json $(CLIENTS)/node
+	@if command -v npm >/dev/null; then \
+		npm ci --prefix $(CLIENTS)/node --ignore-scripts --no-audit --no-fund --loglevel=error && touch $@; \
+	else echo "npm is not installed (Node.js 18 or newer has it): the TypeScript client is left out" >&2; fi
 
 # PyInstaller's own build of the program that unpacks dist/foreman needs zlib from the machine: this one has it inside.
 $(VENV)/installed-package: requirements-package.txt $(VENV)/installed

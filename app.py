@@ -1,18 +1,22 @@
 """Foreman's entry: the command line, and `create_app` for any other WSGI server."""
 
+import logging
 from pathlib import Path
 
 from flask import Flask
 
 import foreman
 from foreman.cli import main
-from foreman.config import load
+from foreman.config import load, variables
+from foreman.doubts import doubts
 from foreman.migrate import open_upgraded
 
 
 def create_app() -> Flask:
     """The application with settings from the environment."""
     settings = load()
+    for doubt in doubts(settings, variables()):
+        logging.getLogger("foreman").warning(doubt)
     return foreman.create_app(settings, open_upgraded(Path(settings.database), settings.durability))
 
 

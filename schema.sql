@@ -94,6 +94,7 @@ CREATE TABLE run_tally (
     failed_tasks    INTEGER NOT NULL DEFAULT 0,
     data_keys       INTEGER NOT NULL DEFAULT 0,
     data_entries    INTEGER NOT NULL DEFAULT 0,
+    cancelled_tasks INTEGER NOT NULL DEFAULT 0,  -- last, where the migration to version 3 could add it
     PRIMARY KEY (org_id, run_id),
     FOREIGN KEY (org_id, run_id) REFERENCES run (org_id, id) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
@@ -189,7 +190,8 @@ CREATE TRIGGER task_created AFTER INSERT ON task BEGIN
     UPDATE run_tally
     SET total_tasks     = total_tasks + 1,
         completed_tasks = completed_tasks + (new.status = 'completed'),
-        failed_tasks    = failed_tasks + (new.status = 'failed')
+        failed_tasks    = failed_tasks + (new.status = 'failed'),
+        cancelled_tasks = cancelled_tasks + (new.status = 'cancelled')
     WHERE org_id = new.org_id AND run_id = new.run_id;
 
     INSERT INTO task_count (org_id, scope_id, type, status, tasks)
@@ -208,9 +210,10 @@ END;
 CREATE TRIGGER task_changed_status AFTER UPDATE OF status ON task WHEN old.status <> new.status BEGIN
     UPDATE run_tally
     SET completed_tasks = completed_tasks + (new.status = 'completed') - (old.status = 'completed'),
-        failed_tasks    = failed_tasks + (new.status = 'failed') - (old.status = 'failed')
+        failed_tasks    = failed_tasks + (new.status = 'failed') - (old.status = 'failed'),
+        cancelled_tasks = cancelled_tasks + (new.status = 'cancelled') - (old.status = 'cancelled')
     WHERE org_id = new.org_id AND run_id = new.run_id
-      AND (new.status IN ('completed', 'failed') OR old.status IN ('completed', 'failed'));
+      AND (new.status IN ('completed', 'failed', 'cancelled') OR old.status IN ('completed', 'failed', 'cancelled'));
 
     UPDATE task_count SET tasks = tasks - 1
     WHERE org_id = old.org_id AND scope_id IN ('', old.run_id, old.parent_task_id) AND type IN ('', old.type)
@@ -233,7 +236,8 @@ CREATE TRIGGER task_deleted AFTER DELETE ON task BEGIN
     UPDATE run_tally
     SET total_tasks     = total_tasks - 1,
         completed_tasks = completed_tasks - (old.status = 'completed'),
-        failed_tasks    = failed_tasks - (old.status = 'failed')
+        failed_tasks    = failed_tasks - (old.status = 'failed'),
+        cancelled_tasks = cancelled_tasks - (old.status = 'cancelled')
     WHERE org_id = old.org_id AND run_id = old.run_id;
 
     UPDATE task_count SET tasks = tasks - 1

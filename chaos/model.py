@@ -28,6 +28,7 @@ def counters(tasks: Iterable[Object]) -> Object:
         "totalTasks": raw(len(statuses)),
         "completedTasks": raw(statuses.count("completed")),
         "failedTasks": raw(statuses.count("failed")),
+        "cancelledTasks": raw(statuses.count("cancelled")),
     }
 
 
@@ -66,10 +67,12 @@ def new_entry(run_id: str, body: Body, got: Object) -> Object:
 
 def changed(before: Object, change: Body, got: Object) -> Object:
     """A run (its counters left aside) or a task after a PATCH."""
-    now = got["updatedAt"]
+    after = {**before, **{name: raw(value) for name, value in change.items()}}
+    if after == before:
+        return before
+    now = after["updatedAt"] = got["updatedAt"]
     was = text(before["status"])
     becomes = change.get("status", was)
-    after = {**before, **{name: raw(value) for name, value in change.items()}, "updatedAt": now}
     if becomes == "queued" and before["queuedAt"] == NULL:
         after["queuedAt"] = now
     if becomes == "running" and before["startedAt"] == NULL:
@@ -84,7 +87,8 @@ def changed(before: Object, change: Body, got: Object) -> Object:
 
 def tagged(before: Object, change: Body, got: Object) -> Object:
     """An entry after a PATCH of its tags."""
-    return {**before, "tags": raw(tags_after(texts(before["tags"]), change)), "updatedAt": got["updatedAt"]}
+    tags = raw(tags_after(texts(before["tags"]), change))
+    return before if tags == before["tags"] else {**before, "tags": tags, "updatedAt": got["updatedAt"]}
 
 
 def tags_after(before: Iterable[str], change: Body) -> list[str]:

@@ -12,6 +12,7 @@ from types import TracebackType
 
 from bench.servers import APP, ROOT, ServerFailed
 from chaos.api import Api
+from foreman.db import Database
 
 ORG = "chaos"
 PATIENCE = 60  # seconds until a process that does not do what it should is given up
@@ -93,7 +94,8 @@ class Server:
 
 
 def create_key(database: Path) -> str:
-    """A new API key, by the command that users type."""
+    """A new API key, by the command that users type; the database is made when it is not there."""
+    Database(database).close()
     return _command("keys", "create", "--org", ORG, database=database, allowed=(0,)).strip()
 
 

@@ -377,6 +377,7 @@ def differences(client: Client, run_id: str, packages: list[Package]) -> list[st
         ("totalTasks of the run", tasks, run["totalTasks"]),
         ("completedTasks of the run", completed, run["completedTasks"]),
         ("failedTasks of the run", tasks - completed, run["failedTasks"]),
+        ("cancelledTasks of the run", 0, run["cancelledTasks"]),
         ("listed tasks", tasks, tasks_listed()),
         ("listed tasks that completed", completed, tasks_listed(status="completed")),
         ("listed tasks that failed", tasks - completed, tasks_listed(status="failed")),

@@ -6,6 +6,7 @@ from flask_cors import CORS
 from foreman import (
     auth,
     client_config,
+    contract,
     db,
     docs,
     errors,
@@ -20,6 +21,7 @@ from foreman import (
 from foreman.config import Settings, WrongSetting
 from foreman.contract import BASE_PATH
 from foreman.db import Database
+from foreman.metrics_package import how_to_install
 
 
 def create_app(settings: Settings, database: Database) -> Flask:
@@ -39,14 +41,16 @@ def create_app(settings: Settings, database: Database) -> Flask:
     request_log.init_app(app, settings)
     errors.init_app(app)
     auth.init_app(app, settings, database)
+    contract.init_app(app)
     if settings.cors_origins:
-        CORS(app, origins=list(settings.cors_origins), expose_headers=["X-Request-Id", "Location", "Retry-After"])
+        exposed = ["X-Request-Id", "Location", "Retry-After", "Preference-Applied"]
+        CORS(app, origins=list(settings.cors_origins), expose_headers=exposed)
 
     if settings.metrics_token is not None:
         try:
             from foreman import metrics  # what it imports is an optional installation
         except ModuleNotFoundError as error:
-            raise WrongSetting(f"FOREMAN_METRICS_TOKEN is set, and {error.name} is not installed") from None
+            raise WrongSetting(f"FOREMAN_METRICS_TOKEN is set, and {how_to_install(error)}") from None
         metrics.init_app(app, database)
     ready.init_app(app, settings, database)
 

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from foreman import clock
 from foreman.check import contents, snapshot, violations
-from foreman.database_file import NotAForemanDatabase
+from foreman.database_file import NotAForemanDatabase, refuse_loop
 from foreman.progress import NOBODY, Progress
 
 # What SQLite keeps beside a database, and reads with it (https://www.sqlite.org/tempfiles.html).
@@ -36,8 +36,9 @@ def take(source: Path, target: Path, progress: Progress = NOBODY) -> None:
 
     :raises CopyFailed: when there is no backup
     """
-    place = target.resolve()
     with told(f"{source} cannot be copied to {target}"):
+        refuse_loop(target)
+        place = target.resolve()
         _refuse(source, place)
         with verified_copy(source, place.parent, progress=progress) as copy:
             progress.beyond_return()

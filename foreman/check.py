@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from foreman.database_file import APPLICATION_ID, SCHEMA_VERSION, NotAForemanDatabase, refuse_newer
+from foreman.database_file import APPLICATION_ID, SCHEMA_VERSION, NotAForemanDatabase, refuse_missing, refuse_newer
 from foreman.fields import MOST_TAGS
 from foreman.invariants import INTEGRITY, RULES, Rule
 from foreman.opaque import as_list
@@ -59,8 +59,7 @@ def snapshot(path: Path) -> Iterator[sqlite3.Connection]:
     :raises NotAForemanDatabase: when there is no such file, or it is something else, or from a newer version
     :raises sqlite3.Error: when the file cannot be read
     """
-    if not path.is_file():
-        raise NotAForemanDatabase(f"{path} {'is not a file' if path.exists() else 'does not exist'}")
+    refuse_missing(path)
     with closing(sqlite3.connect(_uri(path), uri=True, isolation_level=None)) as connection:
         connection.text_factory = _text
         connection.execute("PRAGMA query_only = ON")

@@ -1,27 +1,39 @@
 """The command line: `serve`, `openapi` and `licenses` are here, the others in `cli_keys.py` and `cli_upkeep.py`."""
 
+import errno
 import json
 import logging
+import os
 import shlex
+import socket
+import sqlite3
 import sys
 import tempfile
-from contextlib import nullcontext
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 
 import click
 
 from foreman import cli_upkeep, create_app, keys, logs
-from foreman.cli_common import Failure, WrongUsage, flags, opened, settings_of
-from foreman.cli_keys import keys_group
+from foreman.cli_common import Commands, Failure, WrongUsage, failures, flags, settings_of
+from foreman.cli_keys import keys_group, shown_or_taken_back
 from foreman.config import Settings, WrongSetting
+from foreman.database_file import refuse_foreign_file
+from foreman.db import Database
 from foreman.migrate import open_upgraded
+from foreman.parent import Parent
 from foreman.retention import daily
 from foreman.server import Server
+from foreman.server_lock import AlreadyServed, ServerLock, only_server
 from foreman.stop_signals import interrupt, on_stop_signals
 from foreman.version import VERSION
 
 log = logging.getLogger(__name__)
+
+# What the settings are for a throwaway server unless its flags say otherwise. Nobody may be reading its log: a line for
+# each request would fill the pipe, and then nothing goes on.
+EPHEMERAL = {"auth": "trust", "port": "0", "rate_limit": "off", "log_level": "warning"}
 
 FIRST_KEY = """\
 Foreman {version} listens on {url}
@@ -37,8 +49,16 @@ Try it:
 Documentation of the API: {url}/docs
 """
 
+AGAIN = """\
+Foreman {version} listens on {url}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+Another API key: {create}
+
+Documentation of the API: {url}/docs
+"""
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(VERSION, prog_name="foreman")
 def main() -> None:
     """Foreman: the small, trustworthy ledger of work.
@@ -48,38 +68,56 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--ephemeral", is_flag=True, help="Throwaway database, `trust`, free port; prints the URL on stdout.")
-@click.option("--first-key", is_flag=True, help="Print a first key with an example when the database has none.")
+@click.option(
+    "--ephemeral",
+    is_flag=True,
+    help="Throwaway database, `trust`, free port, no rate limit; prints the URL on stdout; ends with its parent.",
+)
+@click.option(
+    "--with-parent/--without-parent",
+    default=None,
+    help="Stop when the process that started this one ends.  [default: only with --ephemeral]",
+)
+@click.option(
+    "--first-key",
+    is_flag=True,
+    help="Say how to begin: when the database has no key, print a first one with an example.",
+)
 @flags()
-def serve(ephemeral: bool, first_key: bool, **given: str | None) -> None:
+def serve(ephemeral: bool, with_parent: bool | None, first_key: bool, **given: str | None) -> None:
     """Run the server until SIGTERM or Ctrl-C."""
-    # Nobody may be reading its log: a line for each request would fill the pipe, and then nothing goes on.
-    defaults = {"auth": "trust", "port": "0", "log_level": "warning"} if ephemeral else {}
-    settings = settings_of({**given, **{name: given[name] or text for name, text in defaults.items()}})
-    logs.set_up(settings)
+    if ephemeral and given["database"] is not None:
+        raise WrongUsage("--ephemeral has a database of its own, so it cannot go with --database")
+    parent = Parent()
     with tempfile.TemporaryDirectory(prefix="foreman-") if ephemeral else nullcontext() as directory:
         if directory is not None:
-            settings = replace(settings, database=str(Path(directory) / "foreman.db"))
+            given = {**given, **{name: given[name] or text for name, text in EPHEMERAL.items()}}
+            given["database"] = str(Path(directory) / "foreman.db")
+        doubts: list[str] = []
+        settings = settings_of(given, doubts.append)
+        logs.set_up(settings)
+        for doubt in doubts:
+            log.warning(doubt)
         on_stop_signals(interrupt)  # during an upgrade, clean up
-        with opened(settings, open_upgraded) as database:
-            try:
-                server = Server(create_app(settings, database), database, settings)
-            except WrongSetting as error:
-                raise WrongUsage(str(error)) from None
-            except OSError as error:
-                raise Failure(f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}") from None
-            server.stop_on_signals()
-            if settings.auth == "trust":
-                log.warning("FOREMAN_AUTH is trust: any well-formed key is taken at its word")
-            elif not keys.exist(database):
-                if first_key:
-                    key = keys.issue(database, "default", "dev", name="first")
-                    body = json.dumps({"inputData": {"hello": "world"}})
-                    click.echo(FIRST_KEY.format(version=VERSION, url=server.url, key=key, body=body))
-                else:
-                    log.warning("There is no API key yet; create one with: %s keys create --org NAME", _program())
+        if ephemeral if with_parent is None else with_parent:
+            if parent.has_ended():
+                raise Failure("the process that started this one has ended already; --without-parent does not mind")
+            parent.stop_at_its_end()
+        with _to_be_served(settings) as (lock, database):
+            server = _listening(settings, database)
+
+            def stop() -> None:
+                lock.stopping()
+                server.stop()
+
+            on_stop_signals(stop)
             if ephemeral:
                 click.echo(server.url)
+            if settings.auth == "trust":
+                if not ephemeral:
+                    log.warning("FOREMAN_AUTH is trust: any well-formed key is taken at its word")
+            else:
+                _say_how_to_begin(server.url, settings, database, first_key=first_key)
             log.info("Foreman %s listens on %s, database %s", VERSION, server.url, settings.database)
             with daily(database, settings.retention):
                 server.run()
@@ -94,12 +132,15 @@ def openapi(output: Path | None) -> None:
 
     with tempfile.TemporaryDirectory(prefix="foreman-") as directory:
         settings = Settings(database=str(Path(directory) / "foreman.db"))
-        with opened(settings) as database:
+        with closing(Database(Path(settings.database))) as database:
             text = json.dumps(document(create_app(settings, database)), indent=2) + "\n"
     if output is None:
         click.echo(text, nl=False)
     else:
-        output.write_text(text, encoding="utf-8")
+        try:
+            output.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise Failure(f"{output} cannot be written: {error.strerror}") from None
 
 
 @main.command()
@@ -114,12 +155,80 @@ def licenses() -> None:
         click.echo("\n".join(["", "-" * 80, part.heading, part.home, *("\n" + text for text in part.texts)]))
 
 
-def _program() -> str:
-    """How this program was called, to be pasted before the name of a command."""
+@contextmanager
+def _to_be_served(settings: Settings) -> Iterator[tuple[ServerLock, Database]]:
+    """The database, upgraded and open, that no other server has and that can be written to."""
+    path = Path(settings.database)
+    with failures(settings):
+        refuse_foreign_file(path)
+        if path.exists() and not os.access(path, os.W_OK):  # SQLite would read it, and leave a log beside it
+            raise Failure(f"{path.absolute()} cannot be written to: permission denied")
+        with _only_server(path) as lock, closing(open_upgraded(path, settings.durability)) as database:
+            try:
+                database.prove_writable()
+            except sqlite3.Error as error:
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:  # it can, but not just now
+                    raise Failure(f"{path.absolute()} cannot be written to: {error}") from None
+            yield lock, database
+
+
+@contextmanager
+def _only_server(path: Path) -> Iterator[ServerLock]:
+    with ExitStack() as stack:
+        try:
+            lock = stack.enter_context(only_server(path))
+        except AlreadyServed as error:
+            raise Failure(str(error)) from None
+        except OSError as error:
+            raise Failure(f"{path.absolute()} cannot be written to: {error.filename}: {error.strerror}") from None
+        yield lock
+
+
+def _listening(settings: Settings, database: Database) -> Server:
+    try:
+        # waitress does not say what is wrong with a name.
+        socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        return Server(create_app(settings, database), database, settings)
+    except WrongSetting as error:
+        raise WrongUsage(str(error)) from None
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "that cannot be a host name"
+        raise Failure(f"cannot listen on {settings.host}:{settings.port}: {reason}{_way_out(error)}") from None
+
+
+def _way_out(error: Exception) -> str:
+    match getattr(error, "errno", None):
+        case errno.EADDRINUSE:
+            return "; choose another port with --port, 0 for any that is free"
+        case errno.EACCES:
+            return "; choose a port from 1024 on with --port"
+        case _:
+            return "; choose another address with --host"
+
+
+def _say_how_to_begin(url: str, settings: Settings, database: Database, *, first_key: bool) -> None:
+    create = _to_paste("keys", "create", "--org", "NAME", database=settings.database)
+    if keys.exist(database):
+        if first_key:
+            click.echo(AGAIN.format(version=VERSION, url=url, create=create))
+    elif first_key:
+        with shown_or_taken_back(database, keys.issue(database, "default", "dev", name="first")) as key:
+            body = json.dumps({"inputData": {"hello": "world"}})
+            click.echo(FIRST_KEY.format(version=VERSION, url=url, key=key, body=body))
+    else:
+        log.warning("There is no API key yet; create one with: %s", create)
+
+
+def _to_paste(*command: str, database: str) -> str:
+    """A command of this program as it works when it is pasted, in the same directory at least."""
     called = sys.argv[:1]
-    if called[0].endswith(".py"):
+    if Path(called[0]).name == "__main__.py":
+        called = [sys.orig_argv[0], "-m", "foreman"]
+    elif called[0].endswith(".py"):
         called = [sys.orig_argv[0], *called]
-    return shlex.join(called)
+    if database != Settings().database or os.environ.get("FOREMAN_DATABASE"):
+        command = (*command, "--database", str(Path(database).absolute()))
+    return shlex.join([*called, *command])
 
 
 main.add_command(keys_group)

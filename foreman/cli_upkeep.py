@@ -14,7 +14,7 @@ import click
 
 from foreman.backup import CopyFailed, summary, take, take_and_keep
 from foreman.check import Violation, contents, snapshot, violations
-from foreman.cli_common import Failure, WrongUsage, failures, flags, opened, settings_of
+from foreman.cli_common import Failure, WrongUsage, existing, failures, flags, opened, settings_of, text
 from foreman.cli_progress import Interrupted, progress
 from foreman.config import AGES, age
 from foreman.database_file import SCHEMA_VERSION
@@ -78,15 +78,14 @@ def stats(as_json: bool, **given: str | None) -> None:
     "--older-than", required=True, metavar="AGE", help="Delete runs that ended longer ago: 30d, 12h, 90m or 45s."
 )
 @click.option("--status", default=",".join(ENDED), show_default=True, help="Only those that ended with one of these.")
-@click.option("--org", help="Only those of this organisation.")
+@click.option("--org", callback=text, help="Only those of this organisation.")
 @click.option("--dry-run", is_flag=True, help="Say what would be deleted, and delete nothing.")
 @flags("database")
 def prune(older_than: str, status: str, org: str | None, dry_run: bool, **given: str | None) -> None:
     """Delete runs that ended long ago, with everything in them, a little at a time, also while the server runs."""
     settings = settings_of(given)
     which = old(_age(older_than), _ended(status), org)
-    if not Path(settings.database).exists():
-        raise Failure(f"{settings.database} does not exist")
+    existing(settings)
     # What is lost with the power is deleted again by the next prune; what the server writes is synced by the server.
     with opened(replace(settings, durability="normal")) as database:
         if dry_run:
@@ -142,16 +141,14 @@ def restore(file: Path, **given: str | None) -> None:
 def migrate(dry_run: bool, **given: str | None) -> None:
     """Upgrade the database to the schema of this version, after a backup, as a start of the server does."""
     settings = settings_of(given)
-    database = Path(settings.database)
-    if not database.exists():
-        raise Failure(f"{database} does not exist")
+    database = existing(settings)
     with failures(settings):
         if dry_run:
             for line in plan(database):
                 click.echo(line)
             return
         with progress("Copying", lambda: f"nothing is upgraded, and {database} is as it was") as bar:
-            open_upgraded(database, settings.durability, bar.say, bar).close()
+            open_upgraded(database, settings.durability, bar.say, bar, create=False).close()
         click.echo(f"{database} has schema version {SCHEMA_VERSION}")
 
 

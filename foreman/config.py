@@ -192,6 +192,21 @@ class Settings:
     )
 
 
+def variables(directory: Path | None = None) -> dict[str, str | None]:
+    """The environment, and what only the `.env` file of a directory has.
+
+    :param directory: the current one when not given
+    :raises WrongSetting: when the file cannot be read
+    """
+    try:
+        file = (directory or Path.cwd()) / ".env"
+        return {**dotenv_values(file), **os.environ}
+    except OSError as error:
+        raise WrongSetting(f".env cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise WrongSetting(".env cannot be read: it is not UTF-8") from None
+
+
 def load(flags: Mapping[str, str | None] | None = None, directory: Path | None = None) -> Settings:
     """Settings from flags, the environment and the `.env` file of a directory.
 
@@ -199,17 +214,26 @@ def load(flags: Mapping[str, str | None] | None = None, directory: Path | None =
     :param directory: where `.env` is looked for; the current directory when not given
     :raises WrongSetting: when a value is not allowed
     """
-    environment = {**dotenv_values((directory or Path.cwd()) / ".env"), **os.environ}
+    return of(variables(directory), flags or {})
+
+
+def of(environment: Mapping[str, str | None], flags: Mapping[str, str | None]) -> Settings:
+    """Settings from texts by the names of variables, and from flags, by the names of fields.
+
+    :raises WrongSetting: when a value is not allowed
+    """
     values: dict[str, Any] = {}
     for entry in fields(Settings):
         about = entry.metadata
-        text = (flags or {}).get(entry.name)
+        text = flags.get(entry.name)
         name = about["flag"]
         if text is None:
             text, name = environment.get(about["variable"]), about["variable"]
             if not text:  # an empty variable counts as unset
                 continue
         try:
+            if entry.name != "database":  # paths may be any bytes, other texts are sent or shown
+                text.encode()
             values[entry.name] = about["cast"](text)
         except ValueError:
             shown = "(hidden)" if re.search("PASSWORD|TOKEN", about["variable"]) else repr(text)

@@ -8,22 +8,28 @@
 The decorators validate requests and feed the OpenAPI document alike, so the two cannot disagree.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
+from itertools import islice
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 from wsgiref.types import WSGIEnvironment
 
 import msgspec
-from flask import Response, request
+from flask import Flask, Response, after_this_request, g, request
 from marshmallow import Schema, ValidationError
-from werkzeug.datastructures import Headers
+from werkzeug.datastructures import Headers, MultiDict
+from werkzeug.http import parse_list_header
 
 from foreman.errors import BODY_NOT_READ, BodyNotRead, Detail, Invalid, UnsupportedMediaType
 from foreman.opaque import decode_object
-from foreman.schemas import Body, Query
+from foreman.schemas import Body, CamelCase, Change, Query
 
 BASE_PATH = "/api/v1"
+
+# Of how many names that are not ours an answer says what is wrong, and how many characters it shows of each.
+MOST_NAMES, LONGEST_NAME = 20, 100
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -47,8 +53,13 @@ def operation_of(view: Callable[..., Any]) -> Operation:
 
 
 def takes(schema: type[Body]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The view's first argument is the request's JSON body, validated; a wrong one is answered 400, 413 or 415."""
+    """The view's first argument is the request's JSON body, validated; a wrong one is answered 400, 413 or 415.
+
+    Unknown fields are ignored, because existing clients send some; but a change of none but unknown fields is refused,
+    and so is every unknown field when the request prefers strict handling (RFC 7240, section 4.4).
+    """
     loader = schema()
+    known = loader.outer_names()
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
         operation = operation_of(view)
@@ -62,7 +73,14 @@ def takes(schema: type[Body]) -> Callable[[Callable[..., Any]], Callable[..., An
             body = request.get_data(cache=False)
             if BODY_NOT_READ in request.environ:
                 raise BodyNotRead
-            return view(_load(loader, decode_object(body)), **path)
+            given = decode_object(body)
+            unknown: Iterable[str] = ()
+            if _prefers_strict_handling():
+                after_this_request(_say_that_it_was_strict)
+                unknown = (name for name in given if name not in known)
+            elif issubclass(schema, Change) and given.keys().isdisjoint(known):
+                unknown = given
+            return view(_load(loader, given, unknown), **path)
 
         return with_body
 
@@ -70,8 +88,12 @@ def takes(schema: type[Body]) -> Callable[[Callable[..., Any]], Callable[..., An
 
 
 def asks(schema: type[Query]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The view's first argument is the request's query parameters, validated; wrong ones are answered 400."""
+    """The view's first argument is the request's query parameters, validated.
+
+    Wrong and unknown ones are answered 400.
+    """
     loader = schema()
+    known = loader.outer_names()
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
         operation = operation_of(view)
@@ -80,7 +102,8 @@ def asks(schema: type[Query]) -> Callable[[Callable[..., Any]], Callable[..., An
 
         @wraps(view)
         def with_query(**path: str) -> Any:
-            return view(_load(loader, request.args), **path)
+            given = _parameters()
+            return view(_load(loader, given, (name for name in given if name not in known)), **path)
 
         return with_query
 
@@ -128,12 +151,79 @@ def created(body: Any, path: str) -> Response:
     return response
 
 
-def _load(loader: Schema, given: Mapping[str, Any]) -> dict[str, Any]:
+def init_app(app: Flask) -> None:
+    """Refuse query parameters where a view `asks` for none, as unknown ones are refused where it does.
+
+    What needs no key is left alone: probes and browsers add parameters of their own, and there is nothing to narrow.
+    """
+
+    @app.before_request
+    def refuse_parameters() -> None:
+        if not request.query_string or "org_id" not in g or request.endpoint is None:
+            return
+        if operation_of(app.view_functions[request.endpoint]).query is not None:
+            return
+        if details := _one_each(_parameters(), "Unknown parameter; none is known here."):
+            raise Invalid("Validation failed", details)
+
+
+def _parameters() -> MultiDict[str, str]:
+    """The query's parameters; werkzeug's own reading of them leaves or replaces what is not UTF-8.
+
+    :raises Invalid: which names those that are not UTF-8
+    """
+    query = request.query_string.decode(errors="surrogateescape")
+    given = parse_qsl(query, keep_blank_values=True, errors="surrogateescape")
+    wrong = (name for name, value in given if not _is_text(name + value))
+    if details := _one_each(wrong, "Not UTF-8."):
+        raise Invalid("Validation failed", details)
+    return MultiDict(given)
+
+
+def _is_text(decoded: str) -> bool:
+    """Whether it is without surrogates, which stand for bytes that are not UTF-8."""
+    try:
+        decoded.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _prefers_strict_handling() -> bool:
+    """Whether the request says `Prefer: handling=strict`; the first of several counts (RFC 7240, section 2)."""
+    for preference in parse_list_header(request.headers.get("Prefer", "")):
+        name, _, value = preference.partition(";")[0].partition("=")
+        if name.strip().lower() == "handling":
+            return value.strip().strip('"').lower() == "strict"
+    return False
+
+
+def _say_that_it_was_strict(response: Response) -> Response:
+    response.headers["Preference-Applied"] = "handling=strict"
+    return response
+
+
+def _load(loader: CamelCase, given: Mapping[str, Any], unknown: Iterable[str]) -> dict[str, Any]:
+    """What is given, validated.
+
+    :param unknown: the names in it that are to be refused
+    :raises Invalid: which names all that is wrong
+    """
+    what = "field" if isinstance(loader, Body) else "parameter"
+    details = _one_each(unknown, f"Unknown {what}; known are {', '.join(loader.outer_names())}.")
     try:
         loaded: dict[str, Any] = loader.load(given)
     except ValidationError as error:
-        raise Invalid("Validation failed", list(_details(error.normalized_messages()))) from None
+        details += _details(error.normalized_messages())
+    if details:
+        raise Invalid("Validation failed", details)
     return loaded
+
+
+def _one_each(names: Iterable[str], message: str) -> list[Detail]:
+    """A detail for each of the names, which a client may have chosen freely; not of all when they are too many."""
+    shown = (name[:LONGEST_NAME].encode(errors="surrogateescape").decode(errors="replace") for name in names)
+    return [{"field": name, "message": message} for name in islice(shown, MOST_NAMES)]
 
 
 def _details(messages: Any, path: str = "") -> list[Detail]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 # "FMAN" in the header of the file (https://www.sqlite.org/fileformat2.html, offset 68) tells our files from others.
 APPLICATION_ID = 0x464D414E
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _MAGIC = b"SQLite format 3\x00"
 _JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
@@ -29,8 +29,9 @@ def refuse_foreign_file(path: Path) -> None:
 
     :raises NotAForemanDatabase: when the file, or the place for a new one, is not for us
     """
-    if path.is_dir():
-        raise NotAForemanDatabase(f"{path} is a directory, not a database file")
+    refuse_loop(path)
+    if path.exists() and not path.is_file():
+        raise NotAForemanDatabase(f"{path} is {'a directory' if path.is_dir() else 'a device'}, not a database file")
     if not path.parent.is_dir():
         raise NotAForemanDatabase(f"{path.parent} does not exist: the database file cannot be created in it")
     if not path.exists() or path.stat().st_size == 0 or _creation_was_cut_off(path):
@@ -42,6 +43,27 @@ def refuse_foreign_file(path: Path) -> None:
     if not header.startswith(_MAGIC) or (application_id != APPLICATION_ID and (application_id != 0 or in_wal_mode)):
         raise NotAForemanDatabase.at(path)
     refuse_newer(path, int.from_bytes(header[60:64]))
+
+
+def refuse_missing(path: Path) -> None:
+    """Check that there is a file: only `serve` and `restore` make a database.
+
+    :raises NotAForemanDatabase: when there is none; it says where was looked
+    """
+    refuse_loop(path)
+    if not path.is_file():
+        raise NotAForemanDatabase(f"{path.absolute()} {'is not a file' if path.exists() else 'does not exist'}")
+
+
+def refuse_loop(path: Path) -> None:
+    """Check that a path does not lead back to itself.
+
+    :raises NotAForemanDatabase: when its symbolic links do
+    """
+    try:
+        path.resolve()
+    except RuntimeError:  # OSError from Python 3.13 on, and only when it is asked to be strict
+        raise NotAForemanDatabase(f"{path.absolute()} leads in a circle of symbolic links") from None
 
 
 def _creation_was_cut_off(path: Path) -> bool:

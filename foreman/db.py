@@ -4,6 +4,7 @@ With `transactions.py` the only module of the server that says PRAGMA, BEGIN, CO
 is over before the server begins, is in `migrate.py`.
 """
 
+import os
 import sqlite3
 import threading
 import time
@@ -22,6 +23,7 @@ from foreman.database_file import (
     OpenFile,
     refuse_earlier,
     refuse_foreign_file,
+    refuse_missing,
     refuse_newer,
 )
 from foreman.schema_history import set_version, statements
@@ -49,18 +51,22 @@ class _OfThread(threading.local):
 class Database:
     """One open database file.
 
-    :param path: the SQLite file; it is created when it does not exist
+    :param path: the SQLite file
     :param durability: `full` or `normal`, as in the settings
+    :param create: make a new database where there is no file, or an empty one
     :raises NotAForemanDatabase: when the file is not ours to write to
     """
 
-    def __init__(self, path: Path, durability: str = "full") -> None:
+    def __init__(self, path: Path, durability: str = "full", *, create: bool = True) -> None:
         self.path = path
+        self._may_create = create
         self._synchronous = durability.upper()
         self._readers: list[Reader] = []  # all of them
         self._spare: list[Reader] = []  # those that no thread has taken yet
         self._local = _OfThread()
         self._generation = 0  # grows when the file has been replaced and opened again
+        if not create:
+            refuse_missing(path)
         refuse_foreign_file(path)
         self._writer = Writer(*self._create(), reopen=self._reopen)
 
@@ -172,7 +178,7 @@ class Database:
             with _closed_on_error(self._connect()) as connection:
                 # While there is no write-ahead log yet, less would not even keep the file whole.
                 connection.execute("PRAGMA synchronous = FULL")
-                _create_or_check_schema(connection)
+                _create_or_check_schema(connection, may_create=self._may_create)
                 _switch_to_wal(connection)
                 # From now on nobody can upgrade it, but somebody may have done so just before.
                 _check_version(connection)
@@ -188,7 +194,8 @@ class Database:
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self.path,
+            f"{self.path.absolute().as_uri()}?mode={'rwc' if self._may_create else 'rw'}",
+            uri=True,
             isolation_level=None,
             check_same_thread=False,
             cached_statements=_CACHED_STATEMENTS,
@@ -245,10 +252,12 @@ def _closed_on_error(connection: sqlite3.Connection) -> Iterator[sqlite3.Connect
         raise
 
 
-def _create_or_check_schema(connection: sqlite3.Connection) -> None:
+def _create_or_check_schema(connection: sqlite3.Connection, *, may_create: bool) -> None:
     """Create the schema in an empty file, in one transaction, so that two starting servers cannot both do it."""
     if _check_version(connection):
         return
+    if not may_create:
+        raise NotAForemanDatabase(f"{_path_of(connection)} is empty: the server, at its start, makes a database of it")
     # incremental vacuum gives deleted space back; it can only be chosen before the first table is created.
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("BEGIN IMMEDIATE")
@@ -270,19 +279,22 @@ def _check_version(connection: sqlite3.Connection) -> int:
 
     :raises NotAForemanDatabase: when the file is something else, or from a newer or an earlier version
     """
-    path, version, tables = connection.execute(
-        """
-        SELECT (SELECT file FROM pragma_database_list WHERE name = 'main'),
-               (SELECT user_version FROM pragma_user_version),
-               (SELECT count(*) FROM sqlite_master)
-        """
+    version, tables = connection.execute(
+        "SELECT (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_master)"
     ).fetchone()
+    path = _path_of(connection)
     refuse_newer(path, version)
     if version:
         refuse_earlier(path, version)
     elif tables:
         raise NotAForemanDatabase.at(path)
     return int(version)
+
+
+def _path_of(connection: sqlite3.Connection) -> Path:
+    """The file of a connection. Its name need not be UTF-8."""
+    (name,) = connection.execute("SELECT CAST(file AS BLOB) FROM pragma_database_list WHERE name = 'main'").fetchone()
+    return Path(os.fsdecode(name))
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:

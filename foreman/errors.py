@@ -24,7 +24,7 @@ TOO_DEEP = "The body is nested too deep"
 
 # Shorter than werkzeug's, which speak to people with a browser.
 MESSAGES = {
-    404: "There is nothing at this path",
+    404: "Not found",  # existing clients compare it
     405: "This path does not take this method",
     413: "The body is larger than this server accepts",
 }

@@ -428,6 +428,23 @@ KEPT = (
         """,
     ),
     Rule(
+        "run_tally_cancelled",
+        "the counter of a run's cancelled tasks is not what counting gives",
+        """
+        SELECT org_id, run_id, cancelled_tasks AS kept, counted
+        FROM (
+            SELECT org_id, run_id, cancelled_tasks, (
+                SELECT count(*)
+                FROM task
+                WHERE task.org_id = run_tally.org_id AND task.run_id = run_tally.run_id AND task.status = 'cancelled'
+            ) AS counted
+            FROM run_tally
+        )
+        WHERE cancelled_tasks <> counted
+        """,
+        since=3,
+    ),
+    Rule(
         "run_count",
         "the count of an organisation's runs in a status is not what counting gives",
         """

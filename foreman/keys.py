@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from foreman.clock import iso, now_ms
 from foreman.clock import new_id as new_key_id
 from foreman.db import Database
+from foreman.transactions import Transaction
 
 PART = r"[a-z0-9-]{1,64}"
 _KEY = re.compile(rf"fmn_(?P<environment>{PART})_(?P<org_id>{PART})_[A-Za-z0-9]{{1,128}}", re.ASCII)
@@ -58,6 +59,17 @@ def issue(db: Database, org_id: str, environment: str, *, read_only: bool = Fals
     return key
 
 
+def take_back(db: Database, key: str) -> None:
+    """Delete a key that nobody has seen."""
+    digest = fingerprint(key)
+    with db.write() as tx:
+        tx.run(
+            "DELETE FROM api_key WHERE hash_prefix = :hash_prefix AND hash = :hash",
+            hash_prefix=digest[:16],
+            hash=digest,
+        )
+
+
 def revoke(db: Database, key_id: str) -> bool:
     """Make a key invalid from now on; False when there is no such key that is still valid."""
     with db.write() as tx:
@@ -68,15 +80,20 @@ def revoke(db: Database, key_id: str) -> bool:
 
 
 def every(db: Database) -> list[dict[str, str | None]]:
-    """All keys, oldest first: id, organisation, environment, name, access, createdAt, revokedAt; never the secret."""
+    """All keys, see `listed`."""
     with db.read() as tx:
-        rows = tx.all(
-            """
-            SELECT id, org_id, environment, name, read_only, created_at, revoked_at
-            FROM api_key
-            ORDER BY id
-            """
-        )
+        return listed(tx)
+
+
+def listed(tx: Transaction) -> list[dict[str, str | None]]:
+    """All keys, oldest first: id, organisation, environment, name, access, createdAt, revokedAt; never the secret."""
+    rows = tx.all(
+        """
+        SELECT id, org_id, environment, name, read_only, created_at, revoked_at
+        FROM api_key
+        ORDER BY id
+        """
+    )
     return [_to_json(row) for row in rows]
 
 

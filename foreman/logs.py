@@ -1,8 +1,10 @@
 """Logging to stderr: text for people, JSON for machines."""
 
+import json
 import logging
 import sys
 import time
+from typing import Any
 
 from pythonjsonlogger.json import JsonFormatter
 
@@ -24,9 +26,15 @@ def set_up(settings: Settings) -> None:
         formatter = JsonFormatter(
             "{asctime}{levelname}{name}{message}",
             style="{",
-            rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
+            rename_fields={"asctime": "time", "levelname": "level", "name": "logger", "exc_info": "traceback"},
+            json_serializer=_encode,
         )
     formatter.converter = time.gmtime
     formatter.default_time_format, formatter.default_msec_format = "%Y-%m-%dT%H:%M:%S", "%s.%03dZ"
     handler.setFormatter(formatter)
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
+
+
+def _encode(fields: dict[str, Any], **_: Any) -> str:
+    """As the lines of `request_log.py` are: without spaces, and with what is not ASCII as it is."""
+    return json.dumps(fields, default=str, ensure_ascii=False, separators=(",", ":"))

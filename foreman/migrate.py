@@ -36,22 +36,30 @@ class UpgradeFailed(Exception):
     """The database is as it was. The message is one line that says why."""
 
 
-def open_upgraded(path: Path, durability: str = "full", tell: Tell = log.info, progress: Progress = NOBODY) -> Database:
+def open_upgraded(
+    path: Path,
+    durability: str = "full",
+    tell: Tell = log.info,
+    progress: Progress = NOBODY,
+    *,
+    create: bool = True,
+) -> Database:
     """Open a database as a server does: when it is of an earlier version, it is upgraded first.
 
     Of several processes that do this at once, one upgrades it and the others wait.
 
     :param tell: is given a line for the backup and for each migration
+    :param create: make a new database where there is no file, or an empty one
     :raises UpgradeFailed: when it cannot be upgraded, such as when another process has it open
     :raises NotAForemanDatabase: when the file is not ours to write to
     """
     refuse_foreign_file(path)
     with _turn(path.resolve().parent):
         try:
-            return Database(path, durability)
+            return Database(path, durability, create=create)
         except EarlierVersion:
             _upgrade(path, tell, progress)
-            return Database(path, durability)
+            return Database(path, durability, create=create)
 
 
 def lacking(path: Path) -> tuple[int, tuple[Migration, ...]]:

@@ -13,7 +13,7 @@ from marshmallow import Schema, fields
 from foreman.auth import is_public
 from foreman.contract import BASE_PATH, Operation, operation_of
 from foreman.fields import CommaList, Id, OpaqueObject
-from foreman.schemas import EXAMPLE_ID, LARGEST_OFFSET, Body, camel_case
+from foreman.schemas import EXAMPLE_ID, LARGEST_OFFSET, Body, Change, camel_case
 from foreman.shapes import SHAPES
 from foreman.version import VERSION
 
@@ -22,7 +22,13 @@ The small, trustworthy ledger of work: an application opens a **run**, breaks it
 share **run data**, tagged key/value entries that are queried by key, prefix, glob and tag.
 
 Every request needs an API key, as `Authorization: Bearer KEY` or `X-API-Key: KEY`. A key belongs to an organisation
-and sees only its rows. Unknown body fields and query parameters are ignored.
+and sees only its rows.
+
+Unknown query parameters are refused with 400 wherever a key is needed. Unknown body fields are ignored, but a `PATCH`
+with fields of which none is known is refused, and with `Prefer: handling=strict` (RFC 7240) every unknown field is.
+
+Every error is an `Error`. An operation lists the answers to requests that are as described here. Others may be answered
+405, or 400, 417, 501 or 505 when they are not the HTTP/1.1 that this server speaks.
 """
 
 TAGS = {
@@ -47,7 +53,7 @@ MEANINGS = {
     429: "The rate limit is used up, or this address failed to authenticate too often.",
     431: "The request's headers are too large.",
     500: "An error of the server.",
-    503: "The database is not available at the moment, or the query takes too long.",
+    503: "The database is not available at the moment, the query takes too long, or there is no room for more.",
     507: "The disk of the database is full.",
 }
 
@@ -63,6 +69,19 @@ _RATE_LIMIT = {
 }
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds after which to try again.", "schema": _COUNT}}
 _CHALLENGE = {"WWW-Authenticate": {"description": "`Bearer`.", "schema": {"type": "string"}}}
+_PREFERENCE_APPLIED = {
+    "Preference-Applied": {
+        "description": "`handling=strict`, when the request preferred that.",
+        "schema": {"type": "string"},
+    },
+}
+_PREFER = {
+    "name": "Prefer",
+    "in": "header",
+    "required": False,
+    "description": "`handling=strict` (RFC 7240): unknown fields in the body are refused with 400, not ignored.",
+    "schema": {"type": "string", "examples": ["handling=strict"]},
+}
 _LOCATION = {"Location": {"description": "Where the new resource is.", "schema": {"type": "string"}}}
 
 
@@ -100,6 +119,8 @@ def document(app: Flask) -> dict[str, Any]:
                 for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
             },
         )
+        if operation.body and issubclass(operation.body, Change):
+            spec.components.schemas[operation.body.__name__] |= _one_known_field(operation.body)
     return spec.to_dict()
 
 
@@ -122,15 +143,18 @@ def _describe(
     if rest.strip():
         described["description"] = rest.strip()
     if operation.body:
+        described["parameters"].append(_PREFER)
         schema = converter.resolve_nested_schema(operation.body)
         described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
     needs_key = not is_public(app.view_functions[endpoint])
     if not needs_key:
         described["security"] = []
-    failures = operation.fails | {408, 431, 500} | ({401, 429, 503} if needs_key else set())
+    failures = operation.fails | {408, 431, 500} | ({400, 401, 429, 503} if needs_key else set())
     failures |= {403, 507} if needs_key and method != "GET" else set()
     for status in sorted({*operation.answers, *failures}):
         described["responses"][str(status)] = _response(status, operation.answers.get(status, "Error"), needs_key)
+        if operation.body and status in (*operation.answers, 400):
+            described["responses"][str(status)]["headers"] |= _PREFERENCE_APPLIED
     return described
 
 
@@ -143,6 +167,14 @@ def _response(status: int, shape: str, needs_key: bool) -> dict[str, Any]:
         "description": MEANINGS[status],
         "headers": headers,
         "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{shape}"}}},
+    }
+
+
+def _one_known_field(schema: type[Change]) -> dict[str, Any]:
+    """That a change has a known field, if it has any."""
+    return {
+        "if": {"minProperties": 1},
+        "then": {"anyOf": [{"required": [name]} for name in schema().outer_names()]},
     }
 
 

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from foreman.backup import CopyFailed, beside, link, now, sync, told, verified_copy
-from foreman.database_file import APPLICATION_ID, NotAForemanDatabase
+from foreman.database_file import APPLICATION_ID, NotAForemanDatabase, refuse_loop
 from foreman.progress import NOBODY, Progress
 
 # What is kept has the name of the database with this and the time behind it.
@@ -29,8 +29,9 @@ def restore(file: Path, target: Path, progress: Progress = NOBODY) -> Path | Non
     :return: where the replaced database is kept, complete in one file; None when there was none
     :raises CopyFailed: when the backup is not a sound Foreman database, or the database cannot be replaced
     """
-    place = target.resolve()
     with told(f"{file} cannot be restored to {target}"):
+        refuse_loop(target)
+        place = target.resolve()
         _refuse(file, place)
         with verified_copy(file, place.parent, progress=progress) as copy:
             if place.exists():

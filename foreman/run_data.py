@@ -18,6 +18,8 @@ from foreman.schemas import CreateData, DeleteData, QueryData, UpdateTags
 
 bp = Blueprint("run_data", __name__)
 
+SELECT_ENTRY = f"SELECT {COLUMNS} FROM run_data WHERE org_id = :org_id AND run_id = :run_id AND id = :id"
+
 
 @bp.post("/runs/<run_id>/data")
 @takes(CreateData)
@@ -78,10 +80,7 @@ def query_data(wanted: dict[str, Any], run_id: str) -> Response:
 @fails(404)
 def get_data(run_id: str, data_id: str) -> Response:
     """One entry by its id."""
-    entry = db.one(
-        f"SELECT {COLUMNS} FROM run_data WHERE org_id = :org_id AND run_id = :run_id AND id = :id",
-        org_id=g.org_id, run_id=run_id.lower(), id=data_id.lower(),
-    )  # fmt: skip
+    entry = db.one(SELECT_ENTRY, org_id=g.org_id, run_id=run_id.lower(), id=data_id.lower())
     return answer(to_json(found(entry, "Entry")))
 
 
@@ -90,7 +89,10 @@ def get_data(run_id: str, data_id: str) -> Response:
 @answers(200, "RunData")
 @fails(404)
 def update_tags(change: dict[str, Any], run_id: str, data_id: str) -> Response:
-    """Remove tags from an entry, then add those it does not have; the others keep their order."""
+    """Remove tags from an entry, then add those it does not have; the others keep their order.
+
+    When that leaves the tags as they are, it leaves `updatedAt` too.
+    """
     with db.write() as tx:
         entry = tx.one(
             "SELECT tags FROM run_data WHERE org_id = :org_id AND run_id = :run_id AND id = :id",
@@ -106,11 +108,11 @@ def update_tags(change: dict[str, Any], run_id: str, data_id: str) -> Response:
             f"""
             UPDATE run_data
             SET tags = :tags, updated_at = :now
-            WHERE org_id = :org_id AND run_id = :run_id AND id = :id
+            WHERE org_id = :org_id AND run_id = :run_id AND id = :id AND tags <> :tags
             RETURNING {COLUMNS}
             """,
             org_id=g.org_id, run_id=run_id.lower(), id=data_id.lower(), tags=as_list(tags), now=now_ms(),
-        )  # fmt: skip
+        ) or tx.one(SELECT_ENTRY, org_id=g.org_id, run_id=run_id.lower(), id=data_id.lower())  # fmt: skip
     return answer(to_json(found(entry, "Entry")))
 
 

@@ -21,7 +21,7 @@ COLUMNS = """
     run.id, run.org_id, run.status,
     CAST(run.input_data AS BLOB), CAST(run.output_data AS BLOB), CAST(run.error_data AS BLOB),
     CAST(run.metadata AS BLOB),
-    run_tally.total_tasks, run_tally.completed_tasks, run_tally.failed_tasks,
+    run_tally.total_tasks, run_tally.completed_tasks, run_tally.failed_tasks, run_tally.cancelled_tasks,
     run.created_at, run.updated_at, run.started_at, run.completed_at
     """
 
@@ -65,7 +65,11 @@ def get_run(run_id: str) -> Response:
 @answers(200, "Run")
 @fails(404)
 def update_run(change: dict[str, Any], run_id: str) -> Response:
-    """Change a run's status, output, error or metadata; what is absent stays. Any status may follow any other."""
+    """Change a run's status, output, error or metadata; what is absent stays.
+
+    Any status may follow any other but `pending`, to which a run cannot go back. What is there already, to the letter,
+    changes nothing, nor `updatedAt`.
+    """
     with db.write() as tx:
         tx.run(
             """
@@ -79,7 +83,12 @@ def update_run(change: dict[str, Any], run_id: str) -> Response:
                 completed_at = CASE WHEN coalesce(:status, status) = status THEN completed_at
                                     WHEN :status IN (SELECT value FROM json_each(:ended)) THEN :now
                                END
-            WHERE org_id = :org_id AND id = :id
+            WHERE org_id = :org_id AND id = :id AND (
+                :status <> status
+                OR :output_data <> coalesce(output_data, 'null')
+                OR :error_data <> coalesce(error_data, 'null')
+                OR :metadata <> coalesce(metadata, '')
+            )
             """,
             org_id=g.org_id, id=run_id.lower(), now=now_ms(), ended=as_list(ENDED),
             status=change.get("status"), output_data=change.get("output_data"),
@@ -137,7 +146,7 @@ def to_json(run: Iterable[Any]) -> dict[str, Any]:
     """The run object of the API, from a row of `COLUMNS`."""
     (
         run_id, org_id, status, input_data, output_data, error_data, metadata,
-        total_tasks, completed_tasks, failed_tasks,
+        total_tasks, completed_tasks, failed_tasks, cancelled_tasks,
         created_at, updated_at, started_at, completed_at,
     ) = run  # fmt: skip
     return {
@@ -151,6 +160,7 @@ def to_json(run: Iterable[Any]) -> dict[str, Any]:
         "totalTasks": total_tasks,
         "completedTasks": completed_tasks,
         "failedTasks": failed_tasks,
+        "cancelledTasks": cancelled_tasks,
         "createdAt": iso(created_at),
         "updatedAt": iso(updated_at),
         "startedAt": iso(started_at),

@@ -8,6 +8,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, pre_load, vali
 from werkzeug.datastructures import MultiDict
 
 from foreman.fields import CommaList, Id, Integer, ListItem, Opaque, OpaqueObject, Tags, Text, TextFilter
+from foreman.opaque import has_unpaired_surrogate
 
 RUN_STATUSES = ("pending", "running", "completed", "failed", "cancelled")
 TASK_STATUSES = ("pending", "queued", "running", "completed", "failed", "cancelled", "retrying")
@@ -39,9 +40,16 @@ class CamelCase(Schema):
         """Give the field its outer name."""
         field_obj.data_key = camel_case(field_name)
 
+    def outer_names(self) -> tuple[str, ...]:
+        """The names of its fields as they are in JSON and URLs, in order."""
+        return tuple(str(field.data_key) for field in self.load_fields.values())
+
 
 class Body(CamelCase):
-    """A JSON body: fields that are not opaque are decoded, unknown ones ignored."""
+    """A JSON body: fields that are not opaque are decoded, unknown ones ignored.
+
+    `contract.takes` refuses unknown ones when the client asks for that.
+    """
 
     class Meta:
         unknown = EXCLUDE
@@ -50,7 +58,8 @@ class Body(CamelCase):
     def decode(self, data: Mapping[str, msgspec.Raw], **_: Any) -> dict[str, Any]:
         """Decode what will be validated; leave what will be stored.
 
-        :raises ValidationError: when a number is beyond what a float can hold, or a value is nested too deep
+        :raises ValidationError: when a text has an unpaired surrogate, a number is beyond what a float can hold, or a
+            value is nested too deep
         """
         decoded: dict[str, Any] = {}
         for field in self.load_fields.values():
@@ -59,12 +68,21 @@ class Body(CamelCase):
                 try:
                     decoded[name] = data[name] if isinstance(field, Opaque) else msgspec.json.decode(data[name])
                 except (msgspec.DecodeError, RecursionError):
-                    raise ValidationError("Not a valid value.", name) from None
+                    unpaired = has_unpaired_surrogate(data[name])
+                    message = "Must not contain an unpaired surrogate." if unpaired else "Not a valid value."
+                    raise ValidationError(message, name) from None
         return decoded
 
 
+class Change(Body):
+    """A body that changes what is there: what is absent stays as it is.
+
+    `contract.takes` refuses one that has fields and not one known: a misspelt field would change nothing in silence.
+    """
+
+
 class Query(CamelCase):
-    """Query parameters: an empty filter counts as absent, unknown parameters are ignored.
+    """Query parameters: an empty filter counts as absent; `contract.asks` refuses unknown parameters.
 
     A list may go on in a second parameter of the same name; others may be given only once.
     """
@@ -107,7 +125,7 @@ class CreateRun(Body):
     metadata = _metadata()
 
 
-class UpdateRun(Body):
+class UpdateRun(Change):
     """A change of a run: what is absent stays as it is."""
 
     status = fields.String(validate=validate.OneOf(RUN_STATUSES[1:]), metadata={"examples": ["running"]})
@@ -128,7 +146,7 @@ class CreateTask(Body):
     max_retries = Integer(strict=True, load_default=3, validate=validate.Range(0, 10), metadata={"examples": [3]})
 
 
-class UpdateTask(Body):
+class UpdateTask(Change):
     """A change of a task: what is absent stays as it is."""
 
     status = fields.String(validate=validate.OneOf(TASK_STATUSES), metadata={"examples": ["completed"]})
@@ -149,7 +167,7 @@ class CreateData(Body):
     metadata = _metadata()
 
 
-class UpdateTags(Body):
+class UpdateTags(Change):
     """Tags to remove, then tags to add."""
 
     add = Tags(load_default=list, metadata={"examples": [["checked"]]})

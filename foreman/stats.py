@@ -4,12 +4,14 @@ import math
 import urllib.request
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
 from foreman.check import snapshot
 from foreman.config import Settings
 from foreman.figures import figures, sizes
+from foreman.metrics_package import how_to_install
 from foreman.transactions import Transaction
 
 # Seconds in which the server must answer.
@@ -53,8 +55,15 @@ def of_server(settings: Settings) -> dict[str, Any]:
     try:
         from prometheus_client.parser import text_string_to_metric_families  # an optional installation
     except ModuleNotFoundError as error:
-        raise NoServer(f"{error.name} is not installed") from None
-    families = {family.name: family.samples for family in text_string_to_metric_families(_fetch(settings))}
+        raise NoServer(how_to_install(error)) from None
+    url, page = _fetch(settings)
+    try:
+        return _of_page({family.name: family.samples for family in text_string_to_metric_families(page)})
+    except (KeyError, ValueError):
+        raise NoServer(f"{url} is not a page of Foreman") from None
+
+
+def _of_page(families: dict[str, Any]) -> dict[str, Any]:
     requests = _durations(families["foreman_http_request_duration_seconds"])
     [commits] = _durations(families["foreman_commit_duration_seconds"])
     [changes] = (each.value for each in families["foreman_commit_requests"] if each.name.endswith("_sum"))
@@ -106,14 +115,15 @@ def lines(database: dict[str, Any], server: dict[str, Any] | str) -> Iterator[st
         yield f"{count:>10}  {mean:>8}  {p50:>8}  {p99:>8}  {status:>6}  {method:7}  {route}"
 
 
-def _fetch(settings: Settings) -> str:
+def _fetch(settings: Settings) -> tuple[str, str]:
+    """The URL of the page, and the page."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104  # to be asked, not bound
     url = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}/metrics"
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {settings.metrics_token}"})
     try:
         with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:  # noqa: S310  # it begins with http
-            return str(answer.read().decode())
-    except OSError as error:
+            return url, answer.read().decode()
+    except (OSError, HTTPException, ValueError) as error:
         raise NoServer(f"{url}: {error}") from None
 
 

@@ -23,6 +23,8 @@ COLUMNS = """
     task.created_at, task.updated_at, task.queued_at, task.started_at, task.completed_at, task.queue_job_id
     """
 
+SELECT_TASK = f"SELECT {COLUMNS} FROM task WHERE org_id = :org_id AND id = :id"
+
 # What narrows the list of tasks, one line per query parameter (`status` is the page's own).
 CONDITIONS = {
     "run_id": "run_id = :run_id",
@@ -72,9 +74,7 @@ def create_task(new: dict[str, Any]) -> Response:
 @fails(404)
 def get_task(task_id: str) -> Response:
     """One task."""
-    task = db.one(
-        f"SELECT {COLUMNS} FROM task WHERE org_id = :org_id AND id = :id", org_id=g.org_id, id=task_id.lower()
-    )
+    task = db.one(SELECT_TASK, org_id=g.org_id, id=task_id.lower())
     return answer(to_json(found(task, "Task")))
 
 
@@ -85,8 +85,8 @@ def get_task(task_id: str) -> Response:
 def update_task(change: dict[str, Any], task_id: str) -> Response:
     """Change a task's status, output, error, metadata or queue job; what is absent stays.
 
-    Any status may follow any other, because queues and workers decide. The times and the retry count follow it: a
-    status that is sent again changes none of them.
+    Any status may follow any other, because queues and workers decide; the times and the retry count follow it. What
+    is there already, to the letter, changes nothing, nor `updatedAt`.
     """
     with db.write() as tx:
         task = tx.one(
@@ -104,14 +104,20 @@ def update_task(change: dict[str, Any], task_id: str) -> Response:
                                     WHEN :status IN (SELECT value FROM json_each(:ended)) THEN :now
                                END,
                 retry_count  = retry_count + CASE WHEN :status = 'retrying' AND status <> 'retrying' THEN 1 ELSE 0 END
-            WHERE org_id = :org_id AND id = :id
+            WHERE org_id = :org_id AND id = :id AND (
+                :status <> status
+                OR :output_data <> coalesce(output_data, 'null')
+                OR :error_data <> coalesce(error_data, 'null')
+                OR :metadata <> coalesce(metadata, '')
+                OR :queue_job_id <> coalesce(queue_job_id, '')
+            )
             RETURNING {COLUMNS}
             """,
             org_id=g.org_id, id=task_id.lower(), now=now_ms(), ended=as_list(ENDED),
             status=change.get("status"), output_data=change.get("output_data"),
             error_data=change.get("error_data"), metadata=change.get("metadata"),
             queue_job_id=change.get("queue_job_id"),
-        )  # fmt: skip
+        ) or tx.one(SELECT_TASK, org_id=g.org_id, id=task_id.lower())  # fmt: skip
     return answer(to_json(found(task, "Task")))
 
 

@@ -23,10 +23,11 @@ PLAIN: Any = {"timeout": 30, "verify": False}
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave tests/package to `make test-packages`, which builds what they test: they run when they are named."""
-    package = Path(__file__).parent / "package"
+    """Leave these to `make test-packages` and `make test-clients`, which get what they need: they run when named."""
+    apart = [Path(__file__).parent / name for name in ("clients", "package")]
     named = [Path(argument.partition("::")[0]).resolve() for argument in config.args]
-    return True if collection_path == package and not any(each.is_relative_to(package) for each in named) else None
+    unnamed = not any(each.is_relative_to(collection_path) for each in named)
+    return True if collection_path in apart and unnamed else None
 
 
 def pytest_report_header() -> str:

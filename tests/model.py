@@ -155,6 +155,7 @@ class Run:
             "totalTasks": len(self.tasks),
             "completedTasks": sum(task.status == "completed" for task in self.tasks),
             "failedTasks": sum(task.status == "failed" for task in self.tasks),
+            "cancelledTasks": sum(task.status == "cancelled" for task in self.tasks),
             **_common(self),
         }
 
@@ -579,6 +580,7 @@ class Model:
         return 201, task.to_json(), f"/tasks/{task.id}"
 
     def _change(self, thing: Run | Task, change: Json) -> Json:
+        before = thing.to_json()
         status = change.get("status", thing.status)
         if status != thing.status:
             thing.completed_at = self.now if status in ENDED else None
@@ -594,7 +596,8 @@ class Model:
         thing.metadata = change.get("metadata", thing.metadata)
         if isinstance(thing, Task):
             thing.queue_job_id = change.get("queueJobId", thing.queue_job_id)
-        thing.updated_at = self.now
+        if thing.to_json() != before:
+            thing.updated_at = self.now
         return thing.to_json()
 
     def _delete_run(self, run: Run) -> Json:
@@ -658,6 +661,8 @@ class Model:
         tags = tags_of_model(entry.tags, change.get("add", []), change.get("remove", []))
         if len(tags) > MOST_TAGS:
             raise Refused(400, ["add"])
+        if tags == entry.tags:
+            return entry.answer
         entry.tags, entry.updated_at = tags, self.now
         entry.answer = {**entry.answer, "tags": tags, "updatedAt": iso(self.now)}
         return entry.answer

@@ -651,6 +651,10 @@ BROKEN = {
         ],
         triggers=False,
     ),
+    "a wrong cancelled_tasks": Broken(
+        f"UPDATE run_tally SET cancelled_tasks = 7 WHERE run_id = '{RUN}'",
+        [("run_tally_cancelled", f"org_id='acme' run_id='{RUN}' kept=7 counted=0")],
+    ),
     "a wrong count of runs": Broken(
         "UPDATE run_count SET runs = 5 WHERE org_id = 'acme' AND status = 'pending'",
         [("run_count", "org_id='acme' status='pending' kept=5 counted=1")],

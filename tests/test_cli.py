@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import fields
 from pathlib import Path
 
 import click
@@ -18,6 +19,8 @@ import httpx
 import pytest
 
 from foreman.cli import main
+from foreman.config import Settings
+from foreman.db import Database
 from tests.conftest import ok
 
 APP = Path(__file__).parent.parent / "app.py"
@@ -110,20 +113,44 @@ def test_first_start_prints_a_key_and_a_curl_line_that_works(serve: Serve, run: 
 
 
 def test_first_key_is_made_once(serve: Serve, run: Run) -> None:
-    run("keys", "create", "--org", "acme")
-    process = serve("--first-key")
-    url_in_log(process)
-    process.terminate()
-    assert process.communicate(timeout=30)[0] == ""
+    first = serve("--first-key")
+    url_in_log(first)
+    first.terminate()
+    assert "fmn_dev_default_" in first.communicate(timeout=30)[0]
+    second = serve("--first-key")
+    url = url_in_log(second)
+    second.terminate()
+    assert second.communicate(timeout=30)[0].splitlines() == [
+        f"Foreman 0.1.0 listens on {url}",
+        "",
+        f"Another API key: {sys.executable} {APP} keys create --org NAME",
+        "",
+        f"Documentation of the API: {url}/docs",
+        "",
+    ]
     assert len(json.loads(run("keys", "list", "--json").stdout)) == 1
 
 
-def test_without_first_key_no_key_is_printed_but_how_to_make_one(serve: Serve) -> None:
-    process = serve()
+@pytest.mark.parametrize("database", [None, "other place/it's.db"])
+def test_without_first_key_no_key_is_printed_but_how_to_make_one_in_this_database(
+    serve: Serve, run: Run, tmp_path: Path, environment: dict[str, str], database: str | None
+) -> None:
+    (tmp_path / "other place").mkdir()
+    process = serve(*(["--database", database] if database else []))
     assert process.stderr is not None
-    assert f"create one with: {sys.executable} {APP} keys create --org NAME" in process.stderr.readline()
+    line = process.stderr.readline()
+    url_in_log(process)
+    command = line.partition("create one with: ")[2].strip()
+    assert command.startswith(f"{sys.executable} {APP} keys create --org NAME")
+    pasted = subprocess.run(
+        ["sh", "-c", command.replace("NAME", "acme")],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert pasted.stdout.startswith("fmn_prod_acme_"), pasted.stderr
     process.terminate()
     assert process.communicate(timeout=30)[0] == ""
+    listed = json.loads(run("keys", "list", "--json", "--database", database or "foreman.db").stdout)
+    assert [key["orgId"] for key in listed] == ["acme"]
 
 
 def test_ephemeral_prints_its_url_alone_trusts_and_leaves_nothing(environment: dict[str, str], tmp_path: Path) -> None:
@@ -147,7 +174,7 @@ def test_ephemeral_prints_its_url_alone_trusts_and_leaves_nothing(environment: d
         rest, log = process.communicate(timeout=30)
     assert process.returncode == 0
     assert rest == ""
-    assert "any well-formed key is taken at its word" in log
+    assert log == ""
     assert list(tmp_path.iterdir()) == []
 
 
@@ -174,7 +201,7 @@ def test_port_in_use_is_one_clear_line(run: Run) -> None:
         taken.listen()
         port = str(taken.getsockname()[1])
         result = run("serve", "--port", port, "--auth", "trust")
-    assert_fails(result, 1, f"cannot listen on 127.0.0.1:{port}", "in use")
+    assert_fails(result, 1, f"cannot listen on 127.0.0.1:{port}", "in use; choose another port with --port")
 
 
 def test_json_log_has_one_object_per_line(environment: dict[str, str], tmp_path: Path) -> None:
@@ -182,11 +209,16 @@ def test_json_log_has_one_object_per_line(environment: dict[str, str], tmp_path:
         [sys.executable, APP, "serve", "--port", "0", "--log-format", "json"],
         cwd=tmp_path, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
-    url_in_log(process)
+    ok(httpx.get(f"{url_in_log(process)}/health"))
     process.terminate()
-    last = json.loads(process.communicate(timeout=30)[1].splitlines()[-1])
-    assert set(last) == {"time", "level", "logger", "message"}
-    assert last["message"] == "Stopped"
+    lines = process.communicate(timeout=30)[1].splitlines()
+    for line in lines:
+        fields_of_line = json.loads(line)
+        assert line == json.dumps(fields_of_line, ensure_ascii=False, separators=(",", ":"))
+        assert [*fields_of_line][:4] == ["time", "level", "logger", "message"]
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", fields_of_line["time"])
+    messages = [json.loads(line)["message"] for line in lines]
+    assert (messages.count("answered"), messages[-1]) == (1, "Stopped")
 
 
 # Wrong usage and failures -------------------------------------------------------------------------------------------
@@ -216,7 +248,7 @@ def test_file_of_something_else_is_refused_untouched(run: Run, tmp_path: Path) -
 
 
 def test_broken_database_is_one_clear_line(run: Run, tmp_path: Path) -> None:
-    run("keys", "create", "--org", "acme")
+    Database(tmp_path / "foreman.db").close()
     with closing(sqlite3.connect(tmp_path / "foreman.db")) as connection:
         connection.execute("DROP TABLE api_key")
     assert_fails(run("keys", "create", "--org", "acme"), 1, "foreman.db: no such table: api_key")
@@ -240,6 +272,40 @@ def test_every_command_has_help(run: Run, command: list[str]) -> None:
     result = run(*command, "--help")
     assert result.returncode == 0
     assert result.stdout.startswith("Usage: ")
+
+
+def test_overview_has_whole_sentences(run: Run) -> None:
+    shown = " ".join(run("--help").stdout.split())
+    assert "... " not in shown.partition("Commands:")[2]
+    for command in main.commands.values():
+        assert " ".join(f"{command.name} {command.help}".split("\n\n")[0].split()) in shown
+
+
+def test_help_of_serve_has_every_variable_and_default(run: Run) -> None:
+    shown = " ".join(run("serve", "--help").stdout.split())
+    for about in (field.metadata for field in fields(Settings)):
+        if about["flag"]:
+            assert f"[{about['variable']}; default: {about['default'] or 'none'}]" in shown
+
+
+def test_package_can_be_run(tmp_path: Path, environment: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "foreman", "serve", "--port", "0", "--database", str(tmp_path / "foreman.db")]
+    process = subprocess.Popen(command, cwd=APP.parent, env=environment, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stderr
+        assert f"{sys.executable} -m foreman keys create --org NAME --database {tmp_path}/" in process.stderr.readline()
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+def test_trust_is_warned_of_once(serve: Serve) -> None:
+    process = serve("--auth", "trust")
+    assert process.stderr is not None
+    log = process.stderr.readline() + process.stderr.readline()
+    process.terminate()
+    log += process.communicate(timeout=30)[1]
+    assert log.count("any well-formed key is taken at its word") == 1
 
 
 def test_version(run: Run) -> None:
@@ -272,5 +338,6 @@ def test_keys_are_created_listed_and_revoked_while_the_server_runs(serve: Serve,
     assert_fails(run("keys", "revoke", key_id), 1, "no valid key", key_id)
 
 
-def test_key_for_an_impossible_name_is_wrong_usage(run: Run) -> None:
+def test_key_for_an_impossible_name_is_wrong_usage(run: Run, tmp_path: Path) -> None:
+    Database(tmp_path / "foreman.db").close()
     assert_fails(run("keys", "create", "--org", "Acme Inc"), 2, "[a-z0-9-]{1,64}")

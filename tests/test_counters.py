@@ -62,7 +62,8 @@ def counted(database: Database) -> dict[str, Rows]:
         "run_tally": {
             (
                 *(org_id, run_id),
-                *(in_run[org_id, run_id], ended[org_id, run_id, "completed"], ended[org_id, run_id, "failed"]),
+                in_run[org_id, run_id],
+                *(ended[org_id, run_id, status] for status in ENDED),
                 sum(key[:2] == (org_id, run_id) for key in keys),
                 sum(place(entry) == (org_id, run_id) for entry in entries),
             )
@@ -79,7 +80,8 @@ def kept(database: Database) -> dict[str, Rows]:
     selects = {
         "run_count": "SELECT org_id, status, runs FROM run_count WHERE runs > 0",
         "run_tally": """
-            SELECT org_id, run_id, total_tasks, completed_tasks, failed_tasks, data_keys, data_entries FROM run_tally
+            SELECT org_id, run_id, total_tasks, completed_tasks, failed_tasks, cancelled_tasks, data_keys, data_entries
+            FROM run_tally
             """,
         "task_count": "SELECT org_id, scope_id, type, status, tasks FROM task_count WHERE tasks > 0",
         "run_data_tag": "SELECT org_id, run_id, tag, key, seq, created_at FROM run_data_tag",
@@ -155,8 +157,8 @@ class Watcher:
             self.error = error
 
 
-def counters(run: Json) -> tuple[int, int, int]:
-    return run["totalTasks"], run["completedTasks"], run["failedTasks"]
+def counters(run: Json) -> tuple[int, int, int, int]:
+    return run["totalTasks"], run["completedTasks"], run["failedTasks"], run["cancelledTasks"]
 
 
 def patch(client: httpx.Client, task: Json, **change: Any) -> Json:
@@ -171,8 +173,8 @@ def test_counters_are_exact_after_parallel_work_and_consistent_during_it(
     seen = [0]
 
     def look_through_the_api() -> None:
-        total, completed, failed = counters(ok(rival_of_writers.get(f"/runs/{run['id']}")))
-        assert completed + failed <= total
+        total, *ended = counters(ok(rival_of_writers.get(f"/runs/{run['id']}")))
+        assert sum(ended) <= total
         assert total >= seen[-1]
         seen.append(total)
         listed = ok(rival_of_writers.get("/tasks", params={"runId": run["id"], "limit": 100, "status": "completed"}))
@@ -182,11 +184,13 @@ def test_counters_are_exact_after_parallel_work_and_consistent_during_it(
     def look_into_the_database() -> None:
         with served.database.read() as tx:
             told = tx.one(
-                "SELECT total_tasks, completed_tasks, failed_tasks FROM run_tally WHERE run_id = :id", id=run["id"]
+                "SELECT total_tasks, completed_tasks, failed_tasks, cancelled_tasks FROM run_tally WHERE run_id = :id",
+                id=run["id"],
             )
             found = tx.one(
                 """
-                SELECT count(*), coalesce(sum(status = 'completed'), 0), coalesce(sum(status = 'failed'), 0)
+                SELECT count(*), coalesce(sum(status = 'completed'), 0), coalesce(sum(status = 'failed'), 0),
+                       coalesce(sum(status = 'cancelled'), 0)
                 FROM task WHERE run_id = :id
                 """,
                 id=run["id"],
@@ -213,8 +217,8 @@ def test_counters_are_exact_after_parallel_work_and_consistent_during_it(
 
     with served.client() as rival_of_writers, Watcher(look_through_the_api), Watcher(look_into_the_database):
         ends = sum(at_once(clients, work), Counter[str]())
-    assert counters(ok(client.get(f"/runs/{run['id']}"))) == (CLIENTS * 5, ends["completed"], ends["failed"])
-    assert counters(ok(client.get(f"/runs/{bystander['id']}"))) == (1, 0, 0)
+    assert counters(ok(client.get(f"/runs/{run['id']}"))) == (CLIENTS * 5, *(ends[status] for status in ENDED))
+    assert counters(ok(client.get(f"/runs/{bystander['id']}"))) == (1, 0, 0, 0)
     for status in ENDED:
         assert ok(client.get("/tasks", params={"runId": run["id"], "status": status}))["total"] == ends[status]
     assert ok(client.get("/tasks"))["total"] == CLIENTS * 5 + 1
@@ -236,13 +240,15 @@ def test_counters_are_exact_when_all_change_the_same_tasks(
 
     at_once(clients, work)
     ends = Counter(ok(client.get(f"/tasks/{task['id']}"))["status"] for task in tasks)
-    assert counters(ok(client.get(f"/runs/{run['id']}"))) == (4, ends["completed"], ends["failed"])
+    assert counters(ok(client.get(f"/runs/{run['id']}"))) == (4, *(ends[status] for status in ENDED))
     assert_exact(served.database)
 
 
-@pytest.mark.parametrize(("status", "expected"), [("completed", (1, 1, 0)), ("failed", (1, 0, 1))])
+@pytest.mark.parametrize(
+    ("status", "expected"), [("completed", (1, 1, 0, 0)), ("failed", (1, 0, 1, 0)), ("cancelled", (1, 0, 0, 1))]
+)
 def test_parallel_ends_of_one_task_count_once(
-    client: httpx.Client, clients: list[httpx.Client], status: str, expected: tuple[int, int, int]
+    client: httpx.Client, clients: list[httpx.Client], status: str, expected: tuple[int, int, int, int]
 ) -> None:
     run = make_run(client)
     task = make_task(client, run)
@@ -300,7 +306,7 @@ def test_refused_requests_between_good_ones_count_nothing(
                 assert own.post("/tasks", json=body).status_code == 404
 
     at_once(clients, work)
-    assert counters(ok(client.get(f"/runs/{run['id']}"))) == (CLIENTS * 3, 0, 0)
+    assert counters(ok(client.get(f"/runs/{run['id']}"))) == (CLIENTS * 3, 0, 0, 0)
     assert_exact(served.database)
 
 

@@ -317,8 +317,6 @@ def globbed(reader: httpx.Client) -> Book:
         ("key=&keys=&keyStartsWith=&keyPattern=&tags=&tagStartsWith=&includeAll=true", "gfedcba"),
         ("key=&keys=config.db", "e"),
         ("tags=&tagStartsWith=gr", "c"),
-        # Unknown parameters are ignored.
-        ("tag=red&Key=config.db&include_all=true&latest=false", "gfecb"),
     ],
 )
 def test_filters_select(colours: Book, query: str, names: str) -> None:

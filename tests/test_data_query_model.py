@@ -212,8 +212,9 @@ class Story:
         assert answer["tags"] == self.entries[-1].tags
 
     def patch(self, entry: Entry, add: list[str], remove: list[str]) -> None:
-        entry.tags = tags_of_model(entry.tags, add, remove)
-        entry.updated_at = self.now
+        tags = tags_of_model(entry.tags, add, remove)
+        if tags != entry.tags:
+            entry.tags, entry.updated_at = tags, self.now
         change = {"add": add, "remove": remove}
         entry.answer = ok(self.client.patch(f"{self.url}/{entry.answer['id']}/tags", json=change))
         assert entry.answer["tags"] == entry.tags

@@ -71,7 +71,13 @@ def test_every_metric_is_documented(start: Start) -> None:
 
 def test_every_dependency_is_pinned_and_justified() -> None:
     decisions = (ROOT / "docs" / "decisions.md").read_text()
-    for name in ("requirements", "requirements-metrics", "requirements-dev", "requirements-bench"):
+    for name in (
+        "requirements",
+        "requirements-metrics",
+        "requirements-dev",
+        "requirements-bench",
+        "requirements-clients",
+    ):
         named = [
             line for line in (ROOT / f"{name}.in").read_text().splitlines() if line and not line.startswith(("#", "-r"))
         ]

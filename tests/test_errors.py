@@ -7,7 +7,7 @@ import re
 import socket
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote, quote_from_bytes
+from urllib.parse import quote, quote_from_bytes, unquote_to_bytes
 
 import httpx
 import pytest
@@ -105,12 +105,16 @@ BODIES_THAT_ARE_NOT_JSON = {
     "capital True": b'{"inputData": True}',
     "half a word": b'{"inputData": tru}',
     "unknown escape": b'{"inputData": "\\x41"}',
-    "lone high surrogate": b'{"inputData": "\\ud83d"}',
-    "lone high surrogate in a longer text": b'{"inputData": "\\ud83d and more text"}',
-    "lone low surrogate": b'{"inputData": "\\ude00"}',
-    "surrogates the wrong way round": b'{"inputData": "\\ude00\\ud83d"}',
-    "lone surrogate as key": b'{"inputData": {"\\ud83d": 1}}',
-    "lone surrogate in an unknown field": b'{"inputData": 1, "unknown": "\\ud83d"}',
+    "half an escaped surrogate": b'{"inputData": "\\ud83"}',
+    "escaped surrogate that is no hexadecimal number": b'{"inputData": "\\ud83d", "unknown": "\\ud8xx"}',
+    "escaped surrogate outside of a text": b'{"inputData": \\ud83d}',
+    "escaped backslash outside of a text": b'{"inputData": "\\ud83d"\\\\}',
+    "lone surrogate and a trailing comma": b'{"inputData": "\\ud83d",}',
+    "lone surrogate in a truncated text": b'{"inputData": "\\ud83d',
+    "lone surrogate and NaN": b'{"inputData": ["\\ud83d", NaN]}',
+    "lone surrogate and an unknown escape": b'{"inputData": "\\ud83d\\x41"}',
+    "lone surrogate and two values": b'{"inputData": "\\ud83d"} {}',
+    "lone surrogate and invalid UTF-8": b'{"inputData": "\\ud83d", "unknown": "\xff"}',
     "byte order mark": b'\xef\xbb\xbf{"inputData": 1}',
     "UTF-16": '{"inputData": 1}'.encode("utf-16"),
     "UTF-32": '{"inputData": 1}'.encode("utf-32-le"),
@@ -253,10 +257,24 @@ def test_nul_in_text_is_refused(client: httpx.Client, ids: dict[str, str], field
 @pytest.mark.parametrize(
     "text", [r"\ud800", r"\udfff", r"a\ud83d", r"\ud83dx", r"\ud83d\u0041", r"\ude00\ud83d", r"\ud83d\ud83d\ude00"]
 )
-def test_lone_surrogates_in_text_are_refused(client: httpx.Client, ids: dict[str, str], text: str) -> None:
-    content = f'{{"runId": "{ids["run_id"]}", "inputData": 1, "type": "{text}"}}'
-    assert_error(client.post("/tasks", content=content), 400)
-    assert_error(client.patch(f"/tasks/{ids['task_id']}", content=f'{{"queueJobId": "{text}"}}'), 400)
+def test_lone_surrogates_in_text_of_ours_are_refused(client: httpx.Client, ids: dict[str, str], text: str) -> None:
+    entry = f'"taskId": "{ids["task_id"]}", "value": "{text}"'
+    data = f"/runs/{ids['run_id']}/data"
+    for method, path, field, content in (
+        ("POST", "/tasks", "type", f'{{"runId": "{ids["run_id"]}", "inputData": "{text}", "type": "{text}"}}'),
+        ("POST", "/tasks", "runId", f'{{"runId": "{text}", "inputData": 1, "type": "t"}}'),
+        ("PATCH", f"/tasks/{ids['task_id']}", "queueJobId", f'{{"queueJobId": "{text}"}}'),
+        ("PATCH", f"/tasks/{ids['task_id']}", "status", f'{{"status": "{text}"}}'),
+        ("POST", data, "key", f'{{{entry}, "key": "{text}"}}'),
+        ("POST", data, "tags", f'{{{entry}, "key": "k", "tags": ["a", "{text}"]}}'),
+        ("PATCH", f"{data}/{ids['data_id']}/tags", "add", f'{{"add": ["{text}"]}}'),
+        ("PATCH", f"{data}/{ids['data_id']}/tags", "remove", f'{{"remove": ["{text}"]}}'),
+    ):
+        refused = assert_error(client.request(method, path, content=content), 400, field)
+        assert refused["details"][0]["message"] == "Must not contain an unpaired surrogate."
+    numbers = f'{{"runId": "{ids["run_id"]}", "inputData": "{text}", "type": "t", "maxRetries": 1e999}}'
+    refused = assert_error(client.post("/tasks", content=numbers), 400, "maxRetries")
+    assert refused["details"][0]["message"] == "Not a valid value."
 
 
 # Too large ----------------------------------------------------------------------------------------------------------
@@ -391,6 +409,10 @@ def test_path_where_there_is_nothing_is_not_found(served: Running, method: str) 
             assert_error(response, 404)
 
 
+def test_path_where_there_is_nothing_says_so_in_the_words_that_clients_compare(client: httpx.Client) -> None:
+    assert client.get("/nothing").json() == {"error": "Not found", "details": []}
+
+
 def test_unknown_route_tells_nobody_whether_a_key_is_good(served: Running, client: httpx.Client) -> None:
     with served.anonymous() as nobody:
         assert assert_error(nobody.get("/nothing"), 404) == assert_error(client.get("/nothing"), 404)
@@ -399,24 +421,69 @@ def test_unknown_route_tells_nobody_whether_a_key_is_good(served: Running, clien
 @pytest.mark.parametrize(
     "query",
     [
-        "%ff",
-        "%00",
-        "%zz=%zz",
         "&&&&",
-        "=",
-        "===",
-        "?",
-        "a" * 100_000,
-        "&".join(f"a{i}=1" for i in range(5000)),
-        "limit=5&%ff=%ff",
         "status=" + "pending," * 10_000,
         "status=" + "," * 50_000,
         "sortOrder=asc&sortBy=updated_at&offset=0&limit=1&status=failed",
     ],
 )
-def test_odd_queries_are_no_error_when_nothing_known_is_wrong(served: Running, query: str) -> None:
+def test_odd_queries_are_no_error_when_nothing_is_wrong(served: Running, query: str) -> None:
     request = f"GET /api/v1/runs?{query} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {served.key()}\r\n\r\n"
     assert ok(send_raw(served, request.encode()))["total"] == 0
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("%00", ["\0"]),
+        ("%zz=%zz", ["%zz"]),
+        ("=", [""]),
+        ("===", [""]),
+        ("?", ["?"]),
+        ("%F0%9F%98%80=1", ["\U0001f600"]),
+        ("a" * 100_000, ["a" * 100]),
+        ("limit=5&a=1&limit=x&b=2&a=3", ["a", "b", "limit"]),
+        ("&".join(f"a{i}=1" for i in range(5000)), [f"a{i}" for i in range(20)]),
+    ],
+)
+def test_unknown_parameters_are_refused_by_name(served: Running, query: str, named: list[str]) -> None:
+    request = f"GET /api/v1/runs?{query} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {served.key()}\r\n\r\n"
+    details = assert_error(send_raw(served, request.encode()), 400, *named)["details"]
+    assert details[0]["message"] == "Unknown parameter; known are limit, offset, sortBy, sortOrder, status."
+
+
+NOT_UTF_8 = [b"%FF", b"a%ffb", b"%c3", b"%c0%80", b"%ed%a0%80", b"%f4%90%80%80", b"\xff", b"caf\xe9", b"\xc3%28"]
+
+
+@pytest.mark.parametrize("text", NOT_UTF_8)
+def test_query_that_is_not_utf_8_is_refused_and_deletes_nothing(
+    served: Running, client: httpx.Client, ids: dict[str, str], text: bytes
+) -> None:
+    data = f"/api/v1/runs/{ids['run_id']}/data"
+    shown = unquote_to_bytes(text).decode(errors="replace")
+    for key in (f"%{text.hex()}", shown):  # what it might be taken for
+        put_data(client, {"runId": ids["run_id"], "id": ids["task_id"]}, key)
+    before = ok(client.get(data.removeprefix("/api/v1")))
+    for method, path, name in (
+        ("GET", "/api/v1/runs", "status"),
+        ("GET", "/api/v1/tasks", "type"),
+        ("GET", data, "key"),
+        ("GET", data, "keys"),
+        ("GET", data, "tags"),
+        ("GET", data, "limit"),
+        ("DELETE", data, "key"),
+        ("DELETE", data, "id"),
+        ("GET", f"/api/v1/runs/{ids['run_id']}", "unknown"),
+    ):
+        for query, named in ((b"%s=%s" % (name.encode(), text), name), (b"%s=1" % text, shown)):
+            head = f"Host: x\r\nAuthorization: {client.headers['Authorization']}\r\n\r\n"
+            target = path.encode() + b"?" + query
+            response = send_raw(served, b"%s %s HTTP/1.1\r\n%s" % (method.encode(), target, head.encode()))
+            if text.isascii():
+                assert assert_error(response, 400, named)["details"][0]["message"] == "Not UTF-8."
+            else:
+                assert_error(response, 400, *[detail["field"] for detail in response.json()["details"]])
+    assert ok(client.get(data.removeprefix("/api/v1"))) == before
 
 
 @pytest.mark.parametrize(

@@ -237,7 +237,7 @@ def test_read_only_file_stops_the_start_with_one_line(tmp_path: Path) -> None:
     finally:
         tmp_path.chmod(0o755)
     assert done.returncode == 1
-    assert done.stderr.startswith(f"foreman: {file}: ")
+    assert done.stderr.startswith(f"foreman: {file} cannot be written to: ")
     assert done.stderr.count("\n") == 1
     assert file.read_bytes() == before
 

@@ -109,7 +109,11 @@ def test_without_its_package_the_start_says_so(tmp_path: Path) -> None:
         env={**os.environ, "FOREMAN_METRICS_TOKEN": TOKEN, "PYTHONPATH": str(tmp_path)},
     )  # fmt: skip
     assert told.returncode == 2
-    assert told.stderr == "foreman: FOREMAN_METRICS_TOKEN is set, and prometheus_client is not installed\n"
+    (wanted,) = [line for line in (APP.parent / "requirements-metrics.in").read_text().splitlines() if "==" in line]
+    assert told.stderr == (
+        "foreman: FOREMAN_METRICS_TOKEN is set, and prometheus_client is not installed; install it with: "
+        f"{sys.executable} -m pip install {wanted}\n"
+    )
 
 
 # What they say ------------------------------------------------------------------------------------------------------

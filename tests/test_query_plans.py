@@ -222,10 +222,12 @@ def send_all_kinds_of_requests(sweep: Sweep, served: Running, client: httpx.Clie
     sweep.send(client, "POST", "/tasks", runId=run["id"], type="rare", inputData=1, parentTaskId=parent["id"])
     sweep.send(client, "GET", f"/tasks/{task['id']}")
     sweep.send(client, "PATCH", f"/tasks/{task['id']}", status="queued")
+    sweep.send(client, "PATCH", f"/tasks/{task['id']}", status="queued")  # which it is already
     sweep.send(client, "PATCH", f"/tasks/{parent['id']}", status="failed")
     sweep.send(client, "POST", data, taskId=task["id"], key="rare", value=1, tags=["rare", "also"])
     sweep.send(client, "GET", f"{data}/{entry['id']}")
     sweep.send(client, "PATCH", f"{data}/{entry['id']}/tags", add=["new"], remove=["also"])
+    sweep.send(client, "PATCH", f"{data}/{entry['id']}/tags", add=["new"], remove=["also"])  # which changes nothing
 
     orders = choices("sortOrder", *SORT_ORDERS)
     lists = [choices("sortBy", *LIST_SORTS), orders]

@@ -381,6 +381,7 @@ def test_first_key_is_printed_for_people_and_not_logged(tmp_path: Path, serve: S
 def test_commands_show_a_key_when_it_is_issued_and_never_again(
     tmp_path: Path, command: Command, secrets: Secrets
 ) -> None:
+    Database(tmp_path / "foreman.db").close()
     for name in ("first", "second"):
         secrets.add(name, command("keys", "create", "--org", "acme", "--name", name).strip())
     (its_id,) = (key["id"] for key in json.loads(command("keys", "list", "--json")) if key["name"] == "second")

@@ -93,6 +93,7 @@ def test_public_routes_are_exactly_health_readiness_and_documentation() -> None:
         "/ready",
         "/api/v1/ready",
         "/api/v1/openapi.json",
+        "/",
         "/docs",
         "/docs/<path:asset>",
     }
@@ -202,8 +203,10 @@ def test_organisation_of_a_similar_name_is_another_one(served: Running, acmes: I
 
 def test_organisation_cannot_be_chosen_by_the_request(rival: httpx.Client, acmes: Ids) -> None:
     for name in ("orgId", "org_id"):
-        query = {name: "acme"}
-        assert ok(rival.get("/tasks", params=query))["total"] == 0
-        assert_error(rival.get(f"/runs/{acmes['run_id']}", params=query, headers={"X-Org-Id": "acme"}), 404)
-        run = ok(rival.post("/runs", params=query, json={"inputData": 1, **query}), 201)
+        other = {name: "acme"}
+        assert_error(rival.get("/tasks", params=other), 400, name)
+        assert_error(rival.get(f"/runs/{acmes['run_id']}", params=other), 400, name)
+        assert_error(rival.get(f"/runs/{acmes['run_id']}", headers={"X-Org-Id": "acme"}), 404)
+        assert_error(rival.post("/runs", params=other, json={"inputData": 1}), 400, name)
+        run = ok(rival.post("/runs", json={"inputData": 1, **other}), 201)
         assert run["orgId"] == "rival"

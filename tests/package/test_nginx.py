@@ -183,7 +183,7 @@ def test_foreman_down_is_502_in_the_envelope(nginx: Nginx) -> None:
 @pytest.mark.parametrize("path", ["/metrics", "//metrics", "/%6detrics", "/docs/../metrics", "/metrics?a=b"])
 def test_metrics_are_not_for_the_public(nginx: Nginx, path: str) -> None:
     status, head, body = raw(nginx, f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
-    assert (status, body) == (404, b'{"error": "There is nothing at this path", "details": []}')
+    assert (status, body) == (404, b'{"error": "Not found", "details": []}')
     assert b"Content-Type: application/json" in head
 
 

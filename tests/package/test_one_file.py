@@ -103,7 +103,7 @@ def test_settings_and_database_are_those_of_the_current_directory(one_file: Prog
 
 def test_nothing_is_left_in_the_temporary_directory(one_file: Program) -> None:
     unpacked = Path(one_file.environment["TMPDIR"])
-    one_file.run("keys", "list")
+    one_file.run("openapi")
     assert not any(unpacked.iterdir())
     with one_file.serve("--ephemeral") as serving:
         assert serving.url

@@ -173,6 +173,7 @@ class WritingClient:
             "totalTasks": len(statuses),
             "completedTasks": statuses.count("completed"),
             "failedTasks": statuses.count("failed"),
+            "cancelledTasks": statuses.count("cancelled"),
         }
         raw = {name: msgspec.Raw(str(count).encode()) for name, count in counters.items()}
         self._objects["run", run_id] = {**self._objects["run", run_id], **raw}

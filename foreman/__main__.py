@@ -1,0 +1,6 @@
+"""`python -m foreman` is the command line."""
+
+from foreman.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""Settings that are allowed but probably not what was meant, such as a misspelt variable."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+
+from foreman.config import SIZES, Settings
+
+_PREFIX = "FOREMAN_"
+
+# In bytes. Who wants a limit of ten bytes has forgotten the unit.
+_TINY = 1000
+
+
+def doubts(settings: Settings, environment: Mapping[str, str | None]) -> Iterator[str]:
+    """A line for each thing that should be looked at. Values of variables are not shown: they may be secret.
+
+    :param environment: the variables that the settings were taken from, and all others
+    """
+    known = [field.metadata["variable"] for field in fields(Settings)]
+    endings = [name.removeprefix(_PREFIX) for name in known if name.startswith(_PREFIX)]
+    for name in sorted(name for name, value in environment.items() if value):
+        ending = name.upper().removeprefix(_PREFIX)
+        if name.upper().startswith(_PREFIX) and name not in known:
+            close = difflib.get_close_matches(ending, endings, n=1)
+            meant = f"; did you mean {_PREFIX}{close[0]}?" if close else ""
+            yield f"there is no setting {name}, so it does nothing{meant}"
+    for field in fields(Settings):
+        value = getattr(settings, field.name)
+        if field.metadata["allowed"] == SIZES and value < _TINY:
+            yield f"{field.metadata['flag']} is only {value} bytes; allowed: {SIZES}"

@@ -1,0 +1,59 @@
+"""Settings that are allowed but look like a mistake."""
+
+import logging
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+import app
+from foreman.config import Settings, of
+from foreman.doubts import doubts
+
+
+def of_variables(**variables: str) -> list[str]:
+    return [*doubts(Settings(), variables)]
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("FOREMAN_DATABSE", "FOREMAN_DATABASE"),
+        ("FOREMAN_DB_DURABILITY", "FOREMAN_DURABILITY"),
+        ("FOREMAN_PROT", "FOREMAN_PORT"),
+        ("FOREMAN_MAX_BODY_SIZE", "FOREMAN_MAX_BODY"),
+        ("FOREMAN_RATELIMIT", "FOREMAN_RATE_LIMIT"),
+        ("foreman_port", "FOREMAN_PORT"),
+        ("Foreman_Host", "FOREMAN_HOST"),
+    ],
+)
+def test_misspelt_variable_is_named_with_what_may_have_been_meant(variable: str, meant: str) -> None:
+    (doubt,) = of_variables(**{variable: "secret"})
+    assert doubt == f"there is no setting {variable}, so it does nothing; did you mean {meant}?"
+
+
+def test_variable_like_no_other_is_named_alone() -> None:
+    assert of_variables(FOREMAN_XYZZY="1") == ["there is no setting FOREMAN_XYZZY, so it does nothing"]
+
+
+def test_settings_empty_variables_and_those_of_others_are_not_doubted() -> None:
+    known = {field.metadata["variable"]: "x" for field in Settings.__dataclass_fields__.values()}
+    assert of_variables(**known, FOREMAN_PROT="", PATH="/bin", FOREMANPORT="1", REDIS_PORTS="1") == []
+
+
+@pytest.mark.parametrize(("text", "doubted"), [("10", True), ("999B", True), ("1KB", False), ("10MB", False)])
+def test_size_without_its_unit_is_doubted(text: str, *, doubted: bool) -> None:
+    for field, flag in (("max_body", "--max-body"), ("min_disk", "--min-disk")):
+        found = [*doubts(of({}, {field: text}), {})]
+        number = text.removesuffix("B")
+        wanted = [f"{flag} is only {number} bytes; allowed: a size such as 500KB, 10MB or 1GB"]
+        assert found == (wanted if doubted else [])
+
+
+def test_other_wsgi_servers_are_told_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("FOREMAN_DATABASE", str(tmp_path / "foreman.db"))
+    monkeypatch.setenv("FOREMAN_PROT", "80")
+    with caplog.at_level(logging.WARNING), closing(app.create_app().extensions["database"]):
+        assert "there is no setting FOREMAN_PROT, so it does nothing; did you mean FOREMAN_PORT?" in caplog.messages
