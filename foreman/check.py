@@ -5,7 +5,7 @@ import os
 import re
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from foreman.opaque import as_list
 from foreman.progress import NOBODY, STEPS, Progress, attentive
 from foreman.schema_history import definition, schema_of
 from foreman.schemas import ENDED, RUN_STATUSES, TASK_STATUSES
+from foreman.stop_signals import undisturbed
 
 # What SQLite says of a file or a schema that is damaged; other errors, such as a lock, are not the database's fault.
 _DAMAGE = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -94,7 +95,7 @@ def violations(
     with attentive(connection, way.go_on):
         for rule in way.rules():
             try:
-                for row in _integrity(connection) if rule is INTEGRITY else _rows(connection, rule.sql, values):
+                for row in _found(connection, rule, values):
                     yield Violation(rule.name, rule.wrong, row)
             except sqlite3.DatabaseError as error:
                 if not _is_damage(error):
@@ -196,6 +197,15 @@ def _integrity(connection: sqlite3.Connection) -> list[str]:
         found = connection.execute(f"{INTEGRITY.sql}(1)").fetchall()
     lines = [line for (text,) in found for line in text.splitlines()]
     return [line for line in lines if line != "ok" and not line.startswith("*** in database ")]
+
+
+def _found(connection: sqlite3.Connection, rule: Rule, values: dict[str, Any]) -> Iterable[str]:
+    if rule is INTEGRITY:
+        return _integrity(connection)
+    if "definition(" in rule.sql:  # calls Python
+        with undisturbed():
+            return list(_rows(connection, rule.sql, values))
+    return _rows(connection, rule.sql, values)
 
 
 def _rows(connection: sqlite3.Connection, sql: str, values: dict[str, Any]) -> Iterator[str]:

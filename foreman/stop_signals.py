@@ -2,7 +2,8 @@
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 # Seconds within which several signals are one wish to stop.
@@ -33,3 +34,16 @@ def interrupt() -> None:
     :raises KeyboardInterrupt: always
     """
     raise KeyboardInterrupt
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let signals that ask to stop wait for the end of the block, in this thread; for what takes a moment.
+
+    When a handler raises in a Python function that SQLite calls, sqlite3 makes an error of the statement of it.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

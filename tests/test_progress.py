@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from foreman.database_file import SCHEMA_VERSION
 from foreman.db import Database
 from foreman.migrate import open_upgraded
 from foreman.progress import STEPS, Progress, attentive
-from foreman.schema_history import Migration, since
+from foreman.schema_history import Migration, definition, since
 from tests.test_backup import PATIENCE, ROOT, create, names, names_in, run_command, tree
 from tests.test_migrations import create as create_earlier
 
@@ -153,22 +153,21 @@ class Rung(Exception):
     """A signal has come."""
 
 
+def ring(*_: object) -> None:
+    raise Rung
+
+
 @pytest.fixture
-def alarm() -> Iterator[None]:
-    """A signal that comes a moment later, whose handler raises `Rung`."""
-
-    def ring(*_: object) -> None:
-        raise Rung
-
+def alarm() -> Iterator[Callable[[], None]]:
+    """Lets a signal come a moment later, whose handler raises `Rung`."""
     before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, 0.2)
-    yield
+    yield lambda: (signal.setitimer(signal.ITIMER_REAL, 0.2), None)[1]
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
 
 
-@pytest.mark.usefixtures("alarm")
-def test_signal_ends_a_statement_that_would_go_on_for_ever() -> None:
+def test_signal_ends_a_statement_that_would_go_on_for_ever(alarm: Callable[[], None]) -> None:
+    alarm()
     with closing(sqlite3.connect(":memory:")) as connection:
         with pytest.raises((Rung, KeyboardInterrupt)), attentive(connection):
             connection.execute(ENDLESS)
@@ -200,17 +199,45 @@ def test_other_errors_of_sqlite_stay_what_they_are() -> None:
         connection.execute("SELECT * FROM missing")
 
 
-@pytest.mark.usefixtures("alarm")
 def test_migration_that_takes_long_can_be_stopped_and_changes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, alarm: Callable[[], None]
 ) -> None:
     file = create_earlier(tmp_path / "foreman.db", SCHEMA_VERSION - 1, "DELETE")
     before = tree(tmp_path)["foreman.db"]
     slow = Migration(SCHEMA_VERSION + 1, "Take long", f"-- Take long\nCREATE TABLE slow AS {ENDLESS};\n")
     monkeypatch.setattr("foreman.migrate.since", lambda version: (*since(version), slow))
+
+    def tell(line: str) -> None:
+        if line.startswith("Migration"):
+            alarm()
+
     with pytest.raises((Rung, KeyboardInterrupt)):
-        open_upgraded(file)
+        open_upgraded(file, tell=tell)
     assert tree(tmp_path)["foreman.db"] == before
+
+
+@BOTH
+def test_signal_in_a_function_that_sqlite_calls_is_no_damage(
+    live: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    called = False
+
+    def signalled_once(sql: str) -> str:
+        nonlocal called
+        if not called:
+            called = True
+            os.kill(os.getpid(), number)
+        return definition(sql)
+
+    monkeypatch.setattr("foreman.check.definition", signalled_once)
+    before = signal.signal(number, ring)
+    found: list[object] = []
+    try:
+        with snapshot(live / "foreman.db") as view, pytest.raises(Rung):
+            found.extend(violations(view))
+    finally:
+        signal.signal(number, before)
+    assert (called, found) == (True, [])
 
 
 WAITS = """
