@@ -104,8 +104,9 @@ class Exchange(WSGITask):
     def pieces(self) -> list[bytes]:
         """The answer as it is sent."""
         head_only = self.request.command == "HEAD" or not self.has_body
+        if self.has_body:
+            self.content_length = len(self.body)  # of an answer to HEAD only when the application has not said it
         if not head_only:
-            self.content_length = len(self.body)
             self.response_headers = [each for each in self.response_headers if each[0] != "Content-Length"]
         head = self.build_response_header()
         if head_only:

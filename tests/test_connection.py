@@ -428,3 +428,16 @@ def test_client_that_reads_at_a_moderate_speed_while_others_wait_is_not_slow(ser
         assert connection.is_slow(121.0, 10, 1000)
         connection.state = State.READING
         wire.close()
+
+
+@pytest.mark.parametrize("line", [b"GET /api/v1/runs HTTP/1.1", b"HEAD /api/v1/runs HTTP/1.1"])
+def test_refused_head_request_is_answered_with_the_length_that_get_has(served: Running, line: bytes) -> None:
+    with Wire(served) as wire:
+        wire.send_all(request(wire, line, host=b""))
+        answer = wire.receive(to_head=line.startswith(b"HEAD"))
+        assert answer.status == 400
+        assert answer.headers["Content-Length"] == str(
+            len(b'{"error":"Bad Request: There must be one Host","details":[]}')
+        )
+        assert "Transfer-Encoding" not in answer.headers
+        assert wire.is_closed()
