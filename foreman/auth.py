@@ -5,11 +5,12 @@ that have worked from there before go on working.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 from wsgiref.types import WSGIEnvironment
 
 from flask import Flask, g, request
+from werkzeug.datastructures import EnvironHeaders
 from werkzeug.exceptions import HTTPException
 
 from foreman import keys
@@ -20,6 +21,7 @@ from foreman.errors import Forbidden, Unauthorized
 from foreman.rate_limit import RateLimits
 from foreman.request_log import NOTED
 from foreman.shares import Holder
+from foreman.trusted_proxy import FORWARDED_FOR, MalformedHeader, client_address
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -45,7 +47,7 @@ def is_public(view: Callable[..., Any]) -> bool:
 def init_app(app: Flask, settings: Settings, db: Database) -> None:
     """Check the key of every request but those for public views, and count it against its rate limit."""
     limits = app.extensions["rate_limits"] = RateLimits(app, settings.rate_limit)
-    admission = app.extensions["admission"] = Admission(app, settings, db)
+    admission = app.extensions["admission"] = Admission(app, settings, db, limits)
 
     @app.before_request
     def authenticate() -> None:
@@ -76,66 +78,59 @@ def init_app(app: Flask, settings: Settings, db: Database) -> None:
             limits.count_failure(address)
             raise Unauthorized("Invalid API key")
         limits.let_in(address, caller.key_id)
+        admission.remember(presented, address, caller)
         return caller
 
 
 class Admission:
     """Whose bodies the server waits for: it asks when it has the head of a request, and not all of its body yet."""
 
-    def __init__(self, app: Flask, settings: Settings, db: Database) -> None:
-        self._app, self._settings, self._db = app, settings, db
-        self._known: dict[str, tuple[Holder, float]] = {}  # by the key's hash: who may write, and until when
+    def __init__(self, app: Flask, settings: Settings, db: Database, limits: RateLimits) -> None:
+        self._app, self._settings, self._db, self._limits = app, settings, db, limits
+        self._routes = app.url_map.bind("")
+        # By address and the key's hash: who may write from there, and until when that is remembered.
+        self._known: dict[tuple[str | None, str], tuple[Holder, float]] = {}
 
     def caller_of(self, presented: str) -> keys.Caller | None:
         """Who a key speaks for; None when it is not valid.
 
         :raises MalformedKey: when the text cannot be a key
         """
-        if self._settings.auth == "trust":
-            caller: keys.Caller | None = keys.take_at_its_word(presented)
-        else:
-            caller = keys.verify(self._db, presented)
-        if caller is not None and not caller.read_only:
+        return keys.take_at_its_word(presented) if self._settings.auth == "trust" else keys.verify(self._db, presented)
+
+    def remember(self, presented: str, address: str | None, caller: keys.Caller) -> None:
+        """Take note of a caller that was let in."""
+        if not caller.read_only:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
-            self._known[keys.fingerprint(presented)] = (
-                Holder(caller.org_id, caller.key_id),
-                time.monotonic() + _KNOWN_FOR,
-            )
-        return caller
+            holder, until = Holder(caller.org_id, caller.key_id), time.monotonic() + _KNOWN_FOR
+            self._known[address, keys.fingerprint(presented)] = holder, until
 
-    def known(self, headers: Mapping[str, str]) -> Holder | None:
-        """Who sends a body, when the key was found valid a moment ago.
-
-        :param headers: as waitress's parser names them, such as `X_API_KEY`
-        """
-        length = headers.get("CONTENT_LENGTH", "0")
-        named = {"Authorization": headers.get("AUTHORIZATION", ""), "X-API-Key": headers.get("X_API_KEY", "")}
-        presented = presented_key(named)
-        if presented is None or int(length) > self._settings.max_body:
+    def known(self, environ: WSGIEnvironment) -> Holder | None:
+        """Who sends a body that is wanted, when the key was found valid a moment ago. Asks nobody."""
+        presented = self._presented_with_body(environ)
+        if presented is None:
             return None
-        holder, until = self._known.get(keys.fingerprint(presented), (None, 0.0))
-        return holder if time.monotonic() < until else None
+        try:
+            found = self._known.get((self._address(environ), keys.fingerprint(presented)))
+        except MalformedHeader:
+            return None
+        if found is None or time.monotonic() >= found[1] or self._limits.is_used_up(found[0].key):
+            return None
+        return found[0]
 
     def wants_body(self, environ: WSGIEnvironment) -> Holder | None:
         """Who sends a body; None when the request will be answered without it, such as for want of a valid key."""
-        asked = self._app.request_class(environ)
-        adapter = self._app.create_url_adapter(asked)
-        try:
-            endpoint, _ = adapter.match() if adapter is not None else (None, {})
-        except HTTPException:
-            return None
-        presented = presented_key(asked.headers)
-        if endpoint is None or presented is None or (asked.content_length or 0) > self._settings.max_body:
-            return None
-        view = self._app.view_functions[endpoint]
-        if is_public(view) or operation_of(view).body is None:
+        presented = self._presented_with_body(environ)
+        if presented is None:
             return None
         try:
-            caller = self.caller_of(presented)
-        except keys.MalformedKey:
+            caller, address = self.caller_of(presented), self._address(environ)
+        except (keys.MalformedKey, MalformedHeader):
             return None
-        if caller is None or caller.read_only:
+        if caller is None or caller.read_only or self._limits.is_used_up(caller.key_id):
+            return None
+        if not self._limits.would_let_in(address, caller.key_id):
             return None
         return Holder(caller.org_id, caller.key_id)
 
@@ -143,6 +138,28 @@ class Admission:
         """Who has sent a request that has been authenticated."""
         caller = environ[NOTED].get("caller") if NOTED in environ else None
         return Holder(caller.org_id, caller.key_id) if caller is not None else None
+
+    def _presented_with_body(self, environ: WSGIEnvironment) -> str | None:
+        """The key of a request whose view takes a body of this length."""
+        try:
+            endpoint, _ = self._routes.match(environ["PATH_INFO"], environ["REQUEST_METHOD"])
+            length = int(environ.get("CONTENT_LENGTH", "0"))
+        except (HTTPException, ValueError):
+            return None
+        view = self._app.view_functions[endpoint]
+        if is_public(view) or operation_of(view).body is None or length > self._settings.max_body:
+            return None
+        return presented_key(EnvironHeaders(environ))
+
+    def _address(self, environ: WSGIEnvironment) -> str | None:
+        """The client's, as the application will see it.
+
+        :raises MalformedHeader: when it comes through the trusted proxy, which says nothing that can be believed
+        """
+        address: str | None = environ.get("REMOTE_ADDR")
+        if address is not None and address == self._settings.trusted_proxy and FORWARDED_FOR in environ:
+            return client_address(environ[FORWARDED_FOR])
+        return address
 
 
 class _Headers(Protocol):

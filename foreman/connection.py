@@ -42,6 +42,9 @@ PATIENCE = 30.0
 # Bytes a second that earn it more time for a body or an answer.
 SLOWEST = 1000
 
+# Seconds in which a client must have moved anything at all, however much it has moved before.
+STALLED = 60.0
+
 # Seconds that a connection may be idle.
 IDLE = 120.0
 
@@ -71,6 +74,7 @@ class Connection:
     :param address: the client's host and port
     :ivar since: when the client's turn began, or when it last began anew
     :ivar moved: bytes that have been moved since then
+    :ivar moved_at: when the last of them were
     """
 
     def __init__(self, server: "HTTPServer", sock: socket.socket, address: tuple[str, int]) -> None:
@@ -78,7 +82,8 @@ class Connection:
         self.state = State.READING
         self.request: Request | None = None
         self.holder = Holder.at(address[0])
-        self.since, self.moved = time.monotonic(), 0
+        self.since = self.moved_at = time.monotonic()
+        self.moved = 0
         self.queued_at = self.arrived_at = 0.0  # when it got in line, and when the request had arrived
         self.uploads: Uploads | None = None  # which it has a part of
         self.paused_at: float | None = None  # since when it waits for room there
@@ -103,6 +108,10 @@ class Connection:
             self._send_owed()
         if events & READ:
             self._read()
+
+    def fail(self) -> None:
+        """End it because of a fault."""
+        self.close()
 
     def close(self) -> None:
         """End it at once. For the thread of the loop."""
@@ -145,7 +154,7 @@ class Connection:
             return waited > _LINGER
         if self.is_idle:
             return waited > IDLE
-        return waited > PATIENCE + self.moved / SLOWEST
+        return waited > PATIENCE + self.moved / SLOWEST or now - max(self.since, self.moved_at) > STALLED
 
     def is_slow(self, now: float, window: float, rate: float) -> bool:
         """Whether the client has moved fewer bytes a second, in the last so many seconds. To be asked all the time."""
@@ -156,7 +165,7 @@ class Connection:
         if now - since < window:
             return False
         self.marked = (now, self.moved)
-        return self.moved - moved < window * rate
+        return self.moved - moved < (now - since) * rate
 
     def give_up(self) -> None:
         """End it; a client that is in the midst of a request is told why."""
@@ -175,8 +184,8 @@ class Connection:
         if self.paused_at is not None:
             waited, self.paused_at = time.monotonic() - self.paused_at, None
             self.since, self.marked = self.since + waited, (self.marked[0] + waited, self.marked[1])
-            if self.state is State.READING:
-                self.server.loop.want(self, READ)
+            self.moved_at = time.monotonic()
+            self._want()
 
     def _read(self) -> None:
         with self._lock:
@@ -184,11 +193,16 @@ class Connection:
                 return
             if self.state not in (State.READING, State.LINGERING):  # it comes back to it
                 self._is_deaf = True
-                self.server.loop.want(self, WRITE if self._owed is not None else 0)
+                self._want()
+                if self._is_reset():
+                    self.close()
+                return
+            if self._ahead:  # comes before what can be read
+                self._listen_again()
                 return
         if self.state is State.READING and not self._has_room():
             self.paused_at = time.monotonic()
-            self.server.loop.want(self, 0)
+            self._want()
             return
         try:
             data = self.socket.recv(_READ_AT_ONCE)
@@ -207,16 +221,17 @@ class Connection:
 
     def _take(self, data: bytes) -> None:
         """Take what has arrived of a request."""
+        idle_since = self.since
         if self.request is None:
-            self.request = Request(self.server.limits)
+            self.request, self.holder = Request(self.server.limits), Holder.at(self.addr[0])
             self.since, self.moved, self._is_admitted = time.monotonic(), 0, False
-        request = self.request
+        request, self.moved_at = self.request, time.monotonic()
         consumed = request.received(data)
         if consumed < len(data) and request.head_done and not request.completed:
             consumed += request.received(data[consumed:])
         self._ahead = data[consumed:]
         if request.is_empty:
-            self.request = None
+            self.request, self.since = None, idle_since
         elif request.completed:
             self._submit()
         elif request.head_done and not self._is_admitted:
@@ -227,7 +242,7 @@ class Connection:
 
     def _admit(self, request: Request) -> None:
         """Wait for the body, if it is known already that it is wanted; else let a thread find out."""
-        holder = self.server.is_admitted(request)
+        holder = self.server.is_admitted(self, request)
         if holder is not None:
             self._go_on_with_body(holder)
         else:
@@ -241,9 +256,10 @@ class Connection:
                 return
             self._leave_uploads()
             self.holder, self._is_admitted, self.state = holder, True, State.READING
+            self.since, self.moved = time.monotonic(), 0
             if request.expect_continue:
                 request.expect_continue = False
-                self._send(_CONTINUE)
+                self._keep(self._send(_CONTINUE))
             self._hold(request)
         self._listen_again()
 
@@ -262,10 +278,11 @@ class Connection:
                 self.close()
                 return
             self.moved += sent
-            self.server.owed(self.holder, -sent)
+            self.moved_at = time.monotonic() if sent else self.moved_at
+            self.server.owed(self._owed.holder, -sent)
             if not self._owed.size:
                 self._settle_owed()
-                self.server.loop.want(self, 0 if self._is_deaf else READ)
+                self._want()
                 if self.state is State.SENDING:
                     self._end_answer()
 
@@ -275,7 +292,7 @@ class Connection:
             if self.state not in (State.READING, State.LINGERING):
                 return
             self._is_deaf = False
-            self.server.loop.want(self, READ if self._owed is None else READ | WRITE)
+            self._want()
             data, self._ahead = self._ahead, b""
         if data and self.state is State.READING:
             try:
@@ -302,11 +319,26 @@ class Connection:
         self._ahead = b""
         self._listen_again()
 
+    def _want(self) -> None:
+        """Let the loop look for what the state needs."""
+        events = 0 if self._is_deaf or self.paused_at is not None else READ
+        self.server.loop.want(self, events if self._owed is None else events | WRITE)
+
     def _has_unread(self) -> bool:
         try:
             return bool(self.socket.recv(1, socket.MSG_PEEK))
         except OSError:
             return False
+
+    def _is_reset(self) -> bool:
+        """Whether the client is gone for good. One that has only said all may still read."""
+        try:
+            self.socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        return False
 
     # Room for what arrives --------------------------------------------------------------------------------------------
 
@@ -347,20 +379,23 @@ class Connection:
         return self._retried is not None or request.size > LARGE
 
     def fits(self) -> bool:
-        """Whether there is room for a large answer."""
-        return self.server.answers.fits(self.holder, self.server.largest_answer)
+        """Whether there is room for the answer of a large request: as large as any, or as its body to begin with."""
+        request = self.request
+        if self._retried is not None or request is None:
+            return self.server.answers.fits(self.holder, self.server.largest_answer)
+        return self.server.answers.fits(self.holder, request.size)
 
     def check_client_disconnected(self) -> bool:
         """What applications may ask, under the name that waitress gives it."""
         return self.state is State.CLOSED
 
     def cancel(self) -> None:
-        """The server ends before the request is answered."""
+        """The server ends before the request is answered. It closes all connections, so nothing is to be done."""
 
     def service(self) -> None:
         """Find out whether the body is wanted, or let the application make the answer."""
         request = self.request
-        if request is None:
+        if request is None or self.state is State.CLOSED:
             return
         if self.state is State.CHECKING:
             holder = self._ask(request)
@@ -384,11 +419,12 @@ class Connection:
             return None
 
     def _serve(self, request: Request) -> None:
-        server, is_large = self.server, self.is_large()
+        server, is_last = self.server, self._retried is not None
         exchange = Exchange(self, request, self._retried)
-        commit = server.run_exchange(exchange, is_large=is_large)
-        if exchange.is_too_large and not is_large:
-            self._retried, self.holder = exchange, server.holder_of(exchange, self.holder)
+        commit = server.run_exchange(exchange, is_large=is_last)
+        self.holder = server.holder_of(exchange, self.holder)
+        if exchange.is_too_large and not is_last:
+            self._retried = exchange
             server.dispatcher.add_task(self)
         elif commit is None:
             self._answer(exchange)
@@ -418,9 +454,10 @@ class Connection:
                     return
                 self._ends = exchange.close_on_finish
                 self.since, self.moved, self.state = time.monotonic(), 0, State.SENDING
-                self._send(*pieces)
-                if self._owed is None:
+                rest = self._send(*pieces)
+                if not rest:
                     self._end_answer()
+            self._keep(rest)
             exchange.tell()
         except Exception:
             log.exception("A connection failed while it was answered")
@@ -439,11 +476,14 @@ class Connection:
 
     # Sending ----------------------------------------------------------------------------------------------------------
 
-    def _send(self, *pieces: bytes) -> None:
-        """Send what the client takes at once, and keep the rest for it."""
+    def _send(self, *pieces: bytes) -> list[memoryview]:
+        """Send what the client takes at once; the rest."""
         rest = [memoryview(piece) for piece in pieces]
+        if self._owed is not None:  # the end of "100 Continue", which goes before it
+            rest.insert(0, memoryview(self._owed.left()))
+            self._settle_owed()
         try:
-            while rest and self._owed is None:
+            while rest:
                 sent = self.socket.send(rest[0])
                 rest[0] = rest[0][sent:]
                 if not rest[0]:
@@ -454,31 +494,42 @@ class Connection:
             if error.errno not in _GONE:
                 log.warning("A client cannot be answered: %s", error)
             self.server.loop.soon(self.close)
+        return rest
+
+    def _keep(self, rest: list[memoryview]) -> None:
+        """Keep for the client what it has not taken. Writing a file may take its time, so nobody is locked out."""
+        if not rest:
             return
-        if rest:
-            self._owed = Owed(rest)
-            self.server.owed(self.holder, self._owed.size)
-            self.server.loop.soon(self._want_to_write)
+        owed = Owed(rest, self.holder)
+        with self._lock:
+            if self.state is State.CLOSED:
+                owed.close()
+                return
+            self._owed = owed
+            self.server.owed(owed.holder, owed.size)
+        self.server.loop.soon(self._want_to_write)
 
     def _want_to_write(self) -> None:
         with self._lock:
-            if self._owed is not None and self.state is not State.CLOSED:
-                self.server.loop.want(self, WRITE if self._is_deaf else READ | WRITE)
+            if self.state is not State.CLOSED:
+                self._want()
 
     def _settle_owed(self) -> None:
         owed, self._owed = self._owed, None
         if owed is not None:
-            self.server.owed(self.holder, -owed.size)
+            self.server.owed(owed.holder, -owed.size)
             owed.close()
 
 
 class Owed:
     """What a client has yet to read: a little in memory, more in a temporary file.
 
+    :param holder: whose quota it counts against
     :raises OSError: when there is no temporary file to be had
     """
 
-    def __init__(self, pieces: list[memoryview]) -> None:
+    def __init__(self, pieces: list[memoryview], holder: Holder) -> None:
+        self.holder = holder
         self.size = sum(map(len, pieces))
         self._piece = b""
         self._file: IO[bytes] | None = None
@@ -508,6 +559,10 @@ class Owed:
         self._piece = self._piece[sent:]
         self.size -= sent
         return sent
+
+    def left(self) -> bytes:
+        """All that is left of it."""
+        return self._piece + (self._file.read() if self._file is not None else b"")
 
     def close(self) -> None:
         """Forget the rest."""

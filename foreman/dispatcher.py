@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
+from foreman.shares import Holder
+
 log = logging.getLogger(__name__)
 
 # Seconds that a request may take before another thread serves the next ones.
@@ -30,6 +32,7 @@ class Task(Protocol):
     """Something to do, such as answering the request of a connection."""
 
     queued_at: float  # set by the dispatcher
+    holder: Holder  # whose it is
 
     def kind(self) -> int:
         """`SHORT`, `LONG` or `WAITING`."""
@@ -63,6 +66,7 @@ class Dispatcher:
     When one takes it longer than `HELD_UP`, another thread becomes the leader; the old one ends what it does and then
     stands by. Tasks that may keep their thread for long leave one to those that do not; see `_may_begin`. Large tasks
     are done one at a time, by a thread of their own: the C library keeps for each thread some of what it has freed.
+    Organisations, and their keys, take turns there.
 
     :param later: what has to be done after some tasks, best for many of them at once (see `do_later`)
     """
@@ -76,6 +80,7 @@ class Dispatcher:
         self._wanted = 0  # how many threads there are to be
         self._queues: tuple[deque[Task], ...] = (deque(), deque(), deque())  # of each kind
         self._large: deque[Task] = deque()
+        self._turns: dict[str | Holder, int] = {}  # when who of those in this line last had a turn
         self._large_thread: threading.Thread | None = None  # begins with the first large task
         self._something_large = threading.Condition(self.lock)
         self._is_ending = False
@@ -173,26 +178,41 @@ class Dispatcher:
 
     def _add_large(self, task: Task) -> None:
         self._large.append(task)
-        if self._large_thread is None:
+        if self._large_thread is None and not self._is_ending:
             self._large_thread = threading.Thread(target=self._serve_large, name="server-large", daemon=True)
             self._large_thread.start()
         self._something_large.notify()
 
     def _serve_large(self) -> None:
-        """What the thread for large tasks does until it is told to stop: the first for which there is room."""
+        """What the thread for large tasks does until it is told to stop."""
         while True:
             with self.lock:
-                while (task := next((each for each in self._large if each.fits()), None)) is None:
+                while (task := self._take_large()) is None:
                     if self._is_ending:
                         self._large_thread = None
                         self._thread_ended.notify()
                         return
                     self._something_large.wait()
-                self._large.remove(task)
             try:
                 task.service()
             except BaseException:
                 log.exception("A task has failed: %r", task)
+
+    def _take_large(self) -> Task | None:
+        """The first task of whoever has waited longest for a turn, and for which there is room."""
+
+        def last_turn(task: Task) -> tuple[int, int, float]:
+            return self._turns.get(task.holder.org, 0), self._turns.get(task.holder, 0), task.queued_at
+
+        for task in sorted(self._large, key=last_turn):
+            if task.fits():
+                self._large.remove(task)
+                now = max(self._turns.values(), default=0) + 1
+                self._turns |= {task.holder.org: now, task.holder: now}
+                if not self._large:
+                    self._turns.clear()
+                return task
+        return None
 
     def _next(self, ended: Work | None) -> Work | None:
         """Wait for something to do; None when this thread has to end."""

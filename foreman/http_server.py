@@ -18,7 +18,8 @@ from foreman.connection import Connection
 from foreman.dispatcher import Dispatcher
 from foreman.listener import PAUSE, Address, Listener, addresses, most_connections
 from foreman.loop import READ, Loop
-from foreman.parser import IN_MEMORY, LONGEST_HEAD, Request
+from foreman.opaque import MOST_IN_ONE
+from foreman.parser import IN_MEMORY, LARGE, LONGEST_HEAD, Request
 from foreman.request_log import Observer
 from foreman.shares import Holder, Quota
 from foreman.transactions import Commit
@@ -58,6 +59,10 @@ _NAP = 0.0006
 _NAPS = 5
 
 
+# Who sends a body to an application that admits everybody.
+_ANYBODY = Holder("", "")
+
+
 class Storage(Protocol):
     """What makes lasting what the application has changed."""
 
@@ -74,7 +79,7 @@ class Storage(Protocol):
 class Admission(Protocol):
     """Who may send a body."""
 
-    def known(self, headers: dict[str, str]) -> Holder | None:
+    def known(self, environ: WSGIEnvironment) -> Holder | None:
         """Who sends it, when that is known without asking anybody and the body is wanted."""
 
     def wants_body(self, environ: WSGIEnvironment) -> Holder | None:
@@ -155,12 +160,12 @@ class HTTPServer:
     def run(self) -> None:
         """Serve until `stop` is called; then finish the requests under way, at most `GRACE` seconds long."""
         while not self.stopping.is_set():
-            self._turn(_LOOK_EVERY)
+            self._safe_turn(_LOOK_EVERY)
             self._give_way()
         self._close_listeners()
         deadline = time.monotonic() + GRACE
         while self._is_busy() and time.monotonic() < deadline and not self._give_up.is_set():
-            self._turn(0.1)
+            self._safe_turn(0.1)
         self.dispatcher.shutdown()
         for connection in list(self._connections):
             connection.close()
@@ -190,6 +195,14 @@ class HTTPServer:
             for connection in self.connections():
                 if connection.owed and connection.is_slow(now, _READING_WINDOW, _SLOWEST_READING):
                     connection.close()
+
+    def _safe_turn(self, timeout: float) -> None:
+        """What fails for one connection must not end the server for all."""
+        try:
+            self._turn(timeout)
+        except Exception:
+            log.exception("The server goes on after a fault")
+            time.sleep(PAUSE)
 
     def _turn(self, timeout: float) -> None:
         """Read and write what can be, or wait so many seconds for something."""
@@ -252,9 +265,11 @@ class HTTPServer:
         """A connection has ended."""
         self._connections.pop(connection, None)
 
-    def is_admitted(self, request: Request) -> Holder | None:
+    def is_admitted(self, connection: Connection, request: Request) -> Holder | None:
         """Who sends a body, when it is known without asking anybody that it is wanted."""
-        return _ANYBODY if self._admission is None else self._admission.known(request.headers)
+        if self._admission is None:
+            return _ANYBODY
+        return self._admission.known(Exchange(connection, request).environment())
 
     def admit(self, connection: Connection, request: Request) -> Holder | None:
         """Who sends a body; None when it is not wanted."""
@@ -271,14 +286,15 @@ class HTTPServer:
     def run_exchange(self, exchange: Exchange, *, is_large: bool) -> Commit | None:
         """Let the application make an answer; the commit that it has to wait for.
 
-        :param is_large: whether the answer may have any size
+        :param is_large: whether the answer may have any size; if not, it may repeat a large body
         """
         if self._storage is None:
             exchange.run()
             return None
         # When much is owed, only little is made without knowing for whom.
         small = IN_MEMORY if self.answers.used > self.answers.total // 2 else self._small_answer
-        self._storage.begin(None if is_large else small)
+        repeated = MOST_IN_ONE * (exchange.request.size + LARGE) if exchange.request.size > LARGE else 0
+        self._storage.begin(None if is_large else max(small, repeated))
         try:
             exchange.run()
         finally:
@@ -302,6 +318,3 @@ class HTTPServer:
         self.answers.take(holder, number)
         if number < 0 and self.dispatcher.is_short_of_room():
             self.dispatcher.look_for_room()
-
-
-_ANYBODY = Holder("", "")

@@ -82,7 +82,18 @@ class Listener:
             except OSError:  # it has gone away
                 client.close()
             else:
-                self._connect(client, address[:2])
+                self._hand_over(client, address[:2])
+
+    def fail(self) -> None:
+        """Go on in a moment, whatever it was."""
+        self._pause_ends = time.monotonic() + PAUSE
+
+    def _hand_over(self, client: socket.socket, address: Address) -> None:
+        try:
+            self._connect(client, address)
+        except BaseException:
+            client.close()
+            raise
 
     def close(self) -> None:
         """Listen no more."""

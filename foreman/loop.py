@@ -21,7 +21,7 @@ class Watched(Protocol):
     def ready(self, events: int) -> None:
         """Called when the socket is ready for `READ`, `WRITE` or both of what is wanted."""
 
-    def close(self) -> None:
+    def fail(self) -> None:
         """Called when `ready` has raised."""
 
 
@@ -72,7 +72,7 @@ class Loop:
                 key.data.ready(events)
             except Exception:
                 log.exception("A connection has failed")
-                key.data.close()
+                key.data.fail()
         self._is_awake = False
         for _ in range(len(self._soon)):
             try:

@@ -11,6 +11,10 @@ from pathlib import Path
 _LOOK_EVERY = 0.2
 
 
+# Seconds until what is under way is given up on: signals that come within one are taken for one.
+_INSIST_AFTER = 1.1
+
+
 class Parent:
     """The process that started this program, from when it is first looked at."""
 
@@ -22,13 +26,15 @@ class Parent:
         return _now() != self._first or self._is_a_stranger()
 
     def stop_at_its_end(self) -> None:
-        """Send this process SIGTERM when it ends."""
+        """Send this process SIGTERM when it ends, and again when it does not end at once: nobody waits for answers."""
         threading.Thread(target=self._watch, name="parent", daemon=True).start()
 
     def _watch(self) -> None:
         while _now() == self._first:
             time.sleep(_LOOK_EVERY)
-        os.kill(os.getpid(), signal.SIGTERM)
+        while True:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(_INSIST_AFTER)
 
     def _is_a_stranger(self) -> bool:
         """Whether it is the one that adopts orphans: a child is born into the session of its parent.

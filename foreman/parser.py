@@ -28,7 +28,13 @@ _LONGEST_TRAILER = 16_384
 _FRAMING = 65_536
 
 # A request line that waitress's own pattern takes apart in linear time; the version is looked at by itself.
-_REQUEST_LINE = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+ [^ \t\r\n]+ HTTP/([0-9])\.([0-9])[ \t]*\r\n")
+_REQUEST_LINE = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+ ([^ \t\r\n]+) HTTP/([0-9])\.([0-9])\r\n")
+
+# What a request can be for (RFC 9112, section 3.2): a path, or a URL of a host, or everything; never a fragment.
+_TARGET = re.compile(rb"(?:/|[Hh][Tt][Tt][Pp][Ss]?://[^/?#@]+(?=[/?]|$))[^#]*|\*")
+
+# A field after the last chunk.
+_TRAILER = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\r\n\x00]*\r\n)*\r\n")
 
 # What waitress's pattern of a field takes quadratic time for. Few heads have so many blanks at all.
 _MANY_BLANKS = re.compile(rb":[ \t]{33}")
@@ -169,13 +175,15 @@ class Request(HTTPRequestParser):
         if not line:
             raise ParsingError("Start line is invalid")
         self.command = line[0].partition(b" ")[0].decode("latin-1")
-        self.version = "1.0" if line[2] == b"0" else "1.1"  # also of an answer to what is refused here
-        if line[1] != b"1":
+        self.version = "1.0" if line[3] == b"0" else "1.1"  # also of an answer to what is refused here
+        if line[2] != b"1":
             self.version = "1.1"
             self.refuse(VersionNotSupported("this server speaks HTTP/1.1"))
             return
-        if line[2] > b"1":  # to be answered as the newest that is known (RFC 9110, section 2.5)
-            head = head[: line.start(2)] + b"1" + head[line.end(2) :]
+        if line[3] > b"1":  # to be answered as the newest that is known (RFC 9110, section 2.5)
+            head = head[: line.start(3)] + b"1" + head[line.end(3) :]
+        if not _TARGET.fullmatch(line[1]):
+            raise ParsingError("The target is neither a path nor a URL")
         # A field that goes on in the next line is obsolete, and read in different ways (RFC 9112, section 5.2).
         folded = b"\n " in head or b"\n\t" in head
         if folded or ((b" " * 16 in head or b"\t" in head) and _MANY_BLANKS.search(head)):
@@ -184,8 +192,8 @@ class Request(HTTPRequestParser):
             self.refuse(RequestHeaderFieldsTooLarge(f"there are more than {_MOST_FIELDS} fields"))
             return
         fields = head[line.end() - 1 :].lower()
-        _check_host(fields, required=line[2] != b"0")
-        _check_framing(fields, old=line[2] == b"0")
+        _check_host(fields, required=line[3] != b"0")
+        _check_framing(fields, old=line[3] == b"0")
         try:
             super().parse_header(head)
         except ValueError:
@@ -206,10 +214,12 @@ class Request(HTTPRequestParser):
         self.body_bytes_received += consumed
         if body.error:
             self.refuse(body.error)
-        elif len(body) > self.largest_body:
+        elif len(body) + (body.chunk_remainder if self.chunked else 0) > self.largest_body:
             self.refuse(RequestEntityTooLarge(f"there are more than {self.largest_body} bytes"))
         elif self.chunked and not body.completed:
             self._check_chunks()
+        elif body.completed and self.chunked and body.trailer and not _TRAILER.fullmatch(body.trailer):
+            self.refuse(BadRequest("A trailer is invalid"))
         elif body.completed:
             self.completed = True
             if self.chunked:

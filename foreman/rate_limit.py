@@ -69,6 +69,16 @@ class RateLimits:
         if self._failures.incr(counter, FAILED_ATTEMPTS.get_expiry()) > FAILED_ATTEMPTS.amount:
             raise self._blocked(counter)
 
+    def is_used_up(self, key_id: str) -> bool:
+        """Whether `count` would raise. Nothing is counted."""
+        return self._limit is not None and self._windows.get(self._counter(key_id)) >= self._limit.amount
+
+    def would_let_in(self, address: str | None, caller: str) -> bool:
+        """Whether `let_in` would raise nothing. Nothing is counted or noted."""
+        network = network_of(address)
+        failures = self._failures.get(FAILED_ATTEMPTS.key_for(network))
+        return failures < FAILED_ATTEMPTS.amount or self._let_in.knows(network, caller)
+
     def let_in(self, address: str | None, caller: str) -> None:
         """Take note of who has authenticated from where: that goes on working when others fail from there.
 

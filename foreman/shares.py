@@ -4,6 +4,8 @@ import threading
 from collections import Counter
 from typing import NamedTuple
 
+from foreman.callers import network_of
+
 
 class Holder(NamedTuple):
     """Who holds something: an organisation by one of its API keys, or before the key is known a client's address."""
@@ -13,16 +15,17 @@ class Holder(NamedTuple):
 
     @classmethod
     def at(cls, address: str) -> "Holder":
-        """Whoever is at an address."""
-        return cls(f"@{address}", address)
+        """Whoever is at an address, or in its network."""
+        network = network_of(address)
+        return cls(f"@{network}", network)
 
 
 class Quota:
     """Bytes that callers hold, with a bound for all together and for each.
 
     An organisation may hold as much as it leaves free, and each of its keys as much as the organisation could still
-    take. So one key alone gets a third; whoever comes next always finds room, however many hold something already
-    (dynamic thresholds, as switches use them for their buffers: Choudhury and Hahne, 1998).
+    take. So one key alone gets a third, and however many hold something already, there is some left for whoever comes
+    next (dynamic thresholds, as switches use them for their buffers: Choudhury and Hahne, 1998).
 
     :param total: how many bytes there are
     """
@@ -35,11 +38,16 @@ class Quota:
         self._lock = threading.Lock()
 
     def fits(self, holder: Holder, number: int) -> bool:
-        """Whether a caller may take so many bytes more. Whoever comes to an empty place may."""
+        """Whether a caller may take so many bytes more.
+
+        An organisation that has nothing yet may as long as there is room at all, and whoever comes to an empty place.
+        """
         with self._lock:
             free = self.total - self.used - number
+            if self.used == 0 or (free >= 0 and not self._of_org[holder.org]):
+                return True
             left_to_org = free - self._of_org[holder.org] - number
-            return self.used == 0 or left_to_org >= self._of_key[holder] + number
+            return left_to_org >= self._of_key[holder] + number
 
     def take(self, holder: Holder, number: int) -> None:
         """Count so many bytes more, or with a negative number fewer."""

@@ -16,7 +16,7 @@ from foreman.request_id import HEADER, sane_or_new
 # What waitress is told to believe.
 HEADERS = frozenset({"x-forwarded-for", "x-forwarded-proto"})
 
-_FOR, _PROTO = "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO"
+FORWARDED_FOR, _PROTO = "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO"
 
 # An address; some proxies add the port, to one of IPv6 in brackets.
 _HOP = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d+)?|([0-9.]+)(?::\d+)?|([0-9A-Fa-f:.]+)", re.ASCII)
@@ -35,8 +35,8 @@ def checked(app: WSGIApplication, proxy: str) -> WSGIApplication:
     def check(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["REMOTE_ADDR"] == proxy:
             try:
-                if _FOR in environ:
-                    environ[_FOR] = client_address(environ[_FOR])
+                if FORWARDED_FOR in environ:
+                    environ[FORWARDED_FOR] = client_address(environ[FORWARDED_FOR])
                 if environ.get(_PROTO, "http").lower() not in ("http", "https"):
                     raise MalformedHeader("The proxy's X-Forwarded-Proto is neither http nor https")
             except MalformedHeader as error:

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import httpx
 import pytest
 
-from foreman import auth, http_server
+from foreman import auth, connection, http_server
 from foreman.connection import Connection, State
 from foreman.shares import Holder, Quota
 from tests.conftest import PLAIN, Json, Running, Start, make_run, make_task, ok, put_data
@@ -441,3 +442,257 @@ def test_refused_head_request_is_answered_with_the_length_that_get_has(served: R
         )
         assert "Transfer-Encoding" not in answer.headers
         assert wire.is_closed()
+
+
+# Turns and shares ---------------------------------------------------------------------------------------------------
+
+
+def test_organisations_and_their_keys_take_turns_with_large_requests(served: Running, client: httpx.Client) -> None:
+    """However many one of them has asked before."""
+    run = make_run(client, "x" * 3_000_000)
+    wires = [Wire(served, client.headers["Authorization"].split()[1]) for _ in range(30)]
+    for wire in wires:
+        wire.send("GET", f"/runs/{run['id']}")
+    until(lambda: len(served.server.dispatcher._large) >= 10)
+    with served.client("rival") as rival:
+        make_run(rival, "x" * 100_000)
+        assert len(served.server.dispatcher._large) > 0
+    for wire in wires:
+        assert wire.receive().status == 200
+        wire.close()
+
+
+def test_blocked_address_learns_nothing_of_keys_from_what_is_said_of_bodies(served: Running) -> None:
+    good, seen = served.key(), served.key()
+    with served.client_with(seen) as client:
+        lives(client)
+    with Wire(served, "fmn_test_acme_wrong") as wire:
+        for _ in range(121):
+            wire.send("GET", "/runs")
+            wire.receive()
+    for key in (good, "fmn_test_acme_wrong"):
+        with Wire(served, key) as wire:
+            wire.send_all(request(wire, POST, b"Content-Length: 100\r\nExpect: 100-continue\r\n"))
+            refused(wire, 429)
+    with served.client_with(seen) as client:
+        lives(client)
+
+
+@pytest.mark.parametrize(
+    "line", [b"POST /nothing HTTP/1.1", b"POST /api/v1/health HTTP/1.1", b"PUT /api/v1/runs HTTP/1.1"]
+)
+def test_what_takes_no_body_is_answered_at_once_also_for_a_key_that_was_just_seen(served: Running, line: bytes) -> None:
+    with Wire(served) as wire:
+        wire.send("POST", "/runs", {"inputData": 1})
+        assert wire.receive().status == 201
+        wire.send_all(request(wire, line, b"Content-Length: 100\r\nExpect: 100-continue\r\n"))
+        assert wire.receive().status in (404, 405)
+
+
+def test_answers_of_one_connection_are_counted_for_who_has_asked(served: Running) -> None:
+    """A proxy uses a connection for many."""
+    with served.client("rival") as rival:
+        run = make_run(rival, "x" * 9_000_000)
+        key = rival.headers["Authorization"].split()[1]
+    with Wire(served) as wire:
+        body = b'{"inputData": 1}'
+        wire.send_all(request(wire, POST, b"Content-Length: %d\r\nExpect: 100-continue\r\n" % len(body)))
+        assert wire._file.readline().startswith(b"HTTP/1.1 100")
+        wire._file.readline()
+        wire.send_all(body)
+        assert wire.receive().status == 201
+        wire.key = key
+        wire.send("GET", f"/runs/{run['id']}")
+        until(lambda: served.server.answers.used > 0)
+        assert set(served.server.answers._of_org) == {"rival"}
+        assert wire.receive().json() == run
+    until(lambda: served.server.answers.used == 0)
+
+
+def test_rest_of_100_continue_goes_before_the_answer(served: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep = Connection._keep
+    kept: list[bytes] = []
+
+    def send_half(connection: Connection, *pieces: bytes) -> list[memoryview]:
+        if pieces[0].startswith(b"HTTP/1.1 100"):
+            connection.socket.send(pieces[0][:10])
+            return [memoryview(pieces[0][10:])]
+        return send(connection, *pieces)
+
+    def keep_for_later(connection: Connection, rest: list[memoryview]) -> None:
+        kept.extend(bytes(piece) for piece in rest)
+        keep(connection, rest)
+
+    send = Connection._send
+    monkeypatch.setattr(Connection, "_send", send_half)
+    monkeypatch.setattr(Connection, "_keep", keep_for_later)
+    body = b'{"inputData": 1}'
+    with Wire(served) as wire:
+        wire.send_all(request(wire, POST, b"Content-Length: %d\r\nExpect: 100-continue\r\n" % len(body)))
+        until(lambda: bool(kept))
+        wire.send_all(body)
+        assert wire._file.readline() == b"HTTP/1.1 100 Continue\r\n"
+        assert wire._file.readline() == b"\r\n"
+        assert wire.receive().status == 201
+    until(lambda: served.server.answers.used == 0)
+
+
+def test_client_that_moves_nothing_is_cut_however_much_it_has_moved(
+    served: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_server, "_LOOK_EVERY", 0.05)
+    monkeypatch.setattr(connection, "PATIENCE", 3600.0)
+    monkeypatch.setattr(connection, "STALLED", 0.3)
+    with Wire(served) as wire:
+        wire.send_all(wire.request("POST", "/runs", {"inputData": "x" * 500_000})[:-10])
+        assert "Request Timeout" in refused(wire, 408)
+
+
+def test_fault_while_a_connection_is_accepted_does_not_end_listening(
+    served: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError("a fault of a test")
+
+    lives(client)
+    with monkeypatch.context() as broken:
+        broken.setattr(served.server, "connection_class", fail)
+        with Wire(served) as wire:
+            assert wire.is_closed()
+    with served.client() as another:
+        lives(another)
+
+
+def test_fault_of_one_turn_does_not_end_the_server(
+    served: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turned = threading.Event()
+
+    def fail() -> None:
+        turned.set()
+        raise RuntimeError("a fault of a test")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(served.server.bodies, "look", fail)
+        assert turned.wait(30)
+    lives(client)
+
+
+def test_organisation_that_holds_nothing_finds_room_while_there_is_any() -> None:
+    quota = Quota(500)
+    for org in "abcdefgh":
+        assert quota.fits(Holder(org, "1"), 40)
+        quota.take(Holder(org, "1"), 40)
+    assert not quota.fits(Holder("a", "1"), 200)
+    assert Holder.at("2001:db8::1") == Holder.at("2001:db8::2") != Holder.at("2001:db9::1")
+
+
+# Requests that follow each other ------------------------------------------------------------------------------------
+
+
+def test_what_arrived_with_a_request_is_read_before_what_arrives_after_it(
+    served: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the body of one request would be taken for another request."""
+    victim = make_run(client)
+    loop, late = served.server.loop, threading.Event()
+    soon = loop.soon
+
+    def soon_or_later(callback: Any) -> None:
+        if getattr(callback, "__name__", "") == "_listen_again":
+            threading.Thread(target=lambda: (late.wait(30), soon(callback))).start()
+        else:
+            soon(callback)
+
+    with Wire(served, client.headers["Authorization"].split()[1]) as wire, monkeypatch.context() as patched:
+        patched.setattr(loop, "soon", soon_or_later)
+        body = wire.request("DELETE", f"/runs/{victim['id']}")
+        head = request(wire, POST, b"Content-Length: %d\r\n" % len(body))
+        wire.send_all(wire.request("GET", "/runs") + head)
+        assert wire.receive().status == 200
+        wire.send_all(body)
+        assert wire.receive().status == 400  # the body is not JSON
+        late.set()
+    assert ok(client.get(f"/runs/{victim['id']}")) == victim
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_pipelined_requests_that_are_cut_anywhere_are_answered_in_order(served: Running, seed: int) -> None:
+    random = Random(seed)
+    with Wire(served) as wire:
+        asked = [{"inputData": "x" * random.choice((1, 10, 1000))} for _ in range(100)]
+        data = b"".join(wire.request("POST", "/runs", each) for each in asked)
+
+        def send() -> None:
+            start = 0
+            while start < len(data):
+                end = start + random.choice((1, 7, 100, 1000, 10_000))
+                wire.send_all(data[start:end])
+                start = end
+                if random.random() < 0.1:
+                    time.sleep(0.001)
+
+        sending = threading.Thread(target=send)
+        sending.start()
+        for each in asked:
+            answer = wire.receive()
+            assert (answer.status, answer.json()["inputData"]) == (201, each["inputData"])
+        sending.join()
+
+
+def test_thousands_of_pipelined_requests_are_all_answered(served: Running) -> None:
+    with Wire(served) as wire:
+        sending = threading.Thread(target=lambda: wire.send_all(wire.request("GET", "/health") * 3000))
+        sending.start()
+        assert {wire.receive().status for _ in range(3000)} == {200}
+        sending.join()
+
+
+def test_key_whose_limit_is_used_up_is_refused_before_the_body(start: Start) -> None:
+    from limits import parse
+
+    served = start(rate_limit=parse("2/minute"))
+    with Wire(served) as wire:
+        for _ in range(2):
+            wire.send("POST", "/runs", {"inputData": 1})
+            assert wire.receive().status == 201
+        wire.send_all(request(wire, POST, b"Content-Length: 9000000\r\nExpect: 100-continue\r\n"))
+        refused(wire, 429)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"api/v1/runs",
+        b"/api/v1/runs#f",
+        b"http:///api/v1/runs",
+        b"ftp://x/api/v1/runs",
+        b"http://a@x/api/v1/runs",
+        b"?x",
+    ],
+)
+def test_target_that_is_neither_a_path_nor_a_url_is_refused(served: Running, target: bytes) -> None:
+    with Wire(served) as wire:
+        wire.send_all(request(wire, b"GET " + target + b" HTTP/1.1"))
+        refused(wire, 400)
+
+
+def test_url_as_target_is_served(served: Running) -> None:
+    with Wire(served) as wire:
+        wire.send_all(request(wire, b"GET http://x/api/v1/runs?limit=1 HTTP/1.1"))
+        assert wire.receive().json()["limit"] == 1
+
+
+@pytest.mark.parametrize(
+    ("chunks", "status"),
+    [
+        (b"0\r\nX Foo bar\r\n\r\n", 400),
+        (b"0\r\n\nGET / HTTP/1.1\r\n\r\n", 400),
+        (b"ffffffffffffffff\r\n", 413),
+        (b"f" * 20 + b"\r\n", 413),
+    ],
+)
+def test_trailers_and_sizes_of_chunks_are_looked_at(served: Running, chunks: bytes, status: int) -> None:
+    with Wire(served) as wire:
+        wire.send_all(request(wire, POST, b"Transfer-Encoding: chunked\r\n") + chunks)
+        refused(wire, status)

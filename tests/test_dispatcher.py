@@ -9,6 +9,7 @@ import pytest
 
 from foreman import dispatcher as module
 from foreman.dispatcher import LONG, SHORT, WAITING, Dispatcher
+from foreman.shares import Holder
 
 PATIENCE = 30  # seconds until what does not happen fails its test
 NEVER = 2 * PATIENCE  # seconds until somebody helps, or work of no hurry is done although there are tasks
@@ -25,6 +26,7 @@ class Job:
         self.begun, self.done = threading.Event(), threading.Event()
         self.cancelled = False
         self.queued_at = 0.0
+        self.holder = Holder("org", "key")
         self.thread: threading.Thread | None = None
 
     def kind(self) -> int:

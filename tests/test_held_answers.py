@@ -479,6 +479,7 @@ def test_client_that_leaves_while_its_answer_is_held_does_no_harm(
         assert total(client) == 0
         disk.refusal = refusal
         disk.end_all()
+        until(lambda: not disk.in_transaction)
         until(lambda: len(served.server.connections()) == 1)  # only the other client is left
         disk.refusal = None
         assert total(client) == (0 if refusal else 1)

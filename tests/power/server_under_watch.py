@@ -43,11 +43,11 @@ def connection_that_records(recorder: Recorder) -> type[Connection]:
     """A connection that records answers when they are about to leave: a client would see them later."""
 
     class RecordingConnection(Connection):
-        def _send(self, *pieces: bytes) -> None:
+        def _send(self, *pieces: bytes) -> list[memoryview]:
             begins = _REQUEST_ID.search(pieces[0])
             if begins:
                 recorder.append(Answered(int(begins[1]), int(begins[2])))
-            super()._send(*pieces)
+            return super()._send(*pieces)
 
     return RecordingConnection
 
