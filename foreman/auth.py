@@ -56,8 +56,7 @@ def init_app(app: Flask, settings: Settings, db: Database) -> None:
         presented = presented_key(request.headers)
         if presented is None:
             raise Unauthorized("Missing API key: send Authorization: Bearer KEY or X-API-Key: KEY")
-        caller = known_caller(presented)
-        g.caller = caller
+        caller = g.caller = known_caller(presented)
         before = request.environ.get("foreman.before")
         if before is None:
             limits.count(caller.key_id)
@@ -78,7 +77,8 @@ def init_app(app: Flask, settings: Settings, db: Database) -> None:
             limits.count_failure(address)
             raise Unauthorized("Invalid API key")
         limits.let_in(address, caller.key_id)
-        admission.remember(presented, address, caller)
+        if not caller.read_only and request.method not in _READING:
+            admission.remember(presented, address, caller)
         return caller
 
 
@@ -99,12 +99,11 @@ class Admission:
         return keys.take_at_its_word(presented) if self._settings.auth == "trust" else keys.verify(self._db, presented)
 
     def remember(self, presented: str, address: str | None, caller: keys.Caller) -> None:
-        """Take note of a caller that was let in."""
-        if not caller.read_only:
-            if len(self._known) >= _MOST_KNOWN:
-                self._known.clear()
-            holder, until = Holder(caller.org_id, caller.key_id), time.monotonic() + _KNOWN_FOR
-            self._known[address, keys.fingerprint(presented)] = holder, until
+        """Take note of a caller that was let in to write."""
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        holder, until = Holder(caller.org_id, caller.key_id), time.monotonic() + _KNOWN_FOR
+        self._known[address, keys.fingerprint(presented)] = holder, until
 
     def known(self, environ: WSGIEnvironment) -> Holder | None:
         """Who sends a body that is wanted, when the key was found valid a moment ago. Asks nobody."""

@@ -81,7 +81,7 @@ class Connection:
         self.server, self.socket, self.addr = server, sock, address
         self.state = State.READING
         self.request: Request | None = None
-        self.holder = Holder.at(address[0])
+        self.holder = self._anonymous = Holder.at(address[0])
         self.since = self.moved_at = time.monotonic()
         self.moved = 0
         self.queued_at = self.arrived_at = 0.0  # when it got in line, and when the request had arrived
@@ -223,7 +223,7 @@ class Connection:
         """Take what has arrived of a request."""
         idle_since = self.since
         if self.request is None:
-            self.request, self.holder = Request(self.server.limits), Holder.at(self.addr[0])
+            self.request, self.holder = Request(self.server.limits), self._anonymous
             self.since, self.moved, self._is_admitted = time.monotonic(), 0, False
         request, self.moved_at = self.request, time.monotonic()
         consumed = request.received(data)

@@ -191,7 +191,8 @@ def _is_text(decoded: str) -> bool:
 
 def _prefers_strict_handling() -> bool:
     """Whether the request says `Prefer: handling=strict`; the first of several counts (RFC 7240, section 2)."""
-    for preference in parse_list_header(request.headers.get("Prefer", "")):
+    preferences = request.headers.get("Prefer")
+    for preference in parse_list_header(preferences) if preferences else ():
         name, _, value = preference.partition(";")[0].partition("=")
         if name.strip().lower() == "handling":
             return value.strip().strip('"').lower() == "strict"

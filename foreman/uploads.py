@@ -54,7 +54,7 @@ class Uploads:
         return is_first or self._quota.fits(holder, _STEP)
 
     def look(self) -> None:
-        """Let those go on for which there is room now, those who came first before the others."""
+        """Let those go on for which there is room now, those who came first before the others. Called all the time."""
         for connection in self._paused():
             if self.fits(connection):
                 connection.resume()
@@ -67,4 +67,5 @@ class Uploads:
                     connection.give_up()
 
     def _paused(self) -> list[Connection]:
-        return [connection for connection in list(self._members) if connection.paused_at is not None]
+        members = list(self._members) if self._members else ()
+        return [connection for connection in members if connection.paused_at is not None]

@@ -27,8 +27,9 @@ def test_serves_backs_up_stops_and_restores(program: Program) -> None:
     before = {*program.directory.iterdir()}
     assert program.run("--version") == f"foreman, version {VERSION}\n"
     with program.serve() as serving:
+        url = serving.url  # waits for the database, too
         key = program.run("keys", "create", "--org", "acme").strip()
-        with httpx.Client(base_url=serving.url, headers={"X-API-Key": key}, **PLAIN) as client:
+        with httpx.Client(base_url=url, headers={"X-API-Key": key}, **PLAIN) as client:
             run = ok(client.post("/api/v1/runs", json={"inputData": 1.50}), 201)
             ok(client.post("/api/v1/tasks", json={"runId": run["id"], "type": "step", "inputData": None}), 201)
             assert ok(client.get("/api/v1/runs"))["items"][0]["totalTasks"] == 1
