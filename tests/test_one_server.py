@@ -221,7 +221,7 @@ def test_what_another_users_server_left_when_it_was_killed_is_removed(tmp_path: 
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
     for directory in tmp_path.parents:
-        if directory.stat().st_uid == os.getuid() and directory.name.startswith(("pytest-", "test_")):
+        if directory.stat().st_uid == os.getuid() and directory.name.startswith(("pytest-", "popen-", "test_")):
             directory.chmod(directory.stat().st_mode | 0o111)
     with file.open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)

@@ -264,6 +264,7 @@ def send_all_kinds_of_requests(sweep: Sweep, served: Running, client: httpx.Clie
     sweep.send(client, "DELETE", f"/runs/{small_run(sweep, client)}")
 
     sweep.request = "commands"
+    keys.take_back(served.database, keys.issue(served.database, "acme", "test"))
     keys.issue(served.database, "acme", "test")
     keys.revoke(served.database, keys.every(served.database)[-1]["id"] or "")
     keys.exist(served.database)
