@@ -17,7 +17,7 @@ from foreman import keys
 from foreman.config import Settings
 from foreman.contract import operation_of
 from foreman.db import Database
-from foreman.errors import Forbidden, Unauthorized
+from foreman.errors import NOTED_BEFORE, Forbidden, Unauthorized
 from foreman.rate_limit import RateLimits
 from foreman.request_log import NOTED
 from foreman.shares import Holder
@@ -57,7 +57,7 @@ def init_app(app: Flask, settings: Settings, db: Database) -> None:
         if presented is None:
             raise Unauthorized("Missing API key: send Authorization: Bearer KEY or X-API-Key: KEY")
         caller = g.caller = known_caller(presented)
-        before = request.environ.get("foreman.before")
+        before = request.environ.get(NOTED_BEFORE)
         if before is None:
             limits.count(caller.key_id)
         elif "rate_limit" in before:  # the same request was counted when it was tried first

@@ -5,7 +5,6 @@ import json
 import logging
 import os
 import shlex
-import socket
 import sqlite3
 import sys
 import tempfile
@@ -186,8 +185,6 @@ def _only_server(path: Path) -> Iterator[ServerLock]:
 
 def _listening(settings: Settings, database: Database) -> Server:
     try:
-        # waitress does not say what is wrong with a name.
-        socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         return Server(create_app(settings, database), database, settings)
     except WrongSetting as error:
         raise WrongUsage(str(error)) from None

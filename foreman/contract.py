@@ -60,6 +60,7 @@ def takes(schema: type[Body]) -> Callable[[Callable[..., Any]], Callable[..., An
     """
     loader = schema()
     known = loader.outer_names()
+    refused = f"Unknown field; known are {', '.join(known)}."
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
         operation = operation_of(view)
@@ -80,7 +81,7 @@ def takes(schema: type[Body]) -> Callable[[Callable[..., Any]], Callable[..., An
                 unknown = (name for name in given if name not in known)
             elif issubclass(schema, Change) and given.keys().isdisjoint(known):
                 unknown = given
-            return view(_load(loader, given, unknown), **path)
+            return view(_load(loader, given, unknown, refused), **path)
 
         return with_body
 
@@ -94,6 +95,7 @@ def asks(schema: type[Query]) -> Callable[[Callable[..., Any]], Callable[..., An
     """
     loader = schema()
     known = loader.outer_names()
+    refused = f"Unknown parameter; known are {', '.join(known)}."
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
         operation = operation_of(view)
@@ -103,7 +105,8 @@ def asks(schema: type[Query]) -> Callable[[Callable[..., Any]], Callable[..., An
         @wraps(view)
         def with_query(**path: str) -> Any:
             given = _parameters()
-            return view(_load(loader, given, (name for name in given if name not in known)), **path)
+            unknown = (name for name in given if name not in known)
+            return view(_load(loader, given, unknown, refused), **path)
 
         return with_query
 
@@ -204,14 +207,14 @@ def _say_that_it_was_strict(response: Response) -> Response:
     return response
 
 
-def _load(loader: CamelCase, given: Mapping[str, Any], unknown: Iterable[str]) -> dict[str, Any]:
+def _load(loader: CamelCase, given: Mapping[str, Any], unknown: Iterable[str], refused: str) -> dict[str, Any]:
     """What is given, validated.
 
     :param unknown: the names in it that are to be refused
+    :param refused: what is said of each of them
     :raises Invalid: which names all that is wrong
     """
-    what = "field" if isinstance(loader, Body) else "parameter"
-    details = _one_each(unknown, f"Unknown {what}; known are {', '.join(loader.outer_names())}.")
+    details = _one_each(unknown, refused)
     try:
         loaded: dict[str, Any] = loader.load(given)
     except ValidationError as error:

@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 # again as one that may read any number of bytes.
 BODY_NOT_READ, TOO_LARGE_TO_TRY = "foreman.body_not_read", "foreman.too_large_to_try"
 
+# And what was noted of it when it was tried before.
+NOTED_BEFORE = "foreman.noted_before"
+
 TOO_DEEP = "The body is nested too deep"
 
 # Shorter than werkzeug's, which speak to people with a browser.

@@ -108,6 +108,7 @@ class HTTPServer:
     """A listening server over a WSGI application.
 
     :raises OSError: when it cannot listen there
+    :raises UnicodeError: when that cannot be a host name
     """
 
     connection_class = Connection
@@ -145,7 +146,7 @@ class HTTPServer:
         try:
             for family, address in addresses(bounds.host, bounds.port):
                 self._listeners.append(Listener(family, address, self._connect))
-        except OSError:
+        except BaseException:
             self._close_listeners()
             self.loop.close()
             raise

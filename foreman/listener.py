@@ -109,6 +109,7 @@ def addresses(host: str, port: int) -> list[tuple[int, tuple[Any, ...]]]:
     """The family and address of each socket that listens at a host.
 
     :raises OSError: when there is no such host
+    :raises UnicodeError: when that cannot be a host name
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     return list(dict.fromkeys((int(family), address) for family, _, _, _, address in found))

@@ -25,6 +25,7 @@ class Server(HTTPServer):
     """A listening server over an application and its database.
 
     :raises OSError: when it cannot listen there
+    :raises UnicodeError: when that cannot be a host name
     """
 
     def __init__(self, app: Flask, database: Database, settings: Settings) -> None:

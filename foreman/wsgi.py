@@ -11,7 +11,7 @@ from waitress.task import WSGITask
 from waitress.utilities import Error, InternalServerError
 
 from foreman.clock import now_ms
-from foreman.errors import BODY_NOT_READ, MESSAGES, TOO_LARGE_TO_TRY, database_failed, envelope
+from foreman.errors import BODY_NOT_READ, MESSAGES, NOTED_BEFORE, TOO_LARGE_TO_TRY, database_failed, envelope
 from foreman.parser import Request
 from foreman.request_id import HEADER, sane_or_new
 from foreman.request_log import NOTED, Answered, answered, known_method
@@ -79,7 +79,7 @@ class Exchange(WSGITask):
         if request.is_cut:
             environ["wsgi.input"], environ[BODY_NOT_READ] = BytesIO(), True
         if self._before is not None and self._before.environ is not None:
-            environ["foreman.before"] = self._before.environ.get(NOTED)
+            environ[NOTED_BEFORE] = self._before.environ.get(NOTED)
         return environ
 
     @property
