@@ -1,5 +1,6 @@
 """The real thing for each test: a server on loopback over a database file of its own."""
 
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -66,14 +67,24 @@ class Running:
 Start = Callable[..., Running]
 
 
+@pytest.fixture(scope="session")
+def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new database, to be copied: making one takes as long as most tests, because it must be on disk."""
+    path = tmp_path_factory.mktemp("new") / "foreman.db"
+    Database(path).close()
+    return path
+
+
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
+def start(tmp_path: Path, new_database: Path) -> Iterator[Start]:
     """`start(rate_limit=..., auth="trust")`: a server with these settings on the test's database file."""
     running: list[Running] = []
 
     def start_server(**settings: Any) -> Running:
         quiet = Settings(port=0, database=str(tmp_path / "foreman.db"), rate_limit=None, log_level="warning")
         chosen = replace(quiet, **settings)
+        if not Path(chosen.database).exists():
+            shutil.copyfile(new_database, chosen.database)
         database = Database(Path(chosen.database), chosen.durability)
         app = create_app(chosen, database)
         server = Server(app, database, chosen)

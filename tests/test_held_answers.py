@@ -42,8 +42,9 @@ class Disk(sqlite3.Connection):
                 assert self._may_end.acquire(timeout=PATIENCE)
             if self.refusal:
                 raise type(self.refusal)(*self.refusal.args)
-            self.commits += 1
-        return super().execute(sql, parameters)
+        done = super().execute(sql, parameters)
+        self.commits += sql == "COMMIT"
+        return done
 
     def wait_for_commit(self) -> None:
         """Return when a commit has begun that has not been waited for yet."""
@@ -479,7 +480,7 @@ def test_client_that_leaves_while_its_answer_is_held_does_no_harm(
         assert total(client) == 0
         disk.refusal = refusal
         disk.end_all()
-        until(lambda: not disk.in_transaction)
+        until(lambda: disk.commits == 1 if refusal is None else not disk.in_transaction)
         until(lambda: len(served.server.connections()) == 1)  # only the other client is left
         disk.refusal = None
         assert total(client) == (0 if refusal else 1)
