@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CLIENTS := build/clients
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test flaky test-packages test-waitress test-clients lint format demo binary wheel bench chaos soak pins clean
+.PHONY: help install run test proof flaky test-packages test-waitress test-clients lint format demo binary wheel bench chaos soak pins clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -16,10 +16,13 @@ install: $(VENV)/installed ## Create .venv and install what requirements.txt pin
 run: install ## Serve on http://localhost:3000; on an empty database print a first key and how to use it
 	@$(BIN)/python app.py serve --first-key
 
-test: $(VENV)/installed-dev ## Run the whole test suite with coverage
-	@$(BIN)/python -m pytest -n 2
+test: $(VENV)/installed-dev ## Run the test suite; COVERAGE=1 measures what it covers
+	@$(BIN)/python -m pytest -n 2 $(if $(COVERAGE),--cov)
 
-flaky: $(VENV)/installed-dev ## Run the whole test suite again and again beside a load on every core; RUNS=10
+proof: $(VENV)/installed-dev ## Run the long proofs in full: kills, power losses, models of random use, generated requests
+	@PROOF=full $(BIN)/python -m pytest -n 2 -m proof
+
+flaky: $(VENV)/installed-dev ## Run the test suite again and again beside a load on every core; RUNS=10
 	@$(BIN)/python -m tests.beside_load --runs $(or $(RUNS),10)
 
 lint: $(VENV)/installed-dev ## Check style (ruff) and types (mypy)
@@ -41,10 +44,10 @@ wheel: $(VENV)/installed-package ## Build dist/foreman_ledger-VERSION-py3-none-a
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 
 test-packages: $(VENV)/installed-dev binary wheel ## Try binary and wheel where nothing else is, and what is in deploy/
-	@$(BIN)/python -m pytest --no-cov tests/package
+	@$(BIN)/python -m pytest tests/package
 
 test-clients: $(VENV)/installed-dev $(CLIENTS)/installed-python $(CLIENTS)/installed-node ## Make clients from the OpenAPI document and use them
-	@$(BIN)/python -m pytest --no-cov tests/clients
+	@$(BIN)/python -m pytest tests/clients
 
 test-waitress: $(VENV)/installed-dev ## Run waitress's own functional tests against the server
 	@$(BIN)/python -m tests.waitress_functional

@@ -24,6 +24,9 @@ from chaos.writes import Part, SharedEntry, Write
 from foreman import tasks
 from foreman.contract import answer
 from tests.conftest import Running
+from tests.proof import much
+
+pytestmark = pytest.mark.proof
 
 PATIENCE = 60  # seconds
 
@@ -34,11 +37,11 @@ KILLS_UNTIL_CAUGHT = 40
 # The server ---------------------------------------------------------------------------------------------------------
 
 
-def test_nothing_acknowledged_is_lost_when_the_server_is_killed_ten_times(tmp_path: Path) -> None:
+def test_nothing_acknowledged_is_lost_when_the_server_is_killed_again_and_again(tmp_path: Path) -> None:
     lines: list[str] = []
-    tally = Crash(tmp_path, seed=2024).run(10, lines.append)
+    tally = Crash(tmp_path, seed=2024).run(much(10, 3), lines.append)
     assert tally.violations == []
-    assert len(lines) == tally.kills == len(tally.restarts) == 10
+    assert len(lines) == tally.kills == len(tally.restarts) == much(10, 3)
     assert tally.acknowledged > 0
     assert tally.reads > 0
     assert tally.stored + tally.not_stored > 0

@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 
 from foreman.ranges import glob_range, prefix_range
 from tests.conftest import Json, Running, make_run, make_task, ok, put_data
+from tests.proof import much
+
+pytestmark = pytest.mark.proof
 
 LARGEST = "\U0010ffff"
 
@@ -233,7 +236,7 @@ class Story:
         event(f"{min(total, 5)} of {min(len(self.entries), 9)}")
 
 
-@settings(REPRODUCIBLE, max_examples=110)
+@settings(REPRODUCIBLE, max_examples=much(110, 25))
 @given(history=histories, asked=st.lists(queries, min_size=4, max_size=12))
 def test_query_agrees_with_the_model_and_bookkeeping_with_the_entries(
     served: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch, history: list[Any], asked: list[Json]

@@ -28,9 +28,12 @@ from foreman.contract import BASE_PATH
 from foreman.db import Database
 from foreman.openapi import document
 from tests.conftest import Json, Running, Start, make_run, make_task, put_data
+from tests.proof import much
 from tests.test_data_query_model import Entry, answer_of_model
 
-INJECTIONS = {
+pytestmark = pytest.mark.proof
+
+ALL_INJECTIONS = {
     # SQL
     "quote": "'",
     "two quotes": "''",
@@ -129,6 +132,8 @@ INJECTIONS = {
     "longest in four bytes": "\U0001f600" * 255,
     "very long": "'" * 50_000,
 }
+
+INJECTIONS = dict(list(ALL_INJECTIONS.items())[:: much(1, 3)])
 
 # Surrogates are not characters: JSON has a way to write them, UTF-8 has none.
 SURROGATE = re.compile("[\ud800-\udfff]")
@@ -434,7 +439,7 @@ def test_text_in_a_body_comes_back_exactly_and_changes_nothing_but_itself(
             for thing in (answer.json, there.json):
                 shown = SEEN_AS.get(place.name)
                 assert shown(thing, sent) if shown else thing[place.name] == sent, case
-    assert (accepted > 60) == can_hold_text(place.schema)
+    assert (accepted > much(60, 20)) == can_hold_text(place.schema)
 
 
 def an_entry(wire: Wire, ids: Json, place: Place, sent: Any) -> str:

@@ -24,7 +24,10 @@ from foreman.contract import BASE_PATH
 from foreman.db import Database
 from foreman.version import VERSION
 from tests.model import ENDED, RUN_STATUSES, TASK_STATUSES, TIMES, UUID, Answer, Key, Model, Request, told
+from tests.proof import much
 from tests.test_data_query_model import REPRODUCIBLE
+
+pytestmark = pytest.mark.proof
 
 # Names and values that occur nowhere else, so that they cannot be in an answer by accident.
 TOKENS = {"quartz": "Qx7Zt0Kw", "violet": "Vh3Rn9Ls"}
@@ -530,7 +533,7 @@ def _id(caller: Caller, which: Which, ids: dict[str, list[str]], of_other_kind: 
 def test_two_organisations_get_what_the_model_says_and_nothing_of_each_other() -> None:
     TwoOrganisations.seen.clear()
     run_state_machine_as_test(
-        TwoOrganisations, settings=settings(REPRODUCIBLE, max_examples=50, stateful_step_count=40)
+        TwoOrganisations, settings=settings(REPRODUCIBLE, max_examples=much(50, 20), stateful_step_count=40)
     )
     # It has been about something: every view has been used with success, and every error has been met.
     assert {view for view, status in TwoOrganisations.seen if status < 300} == TwoOrganisations.views

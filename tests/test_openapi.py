@@ -14,6 +14,7 @@ import pytest
 from foreman.contract import BASE_PATH
 from foreman.shapes import SHAPES
 from tests.conftest import Json, Running, assert_error, make_run, make_task, ok, put_data
+from tests.proof import much
 from tests.wire import Wire
 
 HOOKS = "tests.schemathesis_hooks"
@@ -26,6 +27,7 @@ def document(served: Running) -> Json:
         return ok(nobody.get("/openapi.json"))
 
 
+@pytest.mark.proof
 def test_schemathesis_finds_nothing(served: Running, client: httpx.Client, tmp_path: Path) -> None:
     run = make_run(client)
     task = make_task(client, run)
@@ -38,7 +40,7 @@ def test_schemathesis_finds_nothing(served: Running, client: httpx.Client, tmp_p
             *("--header", f"Authorization: Bearer {served.key()}"),
             *("--checks", "all"),
             *("--phases", "examples,coverage,fuzzing,stateful"),
-            *("--max-examples", "30"),
+            *("--max-examples", str(much(30, 8))),
             *("--seed", "20"),
             "--generation-deterministic",
             "--continue-on-failure",

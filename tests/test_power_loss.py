@@ -27,6 +27,9 @@ from tests.power.history import (
     Written,
 )
 from tests.power.survey import activity, answers_before_sync, survey
+from tests.proof import much
+
+pytestmark = [pytest.mark.proof, pytest.mark.xdist_group("power loss")]  # one history is for many tests
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 120  # seconds until a server under watch that does not end fails its test
@@ -64,11 +67,11 @@ def images(tmp_path: Path) -> Path:
 
 
 def test_what_was_answered_survives_a_power_loss_at_any_moment(full: History, images: Path) -> None:
-    result = survey(full, images, moments=120)
+    result = survey(full, images, moments=much(120, 30))
     assert result.broken == []
     assert result.lost == []
     assert result.cuts == len(full.events)
-    assert result.images > 200
+    assert result.images > much(200, 50)
 
 
 def test_answer_leaves_after_a_sync_of_the_log_that_begins_after_its_commit(full: History, images: Path) -> None:
@@ -95,7 +98,7 @@ def test_with_durability_normal_a_power_loss_takes_answered_writes_but_breaks_no
     tmp_path: Path, images: Path
 ) -> None:
     history = record(tmp_path, "--durability", "normal", "--requests", str(FEW))
-    result = survey(history, images, moments=40)
+    result = survey(history, images, moments=much(40, 10))
     assert result.lost
     assert result.broken == []
     assert answers_before_sync(history, images)
@@ -108,7 +111,7 @@ def test_power_loss_while_the_file_is_created_leaves_one_that_can_be_used(
     history = record(tmp_path, "--durability", durability, "--requests", "3")
     first = next(position for position, event in enumerate(history.events) if isinstance(event, Asked))
     # The beginning, until there are tables, is short and has most of the syncs; then comes page after page.
-    for events, moments, parts in [(history.events[:20], 20, 150), (history.events[:first], 25, 2)]:
+    for events, moments, parts in [(history.events[:20], 20, much(150, 30)), (history.events[:first], much(25, 8), 2)]:
         assert survey(replace(history, events=events), images, moments, parts).broken == []
 
 

@@ -28,6 +28,8 @@ from foreman.transactions import Transaction
 from tests.conftest import Running, make_run, make_task, ok, put_data
 from tests.test_data_query import serving
 
+pytestmark = pytest.mark.xdist_group("query plans")  # one sweep is for all tests
+
 PACKAGE = Path(keys.__file__).parent
 
 # Rows of each kind that match no filter. Looking at all of them takes several steps of SQLite's machine each.
