@@ -14,6 +14,7 @@ from foreman import (
     docs,
     errors,
     health,
+    rate_limit,
     ready,
     request_id,
     request_log,
@@ -53,7 +54,7 @@ def create_app(settings: Settings, database: Database) -> Flask:
     auth.init_app(app, settings, database)
     contract.init_app(app)
     if settings.cors_origins:
-        exposed = ["X-Request-Id", "Location", "Retry-After", "Preference-Applied"]
+        exposed = ["X-Request-Id", "Location", "Retry-After", "Preference-Applied", *rate_limit.HEADERS]
         CORS(app, origins=list(settings.cors_origins), expose_headers=exposed)
 
     if settings.metrics_token is not None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from foreman.database_file import APPLICATION_ID, SCHEMA_VERSION, NotAForemanDatabase, refuse_missing, refuse_newer
 from foreman.fields import MOST_TAGS
-from foreman.invariants import INTEGRITY, RULES, Rule
+from foreman.invariants import INTEGRITY, MOST_FINDINGS, RULES, Rule
 from foreman.opaque import as_list
 from foreman.progress import NOBODY, STEPS, Progress, attentive
 from foreman.schema_history import definition, schema_of
@@ -57,9 +57,11 @@ def snapshot(path: Path) -> Iterator[sqlite3.Connection]:
     """One unchanging view of a database file, whatever a server writes to it meanwhile. The file is never changed.
 
     :raises NotAForemanDatabase: when there is no such file, or it is something else, or from a newer version
-    :raises sqlite3.Error: when the file cannot be read
+    :raises OSError: when the file may not be read
+    :raises sqlite3.Error: when it cannot be read
     """
     refuse_missing(path)
+    path.open("rb").close()  # says which permission is lacking; SQLite would not
     with closing(sqlite3.connect(_uri(path), uri=True, isolation_level=None)) as connection:
         connection.text_factory = _text
         connection.execute("PRAGMA query_only = ON")
@@ -188,7 +190,7 @@ def _refuse_others(connection: sqlite3.Connection, path: Path) -> None:
 def _integrity(connection: sqlite3.Connection) -> list[str]:
     """What SQLite finds. One finding may have several lines."""
     try:
-        found = connection.execute(INTEGRITY.sql).fetchall()
+        found = connection.execute(f"{INTEGRITY.sql}({MOST_FINDINGS})").fetchall()
     except sqlite3.DatabaseError as error:
         if not _is_damage(error):
             raise

@@ -196,7 +196,7 @@ def _listening(settings: Settings, database: Database) -> Server:
 def _way_out(error: Exception) -> str:
     match getattr(error, "errno", None):
         case errno.EADDRINUSE:
-            return "; choose another port with --port, 0 for any that is free"
+            return "; choose another port with --port or FOREMAN_PORT, 0 for any that is free"
         case errno.EACCES:
             return "; choose a port from 1024 on with --port"
         case _:

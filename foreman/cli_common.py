@@ -4,6 +4,7 @@ import errno
 import inspect
 import os
 import re
+import signal
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
@@ -49,6 +50,8 @@ class Commands(click.Group):
                 stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
         if sys.stderr is None:
             sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # for as long as the program runs
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         status: Any = 1
         try:
             super().main(*args, **kwargs)

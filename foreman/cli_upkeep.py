@@ -17,7 +17,7 @@ from foreman.check import Violation, contents, snapshot, violations
 from foreman.cli_common import Failure, WrongUsage, existing, failures, flags, opened, settings_of, text
 from foreman.cli_progress import Interrupted, progress
 from foreman.config import AGES, age
-from foreman.database_file import SCHEMA_VERSION
+from foreman.database_file import SCHEMA_VERSION, refuse_earlier
 from foreman.db import Database
 from foreman.migrate import lacking, open_upgraded, plan
 from foreman.restore import restore as restore_file
@@ -27,6 +27,7 @@ from foreman.schemas import ENDED
 from foreman.short_turns import Stopped
 from foreman.stats import NoServer, lines, of_database, of_server
 from foreman.stop_signals import on_stop_signals
+from foreman.transactions import Transaction
 
 # Violations of one invariant that `check` shows unless it is asked for all.
 _EXAMPLES = 5
@@ -85,12 +86,14 @@ def prune(older_than: str, status: str, org: str | None, dry_run: bool, **given:
     """Delete runs that ended long ago, with everything in them, a little at a time, also while the server runs."""
     settings = settings_of(given)
     which = old(_age(older_than), _ended(status), org)
-    existing(settings)
+    path = existing(settings)
+    if dry_run:
+        with failures(settings), snapshot(path) as view:  # which works on a file that may only be read, too
+            refuse_earlier(path, view.execute("PRAGMA user_version").fetchone()[0])
+            click.echo(f"would delete {count(Transaction(view), which)}")
+        return
     # What is lost with the power is deleted again by the next prune; what the server writes is synced by the server.
     with opened(replace(settings, durability="normal")) as database:
-        if dry_run:
-            click.echo(f"would delete {count(database, which)}")
-            return
         pruned = _prune_with_a_bar(database, which)
         click.echo(f"deleted {pruned}; gave back {pruned.bytes_given_back} bytes")
 
@@ -212,7 +215,9 @@ def _prune_with_a_bar(database: Database, which: Old) -> Amount:
     """Delete; a signal stops it between two of its transactions."""
     stopping = threading.Event()
     on_stop_signals(stopping.set)
-    expected, pruned = count(database, which), Amount()
+    with database.read() as tx:
+        expected = count(tx, which)
+    pruned = Amount()
     with progress("Deleting", lambda: "the next `prune` goes on from there") as bar:
         on_stop_signals(stopping.set)
 

@@ -3,6 +3,7 @@
 A command-line flag wins over the environment, the environment over a `.env` file, and all over the default.
 """
 
+import logging
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from limits import RateLimitItem, parse
 
 AGES = "a time such as 30d, 12h, 90m or 45s"
@@ -174,21 +176,24 @@ class Settings:
         "the proxy whose X-Forwarded-For (its last entry) and X-Forwarded-Proto are believed", "--trusted-proxy",
     )  # fmt: skip
     environment: str = _setting(
-        "FOREMAN_ENVIRONMENT", "production", "any text", _text, "label shown by /health and /config", "--environment"
-    )
-    redis_host: str = _setting("REDIS_HOST", "localhost", "any text", _text, "told to clients by /config/redis")
+        "FOREMAN_ENVIRONMENT", "production", "any text", _text,
+        "label shown by /health and /api/v1/config", "--environment",
+    )  # fmt: skip
+    redis_host: str = _setting("REDIS_HOST", "localhost", "any text", _text, "told to clients by /api/v1/config/redis")
     redis_port: int = _setting(
-        "REDIS_PORT", "6379", "a number from 1 to 65535", _number(1, 65535), "told to clients by /config/redis"
+        "REDIS_PORT", "6379", "a number from 1 to 65535", _number(1, 65535), "told to clients by /api/v1/config/redis"
     )
-    redis_password: str | None = _setting("REDIS_PASSWORD", None, "any text", _text, "told to clients by /config/redis")
+    redis_password: str | None = _setting(
+        "REDIS_PASSWORD", None, "any text", _text, "told to clients by /api/v1/config/redis"
+    )
     redis_db: int | None = _setting(
-        "REDIS_DB", None, "a number from 0 to 1000", _number(0, 1000), "told to clients by /config/redis"
+        "REDIS_DB", None, "a number from 0 to 1000", _number(0, 1000), "told to clients by /api/v1/config/redis"
     )
     task_queue: str = _setting(
-        "TASK_QUEUE_NAME", "foreman-tasks", "any text", _text, "told to clients by /config/queues"
+        "TASK_QUEUE_NAME", "foreman-tasks", "any text", _text, "told to clients by /api/v1/config/queues"
     )
     result_queue: str = _setting(
-        "RESULT_QUEUE_NAME", "foreman-results", "any text", _text, "told to clients by /config/queues"
+        "RESULT_QUEUE_NAME", "foreman-results", "any text", _text, "told to clients by /api/v1/config/queues"
     )
 
 
@@ -198,6 +203,7 @@ def variables(directory: Path | None = None) -> dict[str, str | None]:
     :param directory: the current one when not given
     :raises WrongSetting: when the file cannot be read
     """
+    logging.getLogger("dotenv").setLevel(logging.ERROR)  # `doubts` says it
     try:
         file = (directory or Path.cwd()) / ".env"
         return {**dotenv_values(file), **os.environ}
@@ -205,6 +211,19 @@ def variables(directory: Path | None = None) -> dict[str, str | None]:
         raise WrongSetting(f".env cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise WrongSetting(".env cannot be read: it is not UTF-8") from None
+
+
+def lines_without_a_setting(directory: Path | None = None) -> list[int]:
+    """The lines of the `.env` file of a directory that are neither `NAME=value` nor a comment, counted from 1.
+
+    :param directory: the current one when not given
+    :raises OSError, UnicodeDecodeError: when there is a file that cannot be read; `variables` says so better
+    """
+    file = (directory or Path.cwd()) / ".env"
+    if not file.exists():
+        return []
+    with file.open(encoding="utf-8") as lines:
+        return [binding.original.line for binding in parse_stream(lines) if binding.error]
 
 
 def load(flags: Mapping[str, str | None] | None = None, directory: Path | None = None) -> Settings:

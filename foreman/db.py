@@ -134,6 +134,7 @@ class Database:
         with self.write() as tx:
             version = int(tx.value("PRAGMA user_version"))
             tx.run(f"PRAGMA user_version = {version}")  # SQLite writes the page also when it stays the same
+        self._writer.settle()
         return version
 
     def close(self) -> None:

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 
-from foreman.config import SIZES, Settings
+from foreman.config import SIZES, Settings, lines_without_a_setting
 
 _PREFIX = "FOREMAN_"
 
@@ -17,6 +17,8 @@ def doubts(settings: Settings, environment: Mapping[str, str | None]) -> Iterato
 
     :param environment: the variables that the settings were taken from, and all others
     """
+    for number in lines_without_a_setting():
+        yield f".env: line {number} is not NAME=value, so it does nothing"
     known = [field.metadata["variable"] for field in fields(Settings)]
     endings = [name.removeprefix(_PREFIX) for name in known if name.startswith(_PREFIX)]
     for name in sorted(name for name, value in environment.items() if value):

@@ -18,6 +18,9 @@ class Rule(NamedTuple):
     since: int = 1
 
 
+# The most findings that SQLite is asked for; without a number it stops at 100.
+MOST_FINDINGS = 1_000_000
+
 INTEGRITY = Rule("integrity", "SQLite finds", "PRAGMA integrity_check")
 
 FILE = (

@@ -22,6 +22,9 @@ from foreman.errors import TooManyRequests
 # What a network may fail before its keys are not looked at any more.
 FAILED_ATTEMPTS = parse("120/minute")
 
+# What tells the owner of a key how much is left.
+HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+
 _REMEMBERED_COUNTERS = 10_000
 
 
@@ -102,13 +105,8 @@ class RateLimits:
     def _show(self, response: Response) -> Response:
         if self._limit is not None and "rate_limit" in g:
             remaining, renewed_at = g.rate_limit
-            response.headers.extend(
-                (
-                    ("X-RateLimit-Limit", str(self._limit.amount)),
-                    ("X-RateLimit-Remaining", str(max(0, remaining))),
-                    ("X-RateLimit-Reset", str(int(renewed_at))),
-                )
-            )
+            values = self._limit.amount, max(0, remaining), int(renewed_at)
+            response.headers.extend(zip(HEADERS, map(str, values), strict=True))
         return response
 
 

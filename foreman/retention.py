@@ -13,6 +13,7 @@ from foreman.opaque import as_list
 from foreman.removal import SELECT_TASKS, OldRun, delete_empty_run, delete_some_entries, delete_tasks, groups
 from foreman.schemas import ENDED
 from foreman.short_turns import ShortTurns, Stopped
+from foreman.transactions import Transaction
 
 log = logging.getLogger(__name__)
 
@@ -68,11 +69,11 @@ def old(age: int, statuses: Sequence[str] = ENDED, org_id: str | None = None) ->
     return Old(now_ms() - age, statuses, org_id)
 
 
-def count(database: Database, which: Old) -> Amount:
+def count(tx: Transaction, which: Old) -> Amount:
     """How much there is to delete."""
     amount = Amount()
-    for org_id, status in _scopes(database, which):
-        row = database.one(
+    for org_id, status in _scopes(tx, which):
+        row = tx.one(
             """
             SELECT count(*), coalesce(sum(total_tasks), 0), coalesce(sum(data_entries), 0)
             FROM run
@@ -150,7 +151,9 @@ def _prune_daily(database: Database, age: int, stopping: threading.Event) -> Non
 
 def _runs(database: Database, turns: ShortTurns, which: Old) -> Iterator[OldRun]:
     """The old runs, looked up a few at a time; each has to be deleted, or not to be old any more, when it is back."""
-    for org_id, status in _scopes(database, which):
+    with database.read() as tx:
+        scopes = _scopes(tx, which)
+    for org_id, status in scopes:
         while True:
             turns.end()  # or those that have just been deleted would be found again
             with database.read() as tx:
@@ -170,16 +173,15 @@ def _runs(database: Database, turns: ShortTurns, which: Old) -> Iterator[OldRun]
                 yield OldRun(run["org_id"], run["id"], run["status"], which.before)
 
 
-def _scopes(database: Database, which: Old) -> list[tuple[str, str]]:
+def _scopes(tx: Transaction, which: Old) -> list[tuple[str, str]]:
     """Organisations and statuses in which there may be old runs."""
-    with database.read() as tx:
-        found = tx.all(
-            """
-            SELECT org_id, status FROM run_count
-            WHERE runs > 0 AND org_id = coalesce(:org_id, org_id) AND status IN (SELECT value FROM json_each(:statuses))
-            """,
-            org_id=which.org_id, statuses=as_list(which.statuses),
-        )  # fmt: skip
+    found = tx.all(
+        """
+        SELECT org_id, status FROM run_count
+        WHERE runs > 0 AND org_id = coalesce(:org_id, org_id) AND status IN (SELECT value FROM json_each(:statuses))
+        """,
+        org_id=which.org_id, statuses=as_list(which.statuses),
+    )  # fmt: skip
     return [(org_id, status) for org_id, status in found]
 
 

@@ -236,11 +236,23 @@ class Writer:
         if ended:
             ended()
 
+    def settle(self) -> None:
+        """Commit at once what this thread has written, also when it defers.
+
+        :raises Exception: why what it has written is not on disk
+        """
+        commit = self.deferred()
+        if commit is not None:
+            self.commit()
+            commit.decided.wait()
+            commit.check()
+
     def close(self) -> None:
         """Commit what is left open, fold the write-ahead log into the file and close."""
         self.commit()
         with self._turn:
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            with suppress(sqlite3.Error):  # such as on a full disk: what is committed is safe in the log as well
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._connection.close()
 
     def _begin(self) -> None:

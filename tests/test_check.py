@@ -929,6 +929,21 @@ def test_damage_is_reported_whichever_page_is_overwritten(sound: Path, tmp_path:
     assert silent == []
 
 
+def test_findings_of_sqlite_are_all_counted(tmp_path: Path) -> None:
+    file = tmp_path / "foreman.db"
+    Database(file).close()
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executescript(f"""
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
+            {NEW_RUN.removesuffix("VALUES")} SELECT 'acme', 'run' || i, 'pending', 'null', i, i FROM n;
+            {redefined("run_by_created_at", "WHERE seq > 300")}
+            REINDEX run_by_created_at;
+            {redefined("run_by_created_at")}
+            """)
+    lost = [line for line in check(file) if "missing from index run_by_created_at" in line]
+    assert len(lost) == 300
+
+
 def test_file_that_was_cut_off_is_reported(file: Path) -> None:
     size, number = pages(file)
     os.truncate(file, number // 2 * size)
@@ -1047,7 +1062,7 @@ def test_file_that_may_not_be_read_is_one_clear_line(file: Path) -> None:
     file.chmod(0)
     told = check_without_superuser_rights(file)
     assert (told.returncode, told.stdout) == (1, "")
-    assert told.stderr == f"foreman: {file}: unable to open database file\n"
+    assert told.stderr == f"foreman: {file}: Permission denied\n"
 
 
 # Files that are not ours --------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from foreman.cli import main
 from foreman.config import Settings
 from foreman.db import Database
 from tests.conftest import ok
+from tests.wire import until
 
 APP = Path(__file__).parent.parent / "app.py"
 
@@ -201,7 +202,9 @@ def test_port_in_use_is_one_clear_line(run: Run) -> None:
         taken.listen()
         port = str(taken.getsockname()[1])
         result = run("serve", "--port", port, "--auth", "trust")
-    assert_fails(result, 1, f"cannot listen on 127.0.0.1:{port}", "in use; choose another port with --port")
+    assert_fails(
+        result, 1, f"cannot listen on 127.0.0.1:{port}", "in use; choose another port with --port or FOREMAN_PORT"
+    )
 
 
 def test_json_log_has_one_object_per_line(environment: dict[str, str], tmp_path: Path) -> None:
@@ -297,6 +300,18 @@ def test_package_can_be_run(tmp_path: Path, environment: dict[str, str]) -> None
     finally:
         process.terminate()
         process.communicate(timeout=30)
+
+
+def test_ctrl_c_while_libraries_are_imported_is_no_traceback(tmp_path: Path, environment: dict[str, str]) -> None:
+    (tmp_path / "flask.py").write_text("import pathlib, time; pathlib.Path('begun').touch(); time.sleep(60)")
+    process = subprocess.Popen(
+        [sys.executable, APP, "check"],
+        cwd=tmp_path, env={**environment, "PYTHONPATH": str(tmp_path)}, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    until((tmp_path / "begun").exists)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=30)[1] == ""
+    assert process.returncode == -signal.SIGINT
 
 
 def test_trust_is_warned_of_once(serve: Serve) -> None:

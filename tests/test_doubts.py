@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import app
-from foreman.config import Settings, of
+from foreman.config import Settings, of, variables
 from foreman.doubts import doubts
 
 
@@ -48,6 +48,18 @@ def test_size_without_its_unit_is_doubted(text: str, *, doubted: bool) -> None:
         number = text.removesuffix("B")
         wanted = [f"{flag} is only {number} bytes; allowed: a size such as 500KB, 10MB or 1GB"]
         assert found == (wanted if doubted else [])
+
+
+def test_line_of_the_env_file_that_is_no_setting_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / ".env").write_text(
+        "# Port\nFOREMAN_PORT 3001\n\nexport FOREMAN_HOST=localhost\nEMPTY\nTEXT='a\nb'\nA B\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    told = [f".env: line {number} is not NAME=value, so it does nothing" for number in (2, 8)]
+    assert [*doubts(Settings(), variables())] == told
+    assert caplog.messages == []
 
 
 def test_other_wsgi_servers_are_told_too(

@@ -29,7 +29,7 @@ from tests.power.history import (
 from tests.power.survey import activity, answers_before_sync, survey
 from tests.proof import much
 
-pytestmark = [pytest.mark.proof, pytest.mark.xdist_group("power loss")]  # one history is for many tests
+pytestmark = pytest.mark.proof
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 120  # seconds until a server under watch that does not end fails its test

@@ -67,9 +67,19 @@ def test_not_ready_when_the_commit_fails(served: Running, monkeypatch: pytest.Mo
         return sqlite3.OperationalError("disk I/O error")
 
     monkeypatch.setattr(writer, "_try_to_commit", fail)
-    not_ready(served)
+    not_ready(served, "database")
     monkeypatch.undo()
     ok(httpx.get(f"{served.url}/ready"))
+
+
+def test_not_ready_from_the_first_request_after_the_file_has_been_moved(
+    served: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ready, "KEPT", 1000.0)
+    moved = served.database.path.rename(served.database.path.with_name("moved.db"))
+    for _ in range(2):
+        not_ready(served, "database")
+    moved.rename(served.database.path)
 
 
 def test_not_ready_with_a_schema_of_another_version(served: Running) -> None:

@@ -24,6 +24,7 @@ from foreman.removal import ENTRIES_AT_ONCE, TASKS_AT_ONCE, OldRun, delete_empty
 from foreman.retention import Amount, Old, count, daily, old, prune
 from foreman.short_turns import ShortTurns, Stopped
 from foreman.transactions import Transaction
+from tests.commands import run, uncovered, without_rights
 from tests.conftest import Json, Running, assert_error, make_run, make_task, ok, put_data
 
 ROOT = Path(__file__).parent.parent
@@ -161,6 +162,17 @@ def test_dry_run_says_what_would_go_and_changes_nothing(
         told = command("--older-than", "1d", "--dry-run")
         assert (told.returncode, told.stdout) == (0, "would delete 2 runs, 4 tasks, 6 entries\n")
         assert list(connection.iterdump()) == before
+
+
+def test_dry_run_works_where_the_database_may_only_be_read(tmp_path: Path) -> None:
+    file = tmp_path / "foreman.db"
+    Database(file).close()
+    for mode, directory_mode in ((0o444, 0o755), (0o444, 0o555)):
+        file.chmod(mode)
+        tmp_path.chmod(directory_mode)
+        told = run(tmp_path, "prune", "--older-than", "1d", "--dry-run", preexec_fn=without_rights, env=uncovered())
+        assert (told.returncode, told.stdout, told.stderr) == (0, "would delete 0 runs, 0 tasks, 0 entries\n", "")
+    tmp_path.chmod(0o755)
 
 
 # In pieces ----------------------------------------------------------------------------------------------------------
@@ -517,6 +529,7 @@ def test_server_with_the_setting_stops_promptly(serving: "subprocess.Popen[bytes
 def test_count_is_what_prune_deletes(served: Running, client: httpx.Client) -> None:
     for status in ("completed", "cancelled"):
         make_old(served, client, status, 2)
-    expected = count(served.database, old(DAY))
+    with served.database.read() as tx:
+        expected = count(tx, old(DAY))
     assert (expected.rows(), str(expected)) == (12, "2 runs, 4 tasks, 6 entries")
     assert str(prune(served.database, old(DAY), threading.Event())) == str(expected)

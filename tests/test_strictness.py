@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from limits import parse
 
 from foreman.contract import operation_of
 from tests.conftest import Json, Running, Start, assert_error, make_run, make_task, ok, put_data
@@ -131,9 +132,12 @@ def test_strict_handling_reports_all_that_is_wrong_at_once(client: httpx.Client,
 
 
 def test_pages_of_allowed_origins_see_that_it_was_strict(start: Start) -> None:
-    with start(cors_origins=("https://app.example",)).client() as client:
+    with start(cors_origins=("https://app.example",), rate_limit=parse("5/minute")).client() as client:
         answer = client.post("/runs", json={"inputData": 1}, headers={**STRICT, "Origin": "https://app.example"})
     assert "Preference-Applied" in answer.headers["Access-Control-Expose-Headers"]
+    assert {name for name in answer.headers if name.startswith("x-ratelimit-")} <= {
+        name.lower() for name in answer.headers["Access-Control-Expose-Headers"].split(", ")
+    }
 
 
 # Queries ------------------------------------------------------------------------------------------------------------

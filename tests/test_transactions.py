@@ -1035,6 +1035,22 @@ def test_closing_folds_the_log_into_the_file(file: Path, tmp_path: Path) -> None
     assert stored(file) == ["kept"]
 
 
+def test_closing_succeeds_when_the_log_cannot_be_folded_into_the_file(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(sqlite3.Connection):
+        def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+            if "wal_checkpoint" in sql:
+                raise sqlite3.OperationalError("database or disk is full")
+            return super().execute(sql, parameters)
+
+    monkeypatch.setattr("foreman.db.sqlite3.connect", partial(sqlite3.connect, factory=Full))
+    with closing(Database(file)) as database:
+        write(database, lambda tx: tx.run("CREATE TABLE note (text TEXT)"))
+        write(database, insert("kept"))
+    assert stored(file) == ["kept"]
+
+
 def test_what_was_written_is_there_when_the_file_is_opened_again(file: Path) -> None:
     for number in range(3):
         with closing(Database(file)) as database:
