@@ -62,6 +62,7 @@ class Body(CamelCase):
             value is nested too deep
         """
         decoded: dict[str, Any] = {}
+        errors: dict[str, list[str]] = {}
         for field in self.load_fields.values():
             name = str(field.data_key)
             if name in data:
@@ -69,8 +70,9 @@ class Body(CamelCase):
                     decoded[name] = data[name] if isinstance(field, Opaque) else msgspec.json.decode(data[name])
                 except (msgspec.DecodeError, RecursionError):
                     unpaired = has_unpaired_surrogate(data[name])
-                    message = "Must not contain an unpaired surrogate." if unpaired else "Not a valid value."
-                    raise ValidationError(message, name) from None
+                    errors[name] = ["Must not contain an unpaired surrogate." if unpaired else "Not a valid value."]
+        if errors:
+            raise ValidationError(errors)
         return decoded
 
 

@@ -272,6 +272,8 @@ def test_lone_surrogates_in_text_of_ours_are_refused(client: httpx.Client, ids: 
     ):
         refused = assert_error(client.request(method, path, content=content), 400, field)
         assert refused["details"][0]["message"] == "Must not contain an unpaired surrogate."
+    several = f'{{{entry}, "key": "{text}", "tags": ["{text}"]}}'
+    assert_error(client.post(data, content=several), 400, "key", "tags")
     numbers = f'{{"runId": "{ids["run_id"]}", "inputData": "{text}", "type": "t", "maxRetries": 1e999}}'
     refused = assert_error(client.post("/tasks", content=numbers), 400, "maxRetries")
     assert refused["details"][0]["message"] == "Not a valid value."
