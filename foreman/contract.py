@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl
 from wsgiref.types import WSGIEnvironment
 
 import msgspec
-from flask import Flask, Response, after_this_request, g, request
+from flask import Flask, Request, Response, after_this_request, g, request
 from marshmallow import Schema, ValidationError
 from werkzeug.datastructures import Headers, MultiDict
 from werkzeug.http import parse_list_header
@@ -69,14 +69,15 @@ def takes(schema: type[Body]) -> Callable[[Callable[..., Any]], Callable[..., An
 
         @wraps(view)
         def with_body(**path: str) -> Any:
-            if request.mimetype not in ("", "application/json") and not request.mimetype.endswith("+json"):
+            asked: Request = request._get_current_object()  # type: ignore[attr-defined]  # proxies are slow
+            if asked.mimetype not in ("", "application/json") and not asked.mimetype.endswith("+json"):
                 raise UnsupportedMediaType
-            body = request.get_data(cache=False)
-            if BODY_NOT_READ in request.environ:
+            body = asked.get_data(cache=False)
+            if BODY_NOT_READ in asked.environ:
                 raise BodyNotRead
             given = decode_object(body)
             unknown: Iterable[str] = ()
-            if _prefers_strict_handling():
+            if _prefers_strict_handling(asked.headers):
                 after_this_request(_say_that_it_was_strict)
                 unknown = (name for name in given if name not in known)
             elif issubclass(schema, Change) and given.keys().isdisjoint(known):
@@ -192,9 +193,9 @@ def _is_text(decoded: str) -> bool:
     return True
 
 
-def _prefers_strict_handling() -> bool:
-    """Whether the request says `Prefer: handling=strict`; the first of several counts (RFC 7240, section 2)."""
-    preferences = request.headers.get("Prefer")
+def _prefers_strict_handling(headers: Headers) -> bool:
+    """Whether a request says `Prefer: handling=strict`; the first of several counts (RFC 7240, section 2)."""
+    preferences = headers.get("Prefer")
     for preference in parse_list_header(preferences) if preferences else ():
         name, _, value = preference.partition(";")[0].partition("=")
         if name.strip().lower() == "handling":

@@ -198,9 +198,10 @@ class Request(HTTPRequestParser):
             super().parse_header(head)
         except ValueError:
             raise ParsingError("Malformed head") from None
-        options = [option.strip(" \t").lower() for option in self.headers.get("CONNECTION", "").split(",")]
-        if "close" in options or "keep-alive" in options:  # for waitress's tasks, which know one option
-            self.headers["CONNECTION"] = "close" if "close" in options else "keep-alive"
+        if connection := self.headers.get("CONNECTION"):
+            options = [option.strip(" \t").lower() for option in connection.split(",")]
+            if "close" in options or "keep-alive" in options:  # for waitress's tasks, which know one option
+                self.headers["CONNECTION"] = "close" if "close" in options else "keep-alive"
         if self.version == "1.1" and self.headers.get("EXPECT", "100-continue").lower() != "100-continue":
             self.refuse(ExpectationFailed("only 100-continue can be expected"))
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import msgspec
-from flask import Flask, g, request
+from flask import Flask, Request, g, request
 
 from foreman import logs
 from foreman.clock import iso, now_ms
@@ -72,8 +72,10 @@ def init_app(app: Flask, settings: Settings) -> None:
 
     @app.before_request
     def note() -> None:
-        g.route = request.url_rule.rule if request.url_rule else "none"
-        request.environ[NOTED] = g._get_current_object()
+        asked: Request = request._get_current_object()  # type: ignore[attr-defined]  # proxies are slow
+        noted = g._get_current_object()
+        noted.route = asked.url_rule.rule if asked.url_rule else "none"
+        asked.environ[NOTED] = noted
 
 
 def answered(environ: dict[str, Any], status: int, headers: Headers, seconds: float) -> Answered:
