@@ -307,11 +307,16 @@ def test_ctrl_c_while_libraries_are_imported_is_no_traceback(tmp_path: Path, env
     process = subprocess.Popen(
         [sys.executable, APP, "check"],
         cwd=tmp_path, env={**environment, "PYTHONPATH": str(tmp_path)}, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored in the background
     )  # fmt: skip
-    until((tmp_path / "begun").exists)
-    process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=30)[1] == ""
-    assert process.returncode == -signal.SIGINT
+    try:
+        until((tmp_path / "begun").exists)
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=30)[1] == ""
+        assert process.returncode == -signal.SIGINT
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_trust_is_warned_of_once(serve: Serve) -> None:
