@@ -1,5 +1,6 @@
 """Whether a database is sound: all of `invariants.py`, in one view of the file."""
 
+import errno
 import json
 import os
 import re
@@ -57,11 +58,12 @@ def snapshot(path: Path) -> Iterator[sqlite3.Connection]:
     """One unchanging view of a database file, whatever a server writes to it meanwhile. The file is never changed.
 
     :raises NotAForemanDatabase: when there is no such file, or it is something else, or from a newer version
-    :raises OSError: when the file may not be read
+    :raises PermissionError: when the file may not be read
     :raises sqlite3.Error: when it cannot be read
     """
     refuse_missing(path)
-    path.open("rb").close()  # says which permission is lacking; SQLite would not
+    if not os.access(path, os.R_OK):  # SQLite would not say why it cannot open it
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     with closing(sqlite3.connect(_uri(path), uri=True, isolation_level=None)) as connection:
         connection.text_factory = _text
         connection.execute("PRAGMA query_only = ON")

@@ -203,7 +203,7 @@ def variables(directory: Path | None = None) -> dict[str, str | None]:
     :param directory: the current one when not given
     :raises WrongSetting: when the file cannot be read
     """
-    logging.getLogger("dotenv").setLevel(logging.ERROR)  # `doubts` says it
+    logging.getLogger("dotenv").setLevel(logging.ERROR)  # `doubts` warns of lines without a setting
     try:
         file = (directory or Path.cwd()) / ".env"
         return {**dotenv_values(file), **os.environ}
@@ -220,7 +220,7 @@ def lines_without_a_setting(directory: Path | None = None) -> list[int]:
     :raises OSError, UnicodeDecodeError: when there is a file that cannot be read; `variables` says so better
     """
     file = (directory or Path.cwd()) / ".env"
-    if not file.exists():
+    if not file.is_file():  # but perhaps a virtual environment
         return []
     with file.open(encoding="utf-8") as lines:
         return [binding.original.line for binding in parse_stream(lines) if binding.error]

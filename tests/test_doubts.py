@@ -62,6 +62,12 @@ def test_line_of_the_env_file_that_is_no_setting_is_named(
     assert caplog.messages == []
 
 
+def test_virtual_environment_is_no_env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert [*doubts(Settings(), variables())] == []
+
+
 def test_other_wsgi_servers_are_told_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
