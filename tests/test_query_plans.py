@@ -31,7 +31,7 @@ from tests.test_data_query import serving
 PACKAGE = Path(keys.__file__).parent
 
 # Rows of each kind that match no filter. Looking at all of them takes several steps of SQLite's machine each.
-OTHERS = 2000
+OTHERS = 4000
 
 # How finely steps are counted.
 STEPS_AT_ONCE = 10
