@@ -10,7 +10,7 @@ if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_
 
 from flask import Flask
 
-import foreman
+from foreman import factory
 from foreman.cli import main
 from foreman.config import load, variables
 from foreman.doubts import doubts
@@ -22,7 +22,7 @@ def create_app() -> Flask:
     settings = load()
     for doubt in doubts(settings, variables()):
         logging.getLogger("foreman").warning(doubt)
-    return foreman.create_app(settings, open_upgraded(Path(settings.database), settings.durability))
+    return factory.create_app(settings, open_upgraded(Path(settings.database), settings.durability))
 
 
 if __name__ == "__main__":

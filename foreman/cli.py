@@ -14,19 +14,19 @@ from pathlib import Path
 
 import click
 
-from foreman import cli_upkeep, create_app, keys, logs
+from foreman import __version__, cli_upkeep, keys, logs
 from foreman.cli_common import Commands, Failure, WrongUsage, failures, flags, settings_of
 from foreman.cli_keys import keys_group, shown_or_taken_back
 from foreman.config import Settings, WrongSetting
 from foreman.database_file import refuse_foreign_file
 from foreman.db import Database
+from foreman.factory import create_app
 from foreman.migrate import open_upgraded
 from foreman.parent import Parent
 from foreman.retention import daily
 from foreman.server import Server
 from foreman.server_lock import AlreadyServed, ServerLock, only_server
 from foreman.stop_signals import interrupt, on_stop_signals
-from foreman.version import VERSION
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ Documentation of the API: {url}/docs
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(VERSION, prog_name="foreman")
+@click.version_option(__version__, prog_name="foreman")
 def main() -> None:
     """Foreman: the small, trustworthy ledger of work.
 
@@ -117,7 +117,7 @@ def serve(ephemeral: bool, with_parent: bool | None, first_key: bool, **given: s
                     log.warning("FOREMAN_AUTH is trust: any well-formed key is taken at its word")
             else:
                 _say_how_to_begin(server.url, settings, database, first_key=first_key)
-            log.info("Foreman %s listens on %s, database %s", VERSION, server.url, settings.database)
+            log.info("Foreman %s listens on %s, database %s", __version__, server.url, settings.database)
             with daily(database, settings.retention):
                 server.run()
             log.info("Stopped")
@@ -207,11 +207,11 @@ def _say_how_to_begin(url: str, settings: Settings, database: Database, *, first
     create = _to_paste("keys", "create", "--org", "NAME", database=settings.database)
     if keys.exist(database):
         if first_key:
-            click.echo(AGAIN.format(version=VERSION, url=url, create=create))
+            click.echo(AGAIN.format(version=__version__, url=url, create=create))
     elif first_key:
         with shown_or_taken_back(database, keys.issue(database, "default", "dev", name="first")) as key:
             body = json.dumps({"inputData": {"hello": "world"}})
-            click.echo(FIRST_KEY.format(version=VERSION, url=url, key=key, body=body))
+            click.echo(FIRST_KEY.format(version=__version__, url=url, key=key, body=body))
     else:
         log.warning("There is no API key yet; create one with: %s", create)
 

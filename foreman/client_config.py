@@ -4,9 +4,9 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app
 
+from foreman import __version__
 from foreman.config import Settings
 from foreman.contract import answer, answers
-from foreman.version import VERSION
 
 bp = Blueprint("config", __name__)
 
@@ -18,7 +18,7 @@ def get_config() -> Response:
     settings = _settings()
     return answer(
         {
-            "version": VERSION,
+            "version": __version__,
             "environment": settings.environment,
             "redis": redis_json(settings),
             "queues": queues_json(settings),

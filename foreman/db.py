@@ -26,8 +26,8 @@ from foreman.database_file import (
     refuse_missing,
     refuse_newer,
 )
+from foreman.resources import shipped
 from foreman.schema_history import set_version, statements
-from foreman.shipped import shipped
 from foreman.transactions import BUSY_TIMEOUT_MS, LARGEST, Commit, Reader, Writer
 
 SCHEMA = shipped("schema.sql")

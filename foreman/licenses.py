@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
-from foreman.shipped import shipped
-from foreman.version import VERSION
+from foreman import __version__
+from foreman.resources import shipped
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TEXT = re.compile(r"(LICEN[CS]E|COPYING|NOTICE|AUTHORS)([.-](?!py).*)?", re.IGNORECASE)
@@ -46,7 +46,7 @@ class Part:
 
 def parts() -> list[Part]:
     """Foreman, the distributions that it needs, and the libraries under them; more in the one-file program."""
-    found = [Part("foreman-ledger", VERSION, "MIT", "", [_read(shipped("LICENSE"))])]
+    found = [Part("foreman-ledger", __version__, "MIT", "", [_read(shipped("LICENSE"))])]
     found += [_part(each) for each in distributions()]
     python = Path(sysconfig.get_path("stdlib")) / "LICENSE.txt"
     version = platform.python_version()

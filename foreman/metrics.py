@@ -14,6 +14,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from foreman import __version__
 from foreman.auth import presented_key, public
 from foreman.config import Settings
 from foreman.db import Database
@@ -21,7 +22,6 @@ from foreman.errors import Unauthorized
 from foreman.figures import figures, sizes
 from foreman.rate_limit import RateLimits
 from foreman.request_log import Answered
-from foreman.version import VERSION
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class Metrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """What is looked up when Prometheus asks; without what a broken database cannot tell."""
         version = GaugeMetricFamily("foreman_info", "The version that runs.", labels=["version"])
-        version.add_metric([VERSION], 1)
+        version.add_metric([__version__], 1)
         yield version
         limited = CounterMetricFamily("foreman_rate_limited", "Requests answered 429.", labels=["by"])
         for by, refused in self._limits.refused.items():

@@ -3,7 +3,7 @@
 import shlex
 import sys
 
-from foreman.shipped import shipped
+from foreman.resources import shipped
 
 
 def how_to_install(error: ModuleNotFoundError) -> str:

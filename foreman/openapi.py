@@ -10,12 +10,12 @@ from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from flask import Flask
 from marshmallow import Schema, fields
 
+from foreman import __version__
 from foreman.auth import is_public
 from foreman.contract import BASE_PATH, Operation, operation_of
 from foreman.fields import CommaList, Id, OpaqueObject
 from foreman.schemas import EXAMPLE_ID, LARGEST_OFFSET, Body, Change, camel_case
 from foreman.shapes import SHAPES
-from foreman.version import VERSION
 
 DESCRIPTION = """\
 The small, trustworthy ledger of work: an application opens a **run**, breaks it into **tasks**, and lets the tasks
@@ -90,7 +90,7 @@ def document(app: Flask) -> dict[str, Any]:
     marshmallow = MarshmallowPlugin(schema_name_resolver=lambda schema: _class_of(schema).__name__)
     spec = APISpec(
         title="Foreman",
-        version=VERSION,
+        version=__version__,
         openapi_version="3.1.0",
         plugins=[marshmallow],
         info={"description": DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}},

@@ -13,8 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from foreman import __version__
 from foreman.clock import now_ms
-from foreman.version import VERSION
 
 _DIRECTORY = Path(__file__).parent / "migrations"
 
@@ -81,6 +81,6 @@ def set_version(connection: sqlite3.Connection, version: int) -> None:
     """Write down that the database has this version from now on, as a part of the open transaction."""
     connection.execute(
         "INSERT INTO schema_migration (version, applied_at, foreman_version) VALUES (?, ?, ?)",
-        (version, now_ms(), VERSION),
+        (version, now_ms(), __version__),
     )
     connection.execute(f"PRAGMA user_version = {version:d}")

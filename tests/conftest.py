@@ -12,9 +12,10 @@ import httpx
 import pytest
 from flask import Flask
 
-from foreman import create_app, keys
+from foreman import keys
 from foreman.config import Settings
 from foreman.db import Database
+from foreman.factory import create_app
 from foreman.server import Server
 
 Json = dict[str, Any]

@@ -12,9 +12,9 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from foreman import create_app
 from foreman.config import Settings
 from foreman.db import Database
+from foreman.factory import create_app
 from foreman.server import Server
 from tests.conftest import Json, Running, assert_error, make_run, make_task, ok, put_data
 

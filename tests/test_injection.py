@@ -20,12 +20,12 @@ from urllib.parse import quote
 import pytest
 from limits import parse
 
-from foreman import create_app
 from foreman.auth import is_public
 from foreman.check import check
 from foreman.config import Settings
 from foreman.contract import BASE_PATH
 from foreman.db import Database
+from foreman.factory import create_app
 from foreman.openapi import document
 from tests.conftest import Json, Running, Start, make_run, make_task, put_data
 from tests.proof import much

@@ -16,13 +16,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from limits import parse
 from werkzeug.test import TestResponse
 
-from foreman import create_app, keys
+from foreman import __version__, keys
 from foreman.auth import is_public
 from foreman.check import check
 from foreman.config import Settings
 from foreman.contract import BASE_PATH
 from foreman.db import Database
-from foreman.version import VERSION
+from foreman.factory import create_app
 from tests.model import ENDED, RUN_STATUSES, TASK_STATUSES, TIMES, UUID, Answer, Key, Model, Request, told
 from tests.proof import FULL, much
 from tests.test_data_query_model import REPRODUCIBLE
@@ -42,7 +42,7 @@ CONFIG: dict[str, dict[str, Any]] = {
     "/config/queues": {"taskQueue": "foreman-tasks", "resultQueue": "foreman-results"},
 }
 CONFIG["/config"] = {
-    "version": VERSION,
+    "version": __version__,
     "environment": "production",
     "redis": CONFIG["/config/redis"],
     "queues": CONFIG["/config/queues"],

@@ -22,14 +22,13 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from foreman import backup, cli, db, keys
+from foreman import __version__, backup, cli, db, keys
 from foreman.check import check
 from foreman.database_file import SCHEMA_VERSION, DatabaseMoved, NotAForemanDatabase
 from foreman.db import SCHEMA, Database
 from foreman.migrate import UpgradeFailed, open_upgraded
 from foreman.restore import restore
 from foreman.schema_history import Migration, definition, migrations, since
-from foreman.version import VERSION
 from tests.conftest import PLAIN, make_run, make_task, ok, put_data
 from tests.schemas.record import HERE, dump
 from tests.test_backup import PATIENCE, ROOT, names, run_command, set_version, tree
@@ -200,7 +199,7 @@ def test_version_is_recorded_with_the_time_and_the_version_of_foreman(old: Path,
             rows = connection.execute("SELECT * FROM schema_migration ORDER BY version").fetchall()
         assert [version for version, *_ in rows] == versions
         assert all(begun <= applied_at <= time.time() * 1000 for _, applied_at, _ in rows)
-        assert {foreman for *_, foreman in rows} == {VERSION}
+        assert {foreman for *_, foreman in rows} == {__version__}
 
 
 def test_command_upgrades_without_serving_and_then_finds_nothing_to_do(old: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from foreman.version import VERSION
+from foreman import __version__
 
 DIST = Path(__file__).parent.parent.parent / "dist"
 
@@ -103,7 +103,7 @@ def one_file(binary: Path, tmp_path: Path) -> Program:
 
 @pytest.fixture(scope="session")
 def wheel() -> Path:
-    return DIST / f"foreman_ledger-{VERSION}-py3-none-any.whl"
+    return DIST / f"foreman_ledger-{__version__}-py3-none-any.whl"
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from foreman.version import VERSION
+from foreman import __version__
 from tests.conftest import PLAIN, ok
 from tests.package.conftest import Program
 from tests.package.jail import jail
@@ -25,7 +25,7 @@ def program(request: pytest.FixtureRequest, tmp_path: Path) -> Program:
 
 def test_serves_backs_up_stops_and_restores(program: Program) -> None:
     before = {*program.directory.iterdir()}
-    assert program.run("--version") == f"foreman, version {VERSION}\n"
+    assert program.run("--version") == f"foreman, version {__version__}\n"
     with program.serve() as serving:
         url = serving.url  # waits for the database, too
         key = program.run("keys", "create", "--org", "acme").strip()
@@ -54,7 +54,7 @@ def test_shows_its_documentation(program: Program) -> None:
         for asset in ("docs.js", "swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"):
             assert client.get(f"/docs/{asset}").status_code == 200, asset
         served = ok(client.get("/api/v1/openapi.json"))
-    assert served["info"]["version"] == VERSION
+    assert served["info"]["version"] == __version__
     assert json.loads(program.run("openapi")) == served
 
 

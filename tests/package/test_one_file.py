@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 from PyInstaller.archive.readers import CArchiveReader
 
-from foreman.version import VERSION
+from foreman import __version__
 from tests.conftest import PLAIN, ok
 from tests.package.conftest import Program, Serving
 from tests.package.jail import GLIBC
@@ -68,7 +68,7 @@ def test_licences_name_every_distribution_and_library_inside(binary: Path, one_f
     shared = {names[name.partition(".so")[0].rstrip("0123456789.")] for name in libraries if name.startswith("lib")}
     named = headings(one_file)
     assert set(named) == {"foreman-ledger", "pyinstaller", *distributions, *shared}
-    assert named["foreman-ledger"] == f"{VERSION}: MIT"
+    assert named["foreman-ledger"] == f"{__version__}: MIT"
 
 
 def test_licences_have_their_texts(one_file: Program) -> None:
@@ -86,7 +86,7 @@ def test_metrics_and_stats_are_inside(one_file: Program) -> None:
     token = one_file.environment["FOREMAN_METRICS_TOKEN"] = "a-token-of-Prometheus"
     with one_file.serve() as serving:
         answer = httpx.get(f"{serving.url}/metrics", headers={"Authorization": f"Bearer {token}"}, **PLAIN)
-        assert f'foreman_info{{version="{VERSION}"}} 1.0' in answer.text.splitlines()
+        assert f'foreman_info{{version="{__version__}"}} 1.0' in answer.text.splitlines()
         port = str(httpx.URL(serving.url).port)
         assert re.search(r"  200  GET +/metrics$", one_file.run("stats", "--port", port), re.MULTILINE)
 

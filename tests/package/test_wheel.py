@@ -8,7 +8,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from foreman.version import VERSION
+from foreman import __version__
 from tests.package.conftest import Program
 
 TOP = Path(__file__).parent.parent.parent
@@ -18,7 +18,7 @@ SHIPPED = {f"foreman/{name}" for name in ("schema.sql", "requirements.in", "requ
 @pytest.fixture(scope="session")
 def metadata(wheel: Path) -> Message:
     with ZipFile(wheel) as archive:
-        return Parser().parsestr(archive.read(f"foreman_ledger-{VERSION}.dist-info/METADATA").decode())
+        return Parser().parsestr(archive.read(f"foreman_ledger-{__version__}.dist-info/METADATA").decode())
 
 
 def test_holds_the_package_with_what_it_reads_and_nothing_else(wheel: Path) -> None:
@@ -33,7 +33,7 @@ def test_holds_the_package_with_what_it_reads_and_nothing_else(wheel: Path) -> N
 
 def test_says_what_it_is(metadata: Message) -> None:
     assert metadata["Name"] == "foreman-ledger"
-    assert metadata["Version"] == VERSION
+    assert metadata["Version"] == __version__
     assert metadata["License-Expression"] == "MIT"
     assert metadata["License-File"] == "LICENSE"
     assert metadata["Requires-Python"] == ">=3.11"
@@ -54,6 +54,6 @@ def test_requires_what_the_code_imports_in_the_versions_that_are_tested(metadata
 
 def test_lists_the_licences_of_what_is_installed(installed: Program) -> None:
     overview, *texts = installed.run("licenses").split(f"\n{'-' * 80}\n")
-    assert f"foreman-ledger {VERSION}: MIT" in overview.splitlines()
+    assert f"foreman-ledger {__version__}: MIT" in overview.splitlines()
     assert "waitress 3.0.2: ZPL 2.1" in overview.splitlines()
     assert len(texts) == len(overview.splitlines()) > 20

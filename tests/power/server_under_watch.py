@@ -12,10 +12,10 @@ from contextlib import closing
 from pathlib import Path
 from unittest.mock import patch
 
-from foreman import create_app
 from foreman.config import Settings
 from foreman.connection import Connection
 from foreman.db import Database
+from foreman.factory import create_app
 from foreman.server import Server
 from foreman.transactions import Writer
 from tests.power import clients

@@ -15,10 +15,11 @@ from typing import Any
 
 import httpx
 
-from foreman import create_app, keys
+from foreman import keys
 from foreman.config import Settings
 from foreman.database_file import APPLICATION_ID, SCHEMA_VERSION
 from foreman.db import Database
+from foreman.factory import create_app
 from foreman.schemas import RUN_STATUSES, TASK_STATUSES
 from foreman.server import Server
 from tests.conftest import Json, Running, make_run, make_task, ok, put_data

@@ -1,4 +1,4 @@
-"""Where the files of the repository's top level are that the program reads."""
+"""Where the files of the top level are that the program reads."""
 
 from pathlib import Path
 
