@@ -6,7 +6,7 @@ Nothing that a user can set does this.
 from collections.abc import Callable
 
 from foreman.cli import main
-from foreman.transactions import Commit
+from foreman.pending import Commit
 
 
 def answer_early() -> None:

@@ -5,8 +5,7 @@ that have worked from there before go on working.
 """
 
 import time
-from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Protocol
 from wsgiref.types import WSGIEnvironment
 
 from flask import Flask, Request, g, request
@@ -14,34 +13,20 @@ from werkzeug.datastructures import EnvironHeaders
 from werkzeug.exceptions import HTTPException
 
 from foreman import keys
+from foreman.addresses import FORWARDED_FOR, MalformedHeader, client_address
+from foreman.callers import Holder
 from foreman.config import Settings
-from foreman.contract import operation_of
+from foreman.contract import is_public, operation_of
 from foreman.db import Database
-from foreman.errors import NOTED_BEFORE, Forbidden, Unauthorized
+from foreman.environ import NOTED, NOTED_BEFORE
+from foreman.errors import Forbidden, Unauthorized
 from foreman.rate_limit import RateLimits
-from foreman.request_log import NOTED
-from foreman.shares import Holder
-from foreman.trusted_proxy import FORWARDED_FOR, MalformedHeader, client_address
-
-_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+from foreman.vocabulary import READING_METHODS
 
 # Seconds that a key which was found valid is taken for valid when the server decides whether to wait for a body. The
 # request itself is always checked.
 _KNOWN_FOR = 1.0
 _MOST_KNOWN = 10_000
-
-View = TypeVar("View", bound=Callable[..., Any])
-
-
-def public(view: View) -> View:
-    """Mark a view that needs no key."""
-    view.public = True  # type: ignore[attr-defined]
-    return view
-
-
-def is_public(view: Callable[..., Any]) -> bool:
-    """Whether a view answers without a key."""
-    return getattr(view, "public", False)
 
 
 def init_app(app: Flask, settings: Settings, db: Database) -> None:
@@ -65,7 +50,7 @@ def init_app(app: Flask, settings: Settings, db: Database) -> None:
             limits.count(caller.key_id)
         elif "rate_limit" in before:  # the same request was counted when it was tried first
             noted.rate_limit = before.rate_limit
-        if caller.read_only and asked.method not in _READING:
+        if caller.read_only and asked.method not in READING_METHODS:
             raise Forbidden("This API key may only read")
         noted.org_id, noted.key_name = caller.org_id, caller.key_name
 
@@ -80,7 +65,7 @@ def init_app(app: Flask, settings: Settings, db: Database) -> None:
             limits.count_failure(address)
             raise Unauthorized("Invalid API key")
         limits.let_in(address, caller.key_id)
-        if not caller.read_only and asked.method not in _READING:
+        if not caller.read_only and asked.method not in READING_METHODS:
             admission.remember(presented, address, caller)
         return caller
 

@@ -1,12 +1,26 @@
-"""Who has authenticated from where, as far as it is remembered."""
+"""Who holds what is scarce, and who has authenticated from where, as far as it is remembered."""
 
 import threading
 from collections import OrderedDict
-from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
+from typing import NamedTuple
+
+from foreman.addresses import network_of
 
 # Callers that are remembered, and networks of each. A caller that comes from many networks pushes out its own only.
 _CALLERS, _NETWORKS = 10_000, 8
+
+
+class Holder(NamedTuple):
+    """Who holds something: an organisation by one of its API keys, or before the key is known a client's address."""
+
+    org: str
+    key: str
+
+    @classmethod
+    def at(cls, address: str) -> "Holder":
+        """Whoever is at an address, or in its network."""
+        network = network_of(address)
+        return cls(f"@{network}", network)
 
 
 class LetIn:
@@ -36,23 +50,3 @@ class LetIn:
                 networks.popitem(last=False)
             if len(self._networks) > _CALLERS:
                 self._networks.popitem(last=False)
-
-
-@lru_cache(maxsize=10_000)
-def network_of(address: str | None) -> str:
-    """What is taken for one party: an IPv4 address, or the /64 network that an IPv6 address is in.
-
-    Whoever has one IPv6 address usually has all 2**64 of its network (RFC 6177). What is no address is itself.
-    """
-    text = str(address)
-    if ":" not in text:
-        return text
-    try:
-        parsed = ip_address(text.partition("%")[0])
-    except ValueError:
-        return text
-    if not isinstance(parsed, IPv6Address):
-        return text
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return f"{IPv6Address(int(parsed) >> 64 << 64)}/64"

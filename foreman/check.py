@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from foreman.database_file import APPLICATION_ID, SCHEMA_VERSION, NotAForemanDatabase, refuse_missing, refuse_newer
-from foreman.fields import MOST_TAGS
 from foreman.invariants import INTEGRITY, MOST_FINDINGS, RULES, Rule
-from foreman.opaque import as_list
 from foreman.progress import NOBODY, STEPS, Progress, attentive
 from foreman.schema_history import definition, schema_of
-from foreman.schemas import ENDED, RUN_STATUSES, TASK_STATUSES
 from foreman.stop_signals import undisturbed
+from foreman.values import as_list
+from foreman.vocabulary import ENDED, MOST_TAGS, RUN_STATUSES, TASK_STATUSES
 
 # What SQLite says of a file or a schema that is damaged; other errors, such as a lock, are not the database's fault.
 _DAMAGE = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)

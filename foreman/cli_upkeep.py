@@ -20,14 +20,14 @@ from foreman.config import AGES, age
 from foreman.database_file import SCHEMA_VERSION, refuse_earlier
 from foreman.db import Database
 from foreman.migrate import lacking, open_upgraded, plan
+from foreman.prune import Amount, Old, count, old
+from foreman.prune import prune as prune_database
 from foreman.restore import restore as restore_file
-from foreman.retention import Amount, Old, count, old
-from foreman.retention import prune as prune_database
-from foreman.schemas import ENDED
 from foreman.short_turns import Stopped
 from foreman.stats import NoServer, lines, of_database, of_server
 from foreman.stop_signals import on_stop_signals
 from foreman.transactions import Transaction
+from foreman.vocabulary import ENDED
 
 # Violations of one invariant that `check` shows unless it is asked for all.
 _EXAMPLES = 5

@@ -16,11 +16,12 @@ from contextlib import suppress
 from functools import partial
 from typing import IO, TYPE_CHECKING
 
+from foreman.callers import Holder
 from foreman.dispatcher import LONG, SHORT, WAITING
 from foreman.loop import READ, WRITE
 from foreman.parser import IN_MEMORY, LARGE, NoRoom, Request, RequestTimeout
-from foreman.shares import Holder
-from foreman.transactions import Commit
+from foreman.pending import Commit
+from foreman.vocabulary import READING_METHODS
 from foreman.wsgi import Exchange
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _WRITING = "/ready"  # what a GET of which proves that it can be done
 
 # Bytes that are read, and sent, before other connections have their turn.
@@ -367,7 +367,7 @@ class Connection:
         request = self.request
         if request is None or request.error or self.state is State.CHECKING:
             return SHORT
-        if request.command not in _READING_METHODS or request.path.endswith(_WRITING):
+        if request.command not in READING_METHODS or request.path.endswith(_WRITING):
             return WAITING
         return LONG if request.path.endswith("/data") else SHORT
 

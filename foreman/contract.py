@@ -22,7 +22,8 @@ from marshmallow import Schema, ValidationError
 from werkzeug.datastructures import Headers, MultiDict
 from werkzeug.http import parse_list_header
 
-from foreman.errors import BODY_NOT_READ, BodyNotRead, Detail, Invalid, UnsupportedMediaType
+from foreman.environ import BODY_NOT_READ
+from foreman.errors import BodyNotRead, Detail, Invalid, UnsupportedMediaType
 from foreman.opaque import decode_object
 from foreman.schemas import Body, CamelCase, Change, Query
 
@@ -132,6 +133,17 @@ def fails(*statuses: int) -> Callable[[View], View]:
         return view
 
     return decorate
+
+
+def public(view: View) -> View:
+    """Mark a view that needs no key."""
+    view.public = True  # type: ignore[attr-defined]
+    return view
+
+
+def is_public(view: Callable[..., Any]) -> bool:
+    """Whether a view answers without a key."""
+    return getattr(view, "public", False)
 
 
 class Answer(Response):

@@ -7,9 +7,8 @@ they hold.
 
 from typing import Any
 
-from foreman.opaque import as_list, as_pairs
 from foreman.paging import ORDERS, PLACES
-from foreman.ranges import glob_range, prefix_range
+from foreman.values import as_list, as_pairs, glob_range, prefix_range
 
 # What an entry is answered from (`run_data.to_json`), in its order. JSON is read as bytes, which is what goes into the
 # answer.

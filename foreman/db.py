@@ -26,9 +26,10 @@ from foreman.database_file import (
     refuse_missing,
     refuse_newer,
 )
+from foreman.pending import Commit
 from foreman.resources import shipped
 from foreman.schema_history import set_version, statements
-from foreman.transactions import BUSY_TIMEOUT_MS, LARGEST, Commit, Reader, Writer
+from foreman.transactions import BUSY_TIMEOUT_MS, LARGEST, Reader, Writer
 
 SCHEMA = shipped("schema.sql")
 

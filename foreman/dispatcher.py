@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from foreman.shares import Holder
+from foreman.callers import Holder
 
 log = logging.getLogger(__name__)
 

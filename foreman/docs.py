@@ -6,8 +6,7 @@ import flask_swagger_ui
 from flask import Blueprint, Response, current_app, redirect, send_from_directory
 from werkzeug.wrappers import Response as BareResponse
 
-from foreman.auth import public
-from foreman.contract import BASE_PATH, answer
+from foreman.contract import BASE_PATH, answer, public
 from foreman.security_headers import for_pages
 
 bp = Blueprint("docs", __name__)

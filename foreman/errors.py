@@ -14,14 +14,9 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import NotFound as NotFoundHTTP
 
+from foreman.environ import TOO_LARGE_TO_TRY
+
 log = logging.getLogger(__name__)
-
-# In a request's environment: its body has not been read, because it seemed not to be wanted; and it has to be tried
-# again as one that may read any number of bytes.
-BODY_NOT_READ, TOO_LARGE_TO_TRY = "foreman.body_not_read", "foreman.too_large_to_try"
-
-# And what was noted of it when it was tried before.
-NOTED_BEFORE = "foreman.noted_before"
 
 TOO_DEEP = "The body is nested too deep"
 

@@ -6,10 +6,9 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
+from foreman.vocabulary import LONGEST_TEXT, MOST_TAGS
 
-# On one entry, and in one change of them.
-MOST_TAGS = 100
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
 
 
 class Id(fields.String):
@@ -28,17 +27,17 @@ class Text(fields.String):
     """Text of 1 to 255 characters without NUL, at which SQLite's text functions would stop."""
 
     default_error_messages = {
-        "length": "Must have 1 to 255 characters.",
+        "length": f"Must have 1 to {LONGEST_TEXT} characters.",
         "nul": "Must not contain the character NUL.",
     }
 
     def __init__(self, **kwargs: Any) -> None:
-        described = {"minLength": 1, "maxLength": 255, "pattern": r"^[^\u0000]*$"}
+        described = {"minLength": 1, "maxLength": LONGEST_TEXT, "pattern": r"^[^\u0000]*$"}
         super().__init__(metadata={**described, **kwargs.pop("metadata", {})}, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, attr, data, **kwargs)
-        if not 1 <= len(text) <= 255:
+        if not 1 <= len(text) <= LONGEST_TEXT:
             raise self.make_error("length")
         if "\x00" in text:
             raise self.make_error("nul")
@@ -83,7 +82,7 @@ def _are_tags(values: list[Any]) -> bool:
     except TypeError:  # not all of them are text
         return False
     lengths = [len(value) for value in values] or [1]
-    return min(lengths) >= 1 and max(lengths) <= 255 and "," not in together and "\x00" not in together
+    return min(lengths) >= 1 and max(lengths) <= LONGEST_TEXT and "," not in together and "\x00" not in together
 
 
 class TextFilter(Text):

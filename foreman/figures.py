@@ -4,8 +4,8 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
-from foreman.schemas import RUN_STATUSES, TASK_STATUSES
 from foreman.transactions import Transaction
+from foreman.vocabulary import RUN_STATUSES, TASK_STATUSES
 
 
 class Figures(NamedTuple):

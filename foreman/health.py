@@ -6,9 +6,8 @@ import sqlite3
 from flask import Blueprint, Response, current_app
 
 from foreman import db
-from foreman.auth import public
 from foreman.clock import iso, now_ms
-from foreman.contract import BASE_PATH, answer, answers
+from foreman.contract import BASE_PATH, answer, answers, public
 
 log = logging.getLogger(__name__)
 

@@ -14,16 +14,17 @@ from types import SimpleNamespace
 from typing import Any, Protocol
 from wsgiref.types import WSGIApplication, WSGIEnvironment
 
+from foreman.callers import Holder
 from foreman.connection import Connection
 from foreman.dispatcher import Dispatcher
 from foreman.listener import PAUSE, Address, Listener, addresses, most_connections
 from foreman.loop import READ, Loop
-from foreman.opaque import MOST_IN_ONE
 from foreman.parser import IN_MEMORY, LARGE, LONGEST_HEAD, Request
+from foreman.pending import Commit
+from foreman.quotas import Quota
 from foreman.request_log import Observer
-from foreman.shares import Holder, Quota
-from foreman.transactions import Commit
 from foreman.uploads import Uploads
+from foreman.vocabulary import MOST_IN_ONE
 from foreman.wsgi import Exchange
 
 log = logging.getLogger(__name__)

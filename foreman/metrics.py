@@ -15,8 +15,9 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from foreman import __version__
-from foreman.auth import presented_key, public
+from foreman.auth import presented_key
 from foreman.config import Settings
+from foreman.contract import public
 from foreman.db import Database
 from foreman.errors import Unauthorized
 from foreman.figures import figures, sizes

@@ -2,7 +2,6 @@
 
 import re
 import secrets
-from collections.abc import Iterable
 from itertools import count
 
 import msgspec
@@ -19,9 +18,6 @@ _skip = msgspec.json.Decoder(msgspec.Raw).decode
 # Surrogates are the escapes from \ud800 to \udfff.
 _SURROGATE = re.compile(rb"\\u[Dd][89A-Fa-f]")
 _BROKEN_ESCAPE = re.compile(rb"\\u[Dd](?![0-9A-Fa-f]{3})")
-
-# Opaque documents that one resource may have: a run's or task's input, output, error and metadata, each from a body.
-MOST_IN_ONE = 4
 
 NOTHING = msgspec.Raw(b"null")
 
@@ -106,13 +102,3 @@ def raw(text: bytes | None) -> msgspec.Raw:
 
 def _reason(error: msgspec.DecodeError) -> str:
     return str(error).removeprefix("JSON is malformed: ").lower()
-
-
-def as_list(items: Iterable[str | int] | None) -> str | None:
-    """A list as the one JSON value that a statement binds and takes apart with `json_each`; None stays None."""
-    return None if items is None else msgspec.json.encode(list(items)).decode()
-
-
-def as_pairs(pairs: Iterable[tuple[str, str]]) -> str:
-    """Pairs as one JSON value to bind: a list of lists of two."""
-    return msgspec.json.encode(list(pairs)).decode()

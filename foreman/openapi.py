@@ -11,8 +11,7 @@ from flask import Flask
 from marshmallow import Schema, fields
 
 from foreman import __version__
-from foreman.auth import is_public
-from foreman.contract import BASE_PATH, Operation, operation_of
+from foreman.contract import BASE_PATH, Operation, is_public, operation_of
 from foreman.fields import CommaList, Id, OpaqueObject
 from foreman.schemas import EXAMPLE_ID, LARGEST_OFFSET, Body, Change, camel_case
 from foreman.shapes import SHAPES

@@ -15,7 +15,8 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from limits import RateLimitItem, parse
 
-from foreman.callers import LetIn, network_of
+from foreman.addresses import network_of
+from foreman.callers import LetIn
 from foreman.counters import LocalCounters
 from foreman.errors import TooManyRequests
 

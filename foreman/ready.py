@@ -8,10 +8,9 @@ import time
 
 from flask import Blueprint, Flask, Response, current_app
 
-from foreman.auth import public
 from foreman.clock import iso, now_ms
 from foreman.config import Settings
-from foreman.contract import BASE_PATH, answer, answers, fails
+from foreman.contract import BASE_PATH, answer, answers, fails, public
 from foreman.database_file import SCHEMA_VERSION
 from foreman.db import Database
 from foreman.errors import APIError, Detail

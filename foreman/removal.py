@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from foreman.opaque import as_list
 from foreman.transactions import Transaction
+from foreman.values import as_list
 
 # Entries and tasks that a piece deletes: few milliseconds, unless they have many tags or megabytes of JSON.
 ENTRIES_AT_ONCE = 25

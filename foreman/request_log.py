@@ -14,6 +14,7 @@ from flask import Flask, Request, g, request
 from foreman import logs
 from foreman.clock import iso, now_ms
 from foreman.config import Settings
+from foreman.environ import NOTED
 from foreman.request_id import HEADER
 from foreman.security_headers import Headers
 
@@ -23,9 +24,6 @@ _encode = msgspec.json.Encoder().encode
 
 # A name that needs no quotes in a line of text.
 _PLAIN = re.compile(r"[\w.:/-]*", re.ASCII)
-
-# Where in its environment a request's notes are found: what `flask.g` had for it.
-NOTED = "foreman.noted"
 
 # Seconds that lines are gathered before they are written, and how many are kept while they cannot be.
 _GATHERED_FOR = 0.05

@@ -11,10 +11,11 @@ from foreman.clock import iso, new_id, now_ms
 from foreman.contract import answer, answers, asks, created, fails, takes
 from foreman.data_query import COLUMNS, bound, data_query
 from foreman.errors import Invalid, NotFound, found
-from foreman.fields import MOST_TAGS
-from foreman.opaque import as_list, raw
+from foreman.opaque import raw
 from foreman.paging import read_page, split
 from foreman.schemas import CreateData, DeleteData, QueryData, UpdateTags
+from foreman.values import as_list
+from foreman.vocabulary import MOST_TAGS
 
 bp = Blueprint("run_data", __name__)
 

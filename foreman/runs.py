@@ -9,10 +9,12 @@ from foreman import db
 from foreman.clock import duration, iso, new_id, now_ms
 from foreman.contract import answer, answers, asks, created, fails, takes
 from foreman.errors import NotFound, found
-from foreman.opaque import as_list, raw
+from foreman.opaque import raw
 from foreman.paging import PLACES, page, read_page, select_page, split
 from foreman.removal import delete_run_and_all_in_it
-from foreman.schemas import ENDED, RUN_STATUSES, CreateRun, ListRuns, UpdateRun
+from foreman.schemas import CreateRun, ListRuns, UpdateRun
+from foreman.values import as_list
+from foreman.vocabulary import ENDED, RUN_STATUSES
 
 bp = Blueprint("runs", __name__)
 

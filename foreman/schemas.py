@@ -9,10 +9,8 @@ from werkzeug.datastructures import MultiDict
 
 from foreman.fields import CommaList, Id, Integer, ListItem, Opaque, OpaqueObject, Tags, Text, TextFilter
 from foreman.opaque import has_unpaired_surrogate
+from foreman.vocabulary import RUN_STATUSES, TASK_STATUSES
 
-RUN_STATUSES = ("pending", "running", "completed", "failed", "cancelled")
-TASK_STATUSES = ("pending", "queued", "running", "completed", "failed", "cancelled", "retrying")
-ENDED = ("completed", "failed", "cancelled")
 SORT_ORDERS = ("desc", "asc")
 LIST_SORTS = ("created_at", "updated_at", "started_at", "completed_at")
 DATA_SORTS = ("created_at", "updated_at", "key")

@@ -10,9 +10,9 @@ from foreman.auth import Admission
 from foreman.config import Settings
 from foreman.db import Database
 from foreman.http_server import Bounds, HTTPServer
-from foreman.opaque import MOST_IN_ONE
 from foreman.request_log import RequestLog
 from foreman.stop_signals import on_stop_signals
+from foreman.vocabulary import MOST_IN_ONE
 
 # Seconds that a request may read from the database: at most, and while others wait for a thread.
 _LONGEST_READ, _LONGEST_READ_WHILE_STUCK = 10.0, 1.0

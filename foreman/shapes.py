@@ -7,7 +7,8 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from foreman.schemas import EXAMPLE_ID, EXAMPLE_TIME, RUN_STATUSES, TASK_STATUSES, CamelCase
+from foreman.schemas import EXAMPLE_ID, EXAMPLE_TIME, CamelCase
+from foreman.vocabulary import RUN_STATUSES, TASK_STATUSES
 
 
 def _id(description: str = "UUID, version 7: ids sort by time.", **kwargs: Any) -> fields.UUID:

@@ -9,9 +9,11 @@ from foreman import db
 from foreman.clock import duration, iso, new_id, now_ms
 from foreman.contract import answer, answers, asks, created, fails, takes
 from foreman.errors import NotFound, found
-from foreman.opaque import as_list, raw
+from foreman.opaque import raw
 from foreman.paging import PLACES, page, read_page, select_page, split
-from foreman.schemas import ENDED, TASK_STATUSES, CreateTask, ListTasks, UpdateTask
+from foreman.schemas import CreateTask, ListTasks, UpdateTask
+from foreman.values import as_list
+from foreman.vocabulary import ENDED, TASK_STATUSES
 
 bp = Blueprint("tasks", __name__)
 

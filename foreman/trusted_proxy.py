@@ -5,25 +5,17 @@ takes any text for an address, reads `::ffff:192.0.2.1` as an address with a por
 plain text; so they are looked at before it sees them.
 """
 
-import re
 from collections.abc import Iterable
-from ipaddress import ip_address
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+from foreman.addresses import FORWARDED_FOR, MalformedHeader, client_address
 from foreman.errors import envelope
 from foreman.request_id import HEADER, sane_or_new
 
 # What waitress is told to believe.
 HEADERS = frozenset({"x-forwarded-for", "x-forwarded-proto"})
 
-FORWARDED_FOR, _PROTO = "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO"
-
-# An address; some proxies add the port, to one of IPv6 in brackets.
-_HOP = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d+)?|([0-9.]+)(?::\d+)?|([0-9A-Fa-f:.]+)", re.ASCII)
-
-
-class MalformedHeader(Exception):
-    """A forwarded header of the proxy says nothing that can be believed."""
+_PROTO = "HTTP_X_FORWARDED_PROTO"
 
 
 def checked(app: WSGIApplication, proxy: str) -> WSGIApplication:
@@ -47,16 +39,3 @@ def checked(app: WSGIApplication, proxy: str) -> WSGIApplication:
         return app(environ, start_response)
 
     return check
-
-
-def client_address(forwarded_for: str) -> str:
-    """The address in the last entry of `X-Forwarded-For`, as `ipaddress` spells it; IPv4 in IPv6 as IPv4.
-
-    :raises MalformedHeader: when there is none
-    """
-    hop = _HOP.fullmatch(forwarded_for.rpartition(",")[2].strip())
-    try:
-        address = ip_address(hop[hop.lastindex or 0] if hop else "")
-    except ValueError:
-        raise MalformedHeader("The last entry of the proxy's X-Forwarded-For is not an address") from None
-    return str(getattr(address, "ipv4_mapped", None) or address)

@@ -2,8 +2,9 @@
 
 import threading
 
+from foreman.callers import Holder
 from foreman.connection import Connection
-from foreman.shares import Holder, Quota
+from foreman.quotas import Quota
 
 # Bytes that may arrive at once, which is looked at before each reading.
 _STEP = 65_536

@@ -11,10 +11,11 @@ from waitress.task import WSGITask
 from waitress.utilities import Error, InternalServerError
 
 from foreman.clock import now_ms
-from foreman.errors import BODY_NOT_READ, MESSAGES, NOTED_BEFORE, TOO_LARGE_TO_TRY, database_failed, envelope
+from foreman.environ import BODY_NOT_READ, NOTED, NOTED_BEFORE, TOO_LARGE_TO_TRY
+from foreman.errors import MESSAGES, database_failed, envelope
 from foreman.parser import Request
 from foreman.request_id import HEADER, sane_or_new
-from foreman.request_log import NOTED, Answered, answered, known_method
+from foreman.request_log import Answered, answered, known_method
 from foreman.security_headers import OF_ANSWERS, Headers, protected
 
 if TYPE_CHECKING:

@@ -15,8 +15,9 @@ import httpx
 import pytest
 
 from foreman import auth, connection, http_server
+from foreman.callers import Holder
 from foreman.connection import Connection, State
-from foreman.shares import Holder, Quota
+from foreman.quotas import Quota
 from tests.conftest import PLAIN, Json, Running, Start, make_run, make_task, ok, put_data
 from tests.test_abuse import connections, lives, memory, refused
 from tests.test_faults import serving

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from foreman.ranges import glob_range, prefix_range
+from foreman.values import glob_range, prefix_range
 from tests.conftest import Json, Running, make_run, make_task, ok, put_data
 from tests.proof import much
 

@@ -20,10 +20,9 @@ from urllib.parse import quote
 import pytest
 from limits import parse
 
-from foreman.auth import is_public
 from foreman.check import check
 from foreman.config import Settings
-from foreman.contract import BASE_PATH
+from foreman.contract import BASE_PATH, is_public
 from foreman.db import Database
 from foreman.factory import create_app
 from foreman.openapi import document

@@ -17,10 +17,9 @@ from limits import parse
 from werkzeug.test import TestResponse
 
 from foreman import __version__, keys
-from foreman.auth import is_public
 from foreman.check import check
 from foreman.config import Settings
-from foreman.contract import BASE_PATH
+from foreman.contract import BASE_PATH, is_public
 from foreman.db import Database
 from foreman.factory import create_app
 from tests.model import ENDED, RUN_STATUSES, TASK_STATUSES, TIMES, UUID, Answer, Key, Model, Request, told

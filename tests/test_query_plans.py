@@ -21,8 +21,9 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from foreman import keys, retention, stats
+from foreman import keys, stats
 from foreman.db import SCHEMA
+from foreman.prune import count, old, prune
 from foreman.schemas import DATA_SORTS, LIST_SORTS, SORT_ORDERS
 from foreman.transactions import Transaction
 from tests.conftest import Running, make_run, make_task, ok, put_data
@@ -272,10 +273,10 @@ def send_all_kinds_of_requests(sweep: Sweep, served: Running, client: httpx.Clie
 
     sweep.request = "prune"
     ok(client.patch(f"/runs/{small_run(sweep, client)}", json={"status": "cancelled"}))
-    cancelled = retention.old(-1000, ["cancelled"], "acme")
+    cancelled = old(-1000, ["cancelled"], "acme")
     with served.database.read() as tx:
-        retention.count(tx, cancelled)
-    retention.prune(served.database, cancelled, threading.Event())
+        count(tx, cancelled)
+    prune(served.database, cancelled, threading.Event())
 
 
 def small_run(sweep: Sweep, client: httpx.Client) -> str:
@@ -323,7 +324,7 @@ BOUNDED = re.compile(
 # Scans of tables that are meant.
 SCANS = {
     ("health.py", "SCAN run"): "stops at the first row",
-    ("retention.py", "SCAN run_count"): "a row for each organisation and status",
+    ("prune.py", "SCAN run_count"): "a row for each organisation and status",
     ("figures.py", "SCAN run_count"): "a row for each organisation and status",
     ("figures.py", "SCAN organisation"): "a row for each organisation",
     ("stats.py", "SCAN run_count"): "a row for each organisation and status",

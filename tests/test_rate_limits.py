@@ -7,7 +7,8 @@ import pytest
 from limits import parse
 
 from foreman import callers, counters, rate_limit
-from foreman.callers import LetIn, network_of
+from foreman.addresses import network_of
+from foreman.callers import LetIn
 from tests.conftest import Running, Start, assert_error, ok
 
 PROXY = "127.0.0.1"

@@ -20,8 +20,9 @@ from foreman.check import check, contents, snapshot
 from foreman.clock import now_ms
 from foreman.config import age
 from foreman.db import Database
+from foreman.prune import Amount, Old, count, old, prune
 from foreman.removal import ENTRIES_AT_ONCE, TASKS_AT_ONCE, OldRun, delete_empty_run, delete_some_entries, delete_tasks
-from foreman.retention import Amount, Old, count, daily, old, prune
+from foreman.retention import daily
 from foreman.short_turns import ShortTurns, Stopped
 from foreman.transactions import Transaction
 from tests.commands import run, uncovered, without_rights
@@ -456,10 +457,10 @@ def test_failure_is_logged_and_tried_again(
     working = removal.delete_empty_run
 
     def fail(*_: Any) -> int:
-        monkeypatch.setattr(retention, "delete_empty_run", working)
+        monkeypatch.setattr("foreman.prune.delete_empty_run", working)
         raise sqlite3.OperationalError("database is locked")
 
-    monkeypatch.setattr(retention, "delete_empty_run", fail)
+    monkeypatch.setattr("foreman.prune.delete_empty_run", fail)
     with daily(served.database, DAY):
         until(lambda: ids(client) == set())
     assert any("has failed" in line for line in lines())
@@ -484,7 +485,7 @@ def test_it_stops_in_the_middle_when_the_server_stops(
         return original(tx, run)
 
     monkeypatch.setattr(retention, "prune", watched)
-    monkeypatch.setattr(retention, "delete_some_entries", held)
+    monkeypatch.setattr("foreman.prune.delete_some_entries", held)
     with daily(served.database, DAY):
         assert begun.wait(PATIENCE)
     assert not any(thread.name == "retention" for thread in threading.enumerate())

@@ -9,9 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from foreman.auth import is_public
 from foreman.config import Settings
-from foreman.contract import BASE_PATH
+from foreman.contract import BASE_PATH, is_public
 from foreman.db import Database
 from foreman.factory import create_app
 from tests.conftest import Json, Running, assert_error, make_run, make_task, ok, put_data

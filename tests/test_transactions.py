@@ -15,7 +15,8 @@ import pytest
 
 from foreman.database_file import APPLICATION_ID, SCHEMA_VERSION, NotAForemanDatabase
 from foreman.db import Database
-from foreman.transactions import Commit, Transaction
+from foreman.pending import Commit
+from foreman.transactions import Transaction
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 30  # seconds until a thread that does not end fails its test

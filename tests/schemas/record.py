@@ -20,8 +20,8 @@ from foreman.config import Settings
 from foreman.database_file import APPLICATION_ID, SCHEMA_VERSION
 from foreman.db import Database
 from foreman.factory import create_app
-from foreman.schemas import RUN_STATUSES, TASK_STATUSES
 from foreman.server import Server
+from foreman.vocabulary import RUN_STATUSES, TASK_STATUSES
 from tests.conftest import Json, Running, make_run, make_task, ok, put_data
 
 HERE = Path(__file__).parent

@@ -2,22 +2,8 @@
 
 import threading
 from collections import Counter
-from typing import NamedTuple
 
-from foreman.callers import network_of
-
-
-class Holder(NamedTuple):
-    """Who holds something: an organisation by one of its API keys, or before the key is known a client's address."""
-
-    org: str
-    key: str
-
-    @classmethod
-    def at(cls, address: str) -> "Holder":
-        """Whoever is at an address, or in its network."""
-        network = network_of(address)
-        return cls(f"@{network}", network)
+from foreman.callers import Holder
 
 
 class Quota:

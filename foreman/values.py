@@ -1,0 +1,44 @@
+"""How values are bound that SQL takes apart: lists as JSON arrays, prefixes and globs as ranges of text.
+
+Text sorts by code point, and the length of keys and tags is bounded; that is what bounds the ranges.
+"""
+
+import re
+from collections.abc import Iterable
+
+import msgspec
+
+from foreman.vocabulary import LONGEST_TEXT
+
+LAST_CHARACTER = "\U0010ffff"
+
+# Larger than every key and tag.
+BEYOND = LAST_CHARACTER * (LONGEST_TEXT + 1)
+
+_GLOB_MAGIC = re.compile(r"[*?\[]")
+
+
+def prefix_range(prefix: str) -> tuple[str, str]:
+    """The first text that starts with the prefix, and the first one after them all."""
+    kept = prefix.rstrip(LAST_CHARACTER)
+    if not kept:
+        return prefix, BEYOND
+    successor = ord(kept[-1]) + 1
+    if successor == 0xD800:  # surrogates are not characters; text cannot hold them
+        successor = 0xE000
+    return prefix, kept[:-1] + chr(successor)
+
+
+def glob_range(pattern: str) -> tuple[str, str]:
+    """The range of the part of a glob before its first wildcard: everything the glob matches is in it."""
+    return prefix_range(_GLOB_MAGIC.split(pattern, maxsplit=1)[0])
+
+
+def as_list(items: Iterable[str | int] | None) -> str | None:
+    """A list as the one JSON value that a statement binds and takes apart with `json_each`; None stays None."""
+    return None if items is None else msgspec.json.encode(list(items)).decode()
+
+
+def as_pairs(pairs: Iterable[tuple[str, str]]) -> str:
+    """Pairs as one JSON value to bind: a list of lists of two."""
+    return msgspec.json.encode(list(pairs)).decode()
