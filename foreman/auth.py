@@ -14,12 +14,12 @@ from werkzeug.exceptions import HTTPException
 
 from foreman import keys
 from foreman.addresses import FORWARDED_FOR, MalformedHeader, client_address
-from foreman.callers import Holder
 from foreman.config import Settings
 from foreman.contract import is_public, operation_of
 from foreman.db import Database
 from foreman.environ import NOTED, NOTED_BEFORE
 from foreman.errors import Forbidden, Unauthorized
+from foreman.holder import Holder
 from foreman.rate_limit import RateLimits
 from foreman.vocabulary import READING_METHODS
 

@@ -16,8 +16,8 @@ from contextlib import suppress
 from functools import partial
 from typing import IO, TYPE_CHECKING
 
-from foreman.callers import Holder
 from foreman.dispatcher import LONG, SHORT, WAITING
+from foreman.holder import Holder
 from foreman.loop import READ, WRITE
 from foreman.parser import IN_MEMORY, LARGE, NoRoom, Request, RequestTimeout
 from foreman.pending import Commit

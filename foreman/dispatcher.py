@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from foreman.callers import Holder
+from foreman.holder import Holder
 
 log = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ from types import SimpleNamespace
 from typing import Any, Protocol
 from wsgiref.types import WSGIApplication, WSGIEnvironment
 
-from foreman.callers import Holder
 from foreman.connection import Connection
 from foreman.dispatcher import Dispatcher
+from foreman.holder import Holder
 from foreman.listener import PAUSE, Address, Listener, addresses, most_connections
 from foreman.loop import READ, Loop
 from foreman.parser import IN_MEMORY, LARGE, LONGEST_HEAD, Request

@@ -3,7 +3,7 @@
 import threading
 from collections import Counter
 
-from foreman.callers import Holder
+from foreman.holder import Holder
 
 
 class Quota:

@@ -16,9 +16,9 @@ from flask_limiter.util import get_remote_address
 from limits import RateLimitItem, parse
 
 from foreman.addresses import network_of
-from foreman.callers import LetIn
 from foreman.counters import LocalCounters
 from foreman.errors import TooManyRequests
+from foreman.let_in import LetIn
 
 # What a network may fail before its keys are not looked at any more.
 FAILED_ATTEMPTS = parse("120/minute")

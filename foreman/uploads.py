@@ -2,8 +2,8 @@
 
 import threading
 
-from foreman.callers import Holder
 from foreman.connection import Connection
+from foreman.holder import Holder
 from foreman.quotas import Quota
 
 # Bytes that may arrive at once, which is looked at before each reading.

@@ -15,8 +15,8 @@ import httpx
 import pytest
 
 from foreman import auth, connection, http_server
-from foreman.callers import Holder
 from foreman.connection import Connection, State
+from foreman.holder import Holder
 from foreman.quotas import Quota
 from tests.conftest import PLAIN, Json, Running, Start, make_run, make_task, ok, put_data
 from tests.test_abuse import connections, lives, memory, refused

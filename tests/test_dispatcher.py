@@ -8,8 +8,8 @@ from typing import ClassVar
 import pytest
 
 from foreman import dispatcher as module
-from foreman.callers import Holder
 from foreman.dispatcher import LONG, SHORT, WAITING, Dispatcher
+from foreman.holder import Holder
 
 PATIENCE = 30  # seconds until what does not happen fails its test
 NEVER = 2 * PATIENCE  # seconds until somebody helps, or work of no hurry is done although there are tasks

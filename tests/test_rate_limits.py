@@ -6,9 +6,9 @@ import httpx
 import pytest
 from limits import parse
 
-from foreman import callers, counters, rate_limit
+from foreman import counters, let_in, rate_limit
 from foreman.addresses import network_of
-from foreman.callers import LetIn
+from foreman.let_in import LetIn
 from tests.conftest import Running, Start, assert_error, ok
 
 PROXY = "127.0.0.1"
@@ -21,7 +21,7 @@ def served(start: Start, monkeypatch: pytest.MonkeyPatch) -> Running:
     """A server that remembers little, behind a proxy that says where its clients are."""
     monkeypatch.setattr(rate_limit, "FAILED_ATTEMPTS", parse("3/hour"))
     monkeypatch.setattr(counters, "_REMEMBERED", SMALL)
-    monkeypatch.setattr(callers, "_CALLERS", SMALL)
+    monkeypatch.setattr(let_in, "_CALLERS", SMALL)
     return start(trusted_proxy=PROXY, rate_limit=parse("3/hour"))
 
 
@@ -30,7 +30,7 @@ def trusting(start: Start, monkeypatch: pytest.MonkeyPatch) -> Running:
     """The same, with every key taken at its word."""
     monkeypatch.setattr(rate_limit, "FAILED_ATTEMPTS", parse("3/hour"))
     monkeypatch.setattr(counters, "_REMEMBERED", SMALL)
-    monkeypatch.setattr(callers, "_CALLERS", SMALL)
+    monkeypatch.setattr(let_in, "_CALLERS", SMALL)
     return start(trusted_proxy=PROXY, rate_limit=parse("3/hour"), auth="trust")
 
 
@@ -96,8 +96,8 @@ def test_one_caller_with_many_addresses_does_not_push_out_another(served: Runnin
 
 
 def test_callers_that_were_let_in_are_remembered_by_when_they_were_seen_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(callers, "_CALLERS", 3)
-    monkeypatch.setattr(callers, "_NETWORKS", 2)
+    monkeypatch.setattr(let_in, "_CALLERS", 3)
+    monkeypatch.setattr(let_in, "_NETWORKS", 2)
     let_in = LetIn()
     for caller in "abc":
         let_in.add("here", caller)

@@ -1,26 +1,10 @@
-"""Who holds what is scarce, and who has authenticated from where, as far as it is remembered."""
+"""Who has authenticated from where, as far as it is remembered."""
 
 import threading
 from collections import OrderedDict
-from typing import NamedTuple
-
-from foreman.addresses import network_of
 
 # Callers that are remembered, and networks of each. A caller that comes from many networks pushes out its own only.
 _CALLERS, _NETWORKS = 10_000, 8
-
-
-class Holder(NamedTuple):
-    """Who holds something: an organisation by one of its API keys, or before the key is known a client's address."""
-
-    org: str
-    key: str
-
-    @classmethod
-    def at(cls, address: str) -> "Holder":
-        """Whoever is at an address, or in its network."""
-        network = network_of(address)
-        return cls(f"@{network}", network)
 
 
 class LetIn:
