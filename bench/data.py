@@ -17,7 +17,7 @@ from typing import Any
 
 from foreman.check import check
 from foreman.clock import new_id, now_ms
-from foreman.db import Database
+from foreman.sqlite import Database
 
 Progress = Callable[[str], None]
 

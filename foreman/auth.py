@@ -16,11 +16,11 @@ from foreman import keys
 from foreman.addresses import FORWARDED_FOR, MalformedHeader, client_address
 from foreman.config import Settings
 from foreman.contract import is_public, operation_of
-from foreman.db import Database
 from foreman.environ import NOTED, NOTED_BEFORE
 from foreman.errors import Forbidden, Unauthorized
 from foreman.holder import Holder
 from foreman.rate_limit import RateLimits
+from foreman.sqlite import Database
 from foreman.vocabulary import READING_METHODS
 
 # Seconds that a key which was found valid is taken for valid when the server decides whether to wait for a body. The

@@ -9,8 +9,8 @@ import click
 
 from foreman.cli_common import Failure
 from foreman.config import Settings
-from foreman.db import Database
 from foreman.factory import create_app
+from foreman.sqlite import Database
 
 
 @click.command()

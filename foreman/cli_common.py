@@ -17,9 +17,9 @@ import click
 
 from foreman.config import Settings, WrongSetting, of, variables
 from foreman.database_file import NotAForemanDatabase, refuse_missing
-from foreman.db import Database
 from foreman.doubts import doubts
 from foreman.migrate import UpgradeFailed
+from foreman.sqlite import Database
 
 # What is said without the name of a file when what a command prints cannot be written.
 _OF_OUTPUT = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}

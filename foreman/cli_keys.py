@@ -12,7 +12,7 @@ from foreman import keys
 from foreman.check import snapshot
 from foreman.cli_common import Commands, Failure, WrongUsage, existing, failures, flags, opened, settings_of, text
 from foreman.database_file import refuse_earlier
-from foreman.db import Database
+from foreman.sqlite import Database
 from foreman.transactions import Transaction
 
 

@@ -19,13 +19,13 @@ from foreman.cli_common import Failure, WrongUsage, failures, flags, settings_of
 from foreman.cli_keys import shown_or_taken_back
 from foreman.config import Settings, WrongSetting
 from foreman.database_file import refuse_foreign_file
-from foreman.db import Database
 from foreman.factory import create_app
 from foreman.migrate import open_upgraded
 from foreman.parent import Parent
 from foreman.retention import daily
 from foreman.server import Server
 from foreman.server_lock import AlreadyServed, ServerLock, only_server
+from foreman.sqlite import Database
 from foreman.stop_signals import interrupt, on_stop_signals
 
 log = logging.getLogger(__name__)

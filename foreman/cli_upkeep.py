@@ -18,12 +18,12 @@ from foreman.cli_common import Failure, WrongUsage, existing, failures, flags, o
 from foreman.cli_progress import Interrupted, progress
 from foreman.config import AGES, age
 from foreman.database_file import SCHEMA_VERSION, refuse_earlier
-from foreman.db import Database
 from foreman.migrate import lacking, open_upgraded, plan
 from foreman.prune import Amount, Old, count, old
 from foreman.prune import prune as prune_database
 from foreman.restore import restore as restore_file
 from foreman.short_turns import Stopped
+from foreman.sqlite import Database
 from foreman.stats import NoServer, lines, of_database, of_server
 from foreman.stop_signals import on_stop_signals
 from foreman.transactions import Transaction

@@ -24,8 +24,8 @@ from foreman import (
 )
 from foreman.config import Settings, WrongSetting
 from foreman.contract import BASE_PATH
-from foreman.db import Database
 from foreman.metrics_package import how_to_install
+from foreman.sqlite import Database
 
 
 class _App(Flask):

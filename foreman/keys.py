@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from foreman.clock import iso, now_ms
 from foreman.clock import new_id as new_key_id
-from foreman.db import Database
+from foreman.sqlite import Database
 from foreman.transactions import Transaction
 
 PART = r"[a-z0-9-]{1,64}"

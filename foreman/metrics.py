@@ -18,11 +18,11 @@ from foreman import __version__
 from foreman.auth import presented_key
 from foreman.config import Settings
 from foreman.contract import public
-from foreman.db import Database
 from foreman.errors import Unauthorized
 from foreman.figures import figures, sizes
 from foreman.rate_limit import RateLimits
 from foreman.request_log import Answered
+from foreman.sqlite import Database
 
 log = logging.getLogger(__name__)
 

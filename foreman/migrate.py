@@ -15,11 +15,11 @@ from pathlib import Path
 from foreman.backup import CopyFailed, link, now, sync, told, verified_copy
 from foreman.check import snapshot, violations
 from foreman.database_file import SCHEMA_VERSION, EarlierVersion, refuse_foreign_file
-from foreman.db import Database
 from foreman.invariants import FILE
 from foreman.progress import NOBODY, Progress, attentive
 from foreman.restore import out_of_use
 from foreman.schema_history import Migration, set_version, since, statements
+from foreman.sqlite import Database
 
 log = logging.getLogger(__name__)
 

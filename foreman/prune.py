@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from foreman.clock import now_ms
-from foreman.db import Database
 from foreman.removal import SELECT_TASKS, OldRun, delete_empty_run, delete_some_entries, delete_tasks, groups
 from foreman.short_turns import ShortTurns
+from foreman.sqlite import Database
 from foreman.transactions import Transaction
 from foreman.values import as_list
 from foreman.vocabulary import ENDED

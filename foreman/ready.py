@@ -12,8 +12,8 @@ from foreman.clock import iso, now_ms
 from foreman.config import Settings
 from foreman.contract import BASE_PATH, answer, answers, fails, public
 from foreman.database_file import SCHEMA_VERSION
-from foreman.db import Database
 from foreman.errors import APIError, Detail
+from foreman.sqlite import Database
 
 log = logging.getLogger(__name__)
 

@@ -6,9 +6,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from foreman.db import Database
 from foreman.prune import old, prune
 from foreman.short_turns import Stopped
+from foreman.sqlite import Database
 
 log = logging.getLogger(__name__)
 

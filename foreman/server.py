@@ -8,9 +8,9 @@ from waitress.proxy_headers import proxy_headers_middleware
 from foreman import trusted_proxy
 from foreman.auth import Admission
 from foreman.config import Settings
-from foreman.db import Database
 from foreman.http_server import Bounds, HTTPServer
 from foreman.request_log import RequestLog
+from foreman.sqlite import Database
 from foreman.stop_signals import on_stop_signals
 from foreman.vocabulary import MOST_IN_ONE
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from types import TracebackType
 
-from foreman.db import Database
+from foreman.sqlite import Database
 from foreman.transactions import Transaction
 
 # Seconds that the lock is kept before the next commit, and that it is left to others after it, at least. Another

@@ -14,9 +14,9 @@ from flask import Flask
 
 from foreman import keys
 from foreman.config import Settings
-from foreman.db import Database
 from foreman.factory import create_app
 from foreman.server import Server
+from foreman.sqlite import Database
 
 Json = dict[str, Any]
 

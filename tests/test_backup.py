@@ -24,7 +24,7 @@ from foreman import backup, clock
 from foreman.backup import CopyFailed, take, take_and_keep
 from foreman.check import check
 from foreman.clock import new_id
-from foreman.db import Database
+from foreman.sqlite import Database
 from tests.conftest import Running, make_run, make_task, ok, put_data
 
 ROOT = Path(__file__).parent.parent

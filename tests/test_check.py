@@ -23,9 +23,9 @@ import pytest
 from foreman import keys
 from foreman.check import check, contents, snapshot, violations
 from foreman.database_file import SCHEMA_VERSION, NotAForemanDatabase
-from foreman.db import SCHEMA, Database
 from foreman.invariants import INTEGRITY, RULES
 from foreman.schema_history import schema_of
+from foreman.sqlite import SCHEMA, Database
 from tests.conftest import Running, make_run, make_task, ok, put_data
 
 ROOT = Path(__file__).parent.parent

@@ -20,7 +20,7 @@ import pytest
 
 from foreman.cli import main
 from foreman.config import Settings
-from foreman.db import Database
+from foreman.sqlite import Database
 from tests.conftest import ok
 from tests.wire import until
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from foreman import keys
-from foreman.db import Database
+from foreman.sqlite import Database
 from tests.commands import APP, PATIENCE, environment, line_of, run, run_each, uncovered, without_rights
 
 # Each command with everything that it needs, but for the database.

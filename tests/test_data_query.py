@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from foreman.config import Settings
-from foreman.db import Database
 from foreman.factory import create_app
 from foreman.server import Server
+from foreman.sqlite import Database
 from tests.conftest import Json, Running, assert_error, make_run, make_task, ok, put_data
 
 UNKNOWN_ID = "019315a4-7c3e-7b52-9d3f-1f0f6f3f2a10"

@@ -20,7 +20,7 @@ import httpx
 import pytest
 
 from foreman.check import check
-from foreman.db import Database
+from foreman.sqlite import Database
 from tests.conftest import PLAIN, Json, Running, Start, assert_error, make_run, make_task, ok, put_data
 
 ROOT = Path(__file__).parent.parent

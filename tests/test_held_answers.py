@@ -62,7 +62,7 @@ class Disk(sqlite3.Connection):
 
 @pytest.fixture(autouse=True)
 def disks(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    monkeypatch.setattr("foreman.db.sqlite3.connect", partial(sqlite3.connect, factory=Disk))
+    monkeypatch.setattr("foreman.sqlite.sqlite3.connect", partial(sqlite3.connect, factory=Disk))
     yield
     messages = [record.getMessage() for record in caplog.get_records("call")]
     assert "A connection failed while it was answered" not in messages

@@ -23,9 +23,9 @@ from limits import parse
 from foreman.check import check
 from foreman.config import Settings
 from foreman.contract import BASE_PATH, is_public
-from foreman.db import Database
 from foreman.factory import create_app
 from foreman.openapi import document
+from foreman.sqlite import Database
 from tests.conftest import Json, Running, Start, make_run, make_task, put_data
 from tests.proof import much
 from tests.test_data_query_model import Entry, answer_of_model

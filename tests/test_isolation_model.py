@@ -20,8 +20,8 @@ from foreman import __version__, keys
 from foreman.check import check
 from foreman.config import Settings
 from foreman.contract import BASE_PATH, is_public
-from foreman.db import Database
 from foreman.factory import create_app
+from foreman.sqlite import Database
 from tests.model import ENDED, RUN_STATUSES, TASK_STATUSES, TIMES, UUID, Answer, Key, Model, Request, told
 from tests.proof import FULL, much
 from tests.test_data_query_model import REPRODUCIBLE

@@ -22,13 +22,13 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from foreman import __version__, backup, cli, db, keys
+from foreman import __version__, backup, cli, keys, sqlite
 from foreman.check import check
 from foreman.database_file import SCHEMA_VERSION, DatabaseMoved, NotAForemanDatabase
-from foreman.db import SCHEMA, Database
 from foreman.migrate import UpgradeFailed, open_upgraded
 from foreman.restore import restore
 from foreman.schema_history import Migration, definition, migrations, since
+from foreman.sqlite import SCHEMA, Database
 from tests.conftest import PLAIN, make_run, make_task, ok, put_data
 from tests.schemas.record import HERE, dump
 from tests.test_backup import PATIENCE, ROOT, names, run_command, set_version, tree
@@ -343,13 +343,13 @@ def test_old_server_keeps_its_database_until_it_stops_and_cannot_come_back(
 def test_program_that_was_just_starting_notices_an_upgrade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "foreman.db"
     Database(file).close()
-    switch = db._switch_to_wal
+    switch = sqlite._switch_to_wal
 
     def upgraded_meanwhile(connection: sqlite3.Connection) -> None:
         set_version(file)
         switch(connection)
 
-    monkeypatch.setattr(db, "_switch_to_wal", upgraded_meanwhile)
+    monkeypatch.setattr(sqlite, "_switch_to_wal", upgraded_meanwhile)
     with pytest.raises(NotAForemanDatabase, match="from a newer Foreman"):
         Database(file)
 

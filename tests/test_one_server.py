@@ -19,8 +19,8 @@ import httpx
 import pytest
 
 from foreman import server_lock
-from foreman.db import Database
 from foreman.server_lock import AlreadyServed, only_server
+from foreman.sqlite import Database
 from tests.commands import NOBODY, PATIENCE, ROOT, line_of, run, serving, uncovered, url_of, without_rights
 from tests.conftest import PLAIN, ok
 

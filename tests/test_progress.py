@@ -15,10 +15,10 @@ import pytest
 
 from foreman.check import check, snapshot, violations
 from foreman.database_file import SCHEMA_VERSION
-from foreman.db import Database
 from foreman.migrate import open_upgraded
 from foreman.progress import STEPS, Progress, attentive
 from foreman.schema_history import Migration, definition, since
+from foreman.sqlite import Database
 from tests.test_backup import PATIENCE, ROOT, create, names, names_in, run_command, tree
 from tests.test_migrations import create as create_earlier
 

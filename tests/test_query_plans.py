@@ -22,9 +22,9 @@ import httpx
 import pytest
 
 from foreman import keys, stats
-from foreman.db import SCHEMA
 from foreman.prune import count, old, prune
 from foreman.schemas import DATA_SORTS, LIST_SORTS, SORT_ORDERS
+from foreman.sqlite import SCHEMA
 from foreman.transactions import Transaction
 from tests.conftest import Running, make_run, make_task, ok, put_data
 from tests.test_data_query import serving
@@ -40,7 +40,7 @@ STEPS_AT_ONCE = 10
 RUNS_A_STATEMENT = re.compile(r"(tx|db)\.(one|all|each|value|run)|read_page")
 
 # They run the statements of others.
-WHERE_STATEMENTS_PASS = ("db.py", "transactions.py", "paging.py")
+WHERE_STATEMENTS_PASS = ("db.py", "sqlite.py", "transactions.py", "paging.py")
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sweep]:
             def set_progress_handler(self, *_: object) -> None:
                 """The one that counts stays."""
 
-        patched.setattr("foreman.db.sqlite3.connect", partial(sqlite3.connect, factory=Counted))
+        patched.setattr("foreman.sqlite.sqlite3.connect", partial(sqlite3.connect, factory=Counted))
         with serving(file, threads=1) as served, served.client() as client:
             fill(served)
             for name in ("one", "all", "each", "value", "run"):

@@ -98,16 +98,16 @@ def test_one_caller_with_many_addresses_does_not_push_out_another(served: Runnin
 def test_callers_that_were_let_in_are_remembered_by_when_they_were_seen_last(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(let_in, "_CALLERS", 3)
     monkeypatch.setattr(let_in, "_NETWORKS", 2)
-    let_in = LetIn()
+    remembered = LetIn()
     for caller in "abc":
-        let_in.add("here", caller)
-    assert let_in.knows("here", "a")
-    let_in.add("here", "d")
-    assert [let_in.knows("here", caller) for caller in "abcd"] == [True, False, True, True]
-    let_in.add("there", "a")
-    assert let_in.knows("here", "a")
-    let_in.add("elsewhere", "a")
-    assert [let_in.knows(network, "a") for network in ("here", "there", "elsewhere")] == [True, False, True]
+        remembered.add("here", caller)
+    assert remembered.knows("here", "a")
+    remembered.add("here", "d")
+    assert [remembered.knows("here", caller) for caller in "abcd"] == [True, False, True, True]
+    remembered.add("there", "a")
+    assert remembered.knows("here", "a")
+    remembered.add("elsewhere", "a")
+    assert [remembered.knows(network, "a") for network in ("here", "there", "elsewhere")] == [True, False, True]
 
 
 @pytest.mark.parametrize(

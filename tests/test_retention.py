@@ -19,11 +19,11 @@ from foreman import removal, retention
 from foreman.check import check, contents, snapshot
 from foreman.clock import now_ms
 from foreman.config import age
-from foreman.db import Database
 from foreman.prune import Amount, Old, count, old, prune
 from foreman.removal import ENTRIES_AT_ONCE, TASKS_AT_ONCE, OldRun, delete_empty_run, delete_some_entries, delete_tasks
 from foreman.retention import daily
 from foreman.short_turns import ShortTurns, Stopped
+from foreman.sqlite import Database
 from foreman.transactions import Transaction
 from tests.commands import run, uncovered, without_rights
 from tests.conftest import Json, Running, assert_error, make_run, make_task, ok, put_data

@@ -20,7 +20,7 @@ from urllib.parse import quote
 import pytest
 
 from foreman import keys
-from foreman.db import Database
+from foreman.sqlite import Database
 from tests.conftest import Json, Start
 from tests.test_cli import APP
 

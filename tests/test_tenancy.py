@@ -11,8 +11,8 @@ import pytest
 
 from foreman.config import Settings
 from foreman.contract import BASE_PATH, is_public
-from foreman.db import Database
 from foreman.factory import create_app
+from foreman.sqlite import Database
 from tests.conftest import Json, Running, assert_error, make_run, make_task, ok, put_data
 
 Ids = dict[str, str]

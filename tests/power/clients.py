@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from foreman import keys
-from foreman.db import Database
+from foreman.sqlite import Database
 from tests.power.history import Answered, Asked, Client, Recorder, State
 
 REQUEST_ID = "client-{}.{}"

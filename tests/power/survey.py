@@ -12,7 +12,7 @@ import msgspec
 
 from foreman import data_query, keys, run_data, runs, tasks
 from foreman.check import check
-from foreman.db import Database
+from foreman.sqlite import Database
 from tests.power.disk import Disk
 from tests.power.history import (
     Answered,
