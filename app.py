@@ -11,10 +11,10 @@ if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_
 from flask import Flask
 
 from foreman import factory
-from foreman.cli import main
+from foreman.cli.doubts import doubts
+from foreman.cli.main import main
 from foreman.config import load, variables
-from foreman.doubts import doubts
-from foreman.migrate import open_upgraded
+from foreman.maintenance.upgrade import open_upgraded
 
 
 def create_app() -> Flask:

@@ -7,8 +7,8 @@ set does this.
 from collections import deque
 from typing import Any
 
-from foreman.cli import main
-from foreman.transactions import Writer
+from foreman.cli.main import main
+from foreman.db.transactions import Writer
 
 
 class _Nobody(deque[None]):

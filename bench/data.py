@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from foreman.check import check
 from foreman.clock import new_id, now_ms
-from foreman.sqlite import Database
+from foreman.db.sqlite import Database
+from foreman.maintenance.check import check
 
 Progress = Callable[[str], None]
 

@@ -5,7 +5,7 @@ Nothing that a user can set does this.
 
 from collections.abc import Callable
 
-from foreman.cli import main
+from foreman.cli.main import main
 from foreman.pending import Commit
 
 

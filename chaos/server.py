@@ -12,7 +12,7 @@ from types import TracebackType
 
 from bench.servers import APP, ROOT, ServerFailed
 from chaos.api import Api
-from foreman.sqlite import Database
+from foreman.db.sqlite import Database
 
 ORG = "chaos"
 PATIENCE = 60  # seconds until a process that does not do what it should is given up

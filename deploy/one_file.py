@@ -1,4 +1,4 @@
-"""Where the one-file program starts: `foreman.cli`, and what it means to be the second of two processes.
+"""Where the one-file program starts: `foreman.cli.main`, and what it means to be the second of two processes.
 
 The first one unpacks the program into a temporary directory, starts this one, passes signals on to it, and removes the
 directory when it has ended (https://pyinstaller.org/en/stable/operating-mode.html).
@@ -15,7 +15,7 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
-from foreman.cli import main
+from foreman.cli.main import main
 
 _UNPACKED = Path(__file__).parent
 

@@ -1,6 +1,6 @@
 """`python -m foreman` is the command line."""
 
-from foreman.cli import main
+from foreman.cli.main import main
 
 if __name__ == "__main__":
     main()

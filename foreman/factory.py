@@ -6,26 +6,15 @@ from typing import Any
 from flask import Flask
 from flask_cors import CORS
 
-from foreman import (
-    auth,
-    client_config,
-    contract,
-    db,
-    docs,
-    errors,
-    health,
-    rate_limit,
-    ready,
-    request_id,
-    request_log,
-    run_data,
-    runs,
-    tasks,
-)
+from foreman import db
+from foreman.api import config, docs, run_data, runs, tasks
+from foreman.auth import caller, rate_limit
 from foreman.config import Settings, WrongSetting
-from foreman.contract import BASE_PATH
-from foreman.metrics_package import how_to_install
-from foreman.sqlite import Database
+from foreman.db.sqlite import Database
+from foreman.http import contract, errors, request_id
+from foreman.http.contract import BASE_PATH
+from foreman.monitoring import health, ready, request_log
+from foreman.monitoring.metrics_package import how_to_install
 
 
 class _App(Flask):
@@ -51,7 +40,7 @@ def create_app(settings: Settings, database: Database) -> Flask:
     request_id.init_app(app)
     request_log.init_app(app, settings)
     errors.init_app(app)
-    auth.init_app(app, settings, database)
+    caller.init_app(app, settings, database)
     contract.init_app(app)
     if settings.cors_origins:
         exposed = ["X-Request-Id", "Location", "Retry-After", "Preference-Applied", *rate_limit.HEADERS]
@@ -59,7 +48,7 @@ def create_app(settings: Settings, database: Database) -> Flask:
 
     if settings.metrics_token is not None:
         try:
-            from foreman import metrics  # what it imports is an optional installation
+            from foreman.monitoring import metrics  # what it imports is an optional installation
         except ModuleNotFoundError as error:
             raise WrongSetting(f"FOREMAN_METRICS_TOKEN is set, and {how_to_install(error)}") from None
         metrics.init_app(app, database)
@@ -68,6 +57,6 @@ def create_app(settings: Settings, database: Database) -> Flask:
     app.register_blueprint(health.bp)
     app.register_blueprint(ready.bp)
     app.register_blueprint(docs.bp)
-    for resource in (runs, tasks, run_data, client_config):
+    for resource in (runs, tasks, run_data, config):
         app.register_blueprint(resource.bp, url_prefix=BASE_PATH)
     return app

@@ -12,11 +12,11 @@ import httpx
 import pytest
 from flask import Flask
 
-from foreman import keys
+from foreman.auth import keys
 from foreman.config import Settings
+from foreman.db.sqlite import Database
 from foreman.factory import create_app
-from foreman.server import Server
-from foreman.sqlite import Database
+from foreman.server.server import Server
 
 Json = dict[str, Any]
 

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from typing import Any
 
-from foreman.cli import main
+from foreman.cli.main import main
 from tests.commands import APP, PATIENCE
 
 

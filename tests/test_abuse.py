@@ -16,10 +16,12 @@ from typing import Any
 import httpx
 import pytest
 
-from foreman import connection, http_server, listener, paging, run_data, server, uploads
-from foreman.connection import Connection, Owed, State
-from foreman.opaque import decode_object
-from foreman.parser import LARGE
+from foreman.api import run_data
+from foreman.http import paging
+from foreman.http.opaque_json import decode_object
+from foreman.server import connection, http_server, listener, server, uploads
+from foreman.server.connection import Connection, Owed, State
+from foreman.server.parser import LARGE
 from tests.conftest import Json, Running, Start, assert_error, make_run, make_task, ok, put_data
 from tests.test_faults import Process, serving
 from tests.wire import PATIENCE, Wire, until
@@ -244,7 +246,7 @@ def test_connections_whose_requests_are_being_served_stay(start: Start, monkeypa
         assert go_on.wait(PATIENCE)
         return 0
 
-    monkeypatch.setattr("foreman.runs.size", slow_size)
+    monkeypatch.setattr("foreman.api.runs.size", slow_size)
     served = start()
     with ExitStack() as stack:
         first = stack.enter_context(Wire(served))
@@ -498,7 +500,7 @@ def test_large_bodies_are_handled_one_at_a_time_and_small_ones_beside_them(
             assert go_on.wait(PATIENCE)
         return decode_object(body)
 
-    monkeypatch.setattr("foreman.contract.decode_object", slow_decode)
+    monkeypatch.setattr("foreman.http.contract.decode_object", slow_decode)
     with Wire(served) as first, Wire(served) as second:
         first.send_all(upload(first, 100_000))
         assert begun.acquire(timeout=PATIENCE)

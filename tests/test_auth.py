@@ -7,7 +7,7 @@ import httpx
 import pytest
 from limits import parse
 
-from foreman import keys, rate_limit
+from foreman.auth import keys, rate_limit
 from tests.conftest import Running, Start, assert_error, make_run, ok
 
 WELL_FORMED = "fmn_prod_myorg_abc123"

@@ -20,11 +20,12 @@ from typing import Any
 import httpx
 import pytest
 
-from foreman import backup, clock
-from foreman.backup import CopyFailed, take, take_and_keep
-from foreman.check import check
+from foreman import clock
 from foreman.clock import new_id
-from foreman.sqlite import Database
+from foreman.db.sqlite import Database
+from foreman.maintenance import backup
+from foreman.maintenance.backup import CopyFailed, take, take_and_keep
+from foreman.maintenance.check import check
 from tests.conftest import Running, make_run, make_task, ok, put_data
 
 ROOT = Path(__file__).parent.parent
@@ -315,8 +316,8 @@ def test_full_disk_is_one_line_and_leaves_the_last_backup(database: Path, place:
 
 STOPS_WHILE_IT_COPIES = """
 import sys, time
-from foreman import backup
-from foreman.cli import main
+from foreman.cli.main import main
+from foreman.maintenance import backup
 
 def stop(*_):
     print("copying", flush=True)

@@ -15,7 +15,7 @@ from bench.results import Place, Results, Sample, Spread, rate
 from bench.schedule import Unit, chunks
 from bench.targets import outcomes
 from bench.traffic import Request, Script
-from foreman.check import check
+from foreman.maintenance.check import check
 
 FLOOR, CASE = Place("floor GET", "floor", 16), Place("get run", "work", 16)
 

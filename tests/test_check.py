@@ -20,12 +20,12 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from foreman import keys
-from foreman.check import check, contents, snapshot, violations
-from foreman.database_file import SCHEMA_VERSION, NotAForemanDatabase
-from foreman.invariants import INTEGRITY, RULES
-from foreman.schema_history import schema_of
-from foreman.sqlite import SCHEMA, Database
+from foreman.auth import keys
+from foreman.db.file import SCHEMA_VERSION, NotAForemanDatabase
+from foreman.db.schema import schema_of
+from foreman.db.sqlite import SCHEMA, Database
+from foreman.maintenance.check import check, contents, snapshot, violations
+from foreman.maintenance.invariants import INTEGRITY, RULES
 from tests.conftest import Running, make_run, make_task, ok, put_data
 
 ROOT = Path(__file__).parent.parent

@@ -18,9 +18,9 @@ import click
 import httpx
 import pytest
 
-from foreman.cli import main
+from foreman.cli.main import main
 from foreman.config import Settings
-from foreman.sqlite import Database
+from foreman.db.sqlite import Database
 from tests.conftest import ok
 from tests.wire import until
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from foreman import keys
-from foreman.sqlite import Database
+from foreman.auth import keys
+from foreman.db.sqlite import Database
 from tests.commands import APP, PATIENCE, environment, line_of, run, run_each, uncovered, without_rights
 
 # Each command with everything that it needs, but for the database.

@@ -14,10 +14,11 @@ from typing import Any
 import httpx
 import pytest
 
-from foreman import auth, connection, http_server
-from foreman.connection import Connection, State
-from foreman.holder import Holder
-from foreman.quotas import Quota
+from foreman.auth import caller
+from foreman.auth.holder import Holder
+from foreman.server import connection, http_server
+from foreman.server.connection import Connection, State
+from foreman.server.quotas import Quota
 from tests.conftest import PLAIN, Json, Running, Start, make_run, make_task, ok, put_data
 from tests.test_abuse import connections, lives, memory, refused
 from tests.test_faults import serving
@@ -103,7 +104,7 @@ def test_who_has_no_valid_key_is_refused_before_the_body(
 def test_revoked_key_and_one_that_may_only_read_are_refused_before_the_body(
     served: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(auth, "_KNOWN_FOR", 0.0)
+    monkeypatch.setattr(caller, "_KNOWN_FOR", 0.0)
     revoked = served.key()
     with served.client_with(revoked) as other:
         lives(other)
@@ -304,7 +305,7 @@ def test_connection_whose_kind_of_request_cannot_be_told_ends_alone(
         raise RuntimeError("a fault of a test")
 
     with Wire(served) as wire, monkeypatch.context() as broken:
-        broken.setattr("foreman.connection.Connection.kind", fail)
+        broken.setattr("foreman.server.connection.Connection.kind", fail)
         wire.send("GET", "/health")
         assert wire.is_closed()
     lives(client)
@@ -314,7 +315,7 @@ def test_connection_whose_kind_of_request_cannot_be_told_ends_alone(
         return kinds.pop()(connection) if kinds else fail(connection)
 
     with Wire(served) as wire, monkeypatch.context() as broken:
-        broken.setattr("foreman.connection.Connection.kind", fail_later)
+        broken.setattr("foreman.server.connection.Connection.kind", fail_later)
         wire.send_all(wire.request("GET", "/health") * 2)
         assert wire.receive().status == 200
         assert wire.is_closed()
@@ -337,7 +338,7 @@ def test_limit_is_used_up_once_by_a_request_that_is_tried_twice(start: Start) ->
 def test_small_requests_are_served_while_a_large_answer_is_made(
     served: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from foreman import runs
+    from foreman.api import runs
 
     run = make_run(client, "x" * 3_000_000)
     begun, go_on = threading.Event(), threading.Event()

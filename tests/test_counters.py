@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from foreman.clock import new_id
-from foreman.sqlite import Database
+from foreman.db.sqlite import Database
 from tests.conftest import Json, Running, make_run, make_task, ok, put_data
 
 CLIENTS = 16

@@ -21,8 +21,8 @@ from chaos.crash import Crash, Tally
 from chaos.server import ORG, check, create_key
 from chaos.verify import Contents, Verification
 from chaos.writes import Part, SharedEntry, Write
-from foreman import tasks
-from foreman.contract import answer
+from foreman.api import tasks
+from foreman.http.contract import answer
 from tests.conftest import Running
 from tests.proof import much
 
@@ -387,7 +387,9 @@ def test_wrong_answer_is_noticed(worked: Worked, monkeypatch: pytest.MonkeyPatch
 
 
 def test_wrong_number_of_deleted_entries_is_noticed(worked: Worked, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("foreman.run_data.answer", lambda body: answer({"deleted": 77} if "deleted" in body else body))
+    monkeypatch.setattr(
+        "foreman.api.run_data.answer", lambda body: answer({"deleted": 77} if "deleted" in body else body)
+    )
     worked.work(lambda client: any('{"deleted":77} instead of ' in line for line in client.violations))
 
 

@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from foreman.config import Settings
+from foreman.db.sqlite import Database
 from foreman.factory import create_app
-from foreman.server import Server
-from foreman.sqlite import Database
+from foreman.server.server import Server
 from tests.conftest import Json, Running, assert_error, make_run, make_task, ok, put_data
 
 UNKNOWN_ID = "019315a4-7c3e-7b52-9d3f-1f0f6f3f2a10"
@@ -158,11 +158,11 @@ def colours(reader: httpx.Client) -> Book:
     ids = {}
     with pytest.MonkeyPatch.context() as patched:
         for second, (name, key, tags) in enumerate(COLOURS):
-            patched.setattr("foreman.run_data.now_ms", lambda now=second * 1000: now)
+            patched.setattr("foreman.api.run_data.now_ms", lambda now=second * 1000: now)
             ids[name] = put_data(reader, task, key, name, tags=tags)["id"]
             put_data(reader, neighbour, key, "neighbour", tags=tags)
         for second, (name, change) in enumerate([("b", {"add": ["blue"]}), ("d", {"remove": ["old"]})], 100):
-            patched.setattr("foreman.run_data.now_ms", lambda now=second * 1000: now)
+            patched.setattr("foreman.api.run_data.now_ms", lambda now=second * 1000: now)
             ok(reader.patch(f"/runs/{task['runId']}/data/{ids[name]}/tags", json=change))
     return Book(reader, task["runId"])
 
@@ -485,7 +485,7 @@ def test_newest_is_the_last_inserted_also_when_the_clock_steps_backwards(
     task = make_task(client, make_run(client))
     created = []
     for number, now in enumerate([5000, 4000, 6000, 3000, 1000]):
-        monkeypatch.setattr("foreman.run_data.now_ms", lambda now=now: now)
+        monkeypatch.setattr("foreman.api.run_data.now_ms", lambda now=now: now)
         created.append(put_data(client, task, "k", number, tags=["x", f"x{number}"]))
     url = f"/runs/{task['runId']}/data"
     for newest in (4, 3):
@@ -544,7 +544,7 @@ FILTERS = ["", "keyStartsWith=k", "key=k1", "tags=x", "tags=x,y", "tags=x,y&tagM
 def test_ties_are_in_the_order_of_insertion(
     client: httpx.Client, monkeypatch: pytest.MonkeyPatch, filters: str, sort_by: str
 ) -> None:
-    monkeypatch.setattr("foreman.run_data.now_ms", lambda: 1000)
+    monkeypatch.setattr("foreman.api.run_data.now_ms", lambda: 1000)
     task = make_task(client, make_run(client))
     for number in range(12):
         put_data(client, task, f"k{number % 3}", f"{number:x}", tags=["x", "y"])

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from foreman.values import glob_range, prefix_range
+from foreman.db.values import glob_range, prefix_range
 from tests.conftest import Json, Running, make_run, make_task, ok, put_data
 from tests.proof import much
 
@@ -242,7 +242,7 @@ def test_query_agrees_with_the_model_and_bookkeeping_with_the_entries(
     served: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch, history: list[Any], asked: list[Json]
 ) -> None:
     story = Story(client)
-    monkeypatch.setattr("foreman.run_data.now_ms", lambda: story.now)
+    monkeypatch.setattr("foreman.api.run_data.now_ms", lambda: story.now)
     for change in history:
         story.tell(*change)
     for query in [*asked, {}, {"includeAll": "true"}]:

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from foreman.check import check
+from foreman.maintenance.check import check
 from tests.conftest import Json, Running, assert_error, make_run, make_task, ok, put_data
 
 UNKNOWN = "019315a4-7c3e-7b52-9d3f-1f0f6f3f2a10"

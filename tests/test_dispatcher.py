@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import pytest
 
-from foreman import dispatcher as module
-from foreman.dispatcher import LONG, SHORT, WAITING, Dispatcher
-from foreman.holder import Holder
+from foreman.auth.holder import Holder
+from foreman.server import dispatcher as module
+from foreman.server.dispatcher import LONG, SHORT, WAITING, Dispatcher
 
 PATIENCE = 30  # seconds until what does not happen fails its test
 NEVER = 2 * PATIENCE  # seconds until somebody helps, or work of no hurry is done although there are tasks

@@ -10,7 +10,7 @@ import click
 import httpx
 import pytest
 
-from foreman.cli import main
+from foreman.cli.main import main
 from foreman.config import Settings
 from tests.conftest import Running, Start
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import app
+from foreman.cli.doubts import doubts
 from foreman.config import Settings, of, variables
-from foreman.doubts import doubts
 
 
 def of_variables(**variables: str) -> list[str]:

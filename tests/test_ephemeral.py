@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from foreman import parent as parent_module
-from foreman.parent import Parent
+from foreman.cli import parent as parent_module
+from foreman.cli.parent import Parent
 from tests.commands import APP, PATIENCE, environment, line_of, run, serving, url_of, wait_until_gone
 from tests.conftest import PLAIN, ok
 

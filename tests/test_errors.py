@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from foreman.contract import operation_of
+from foreman.http.contract import operation_of
 from tests.conftest import Json, Running, Start, assert_error, make_run, make_task, ok, put_data
 
 generated = settings(
@@ -691,8 +691,8 @@ def test_unforeseen_error_leaks_nothing_and_is_logged_with_the_request_id(
 
     before = client.get(path.format(**ids)).json()
     with monkeypatch.context() as broken:
-        broken.setattr("foreman.runs.to_json", fail)
-        broken.setattr("foreman.tasks.to_json", fail)
+        broken.setattr("foreman.api.runs.to_json", fail)
+        broken.setattr("foreman.api.tasks.to_json", fail)
         with caplog.at_level(logging.ERROR):
             response = client.get(path.format(**ids), headers={"X-Request-Id": "find-me-17"})
     assert assert_error(response, 500) == {"error": "Internal server error", "details": []}
@@ -713,13 +713,13 @@ def test_unforeseen_error_inside_a_write_undoes_all_of_it(
 
     before = [ok(client.get(path)) for path in ("/runs", "/tasks")]
     with monkeypatch.context() as broken:
-        broken.setattr("foreman.runs.SELECT_RUN", "SELECT * FROM no_such_table")
+        broken.setattr("foreman.api.runs.SELECT_RUN", "SELECT * FROM no_such_table")
         assert client.post("/runs", json={"inputData": 1}).status_code >= 500
         assert client.patch(f"/runs/{ids['run_id']}", json={"status": "failed"}).status_code >= 500
-        broken.setattr("foreman.tasks.new_id", fail)
+        broken.setattr("foreman.api.tasks.new_id", fail)
         body = {"runId": ids["run_id"], "type": "x", "inputData": 1}
         assert_error(client.post("/tasks", json=body), 500)
-        broken.setattr("foreman.tasks.now_ms", fail)
+        broken.setattr("foreman.api.tasks.now_ms", fail)
         assert_error(client.patch(f"/tasks/{ids['task_id']}", json={"status": "failed"}), 500)
     assert [ok(client.get(path)) for path in ("/runs", "/tasks")] == before
     assert lives(client)

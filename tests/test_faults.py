@@ -19,8 +19,8 @@ from typing import Any
 import httpx
 import pytest
 
-from foreman.check import check
-from foreman.sqlite import Database
+from foreman.db.sqlite import Database
+from foreman.maintenance.check import check
 from tests.conftest import PLAIN, Json, Running, Start, assert_error, make_run, make_task, ok, put_data
 
 ROOT = Path(__file__).parent.parent
@@ -381,7 +381,7 @@ def test_clock_that_steps_backwards_breaks_no_invariant(
     now = time.time_ns() // 1_000_000
 
     def at(hours: int) -> None:
-        for module in ("clock", "runs", "tasks", "run_data"):
+        for module in ("clock", "api.runs", "api.tasks", "api.run_data"):
             monkeypatch.setattr(f"foreman.{module}.now_ms", lambda: now + hours * 3_600_000)
 
     at(0)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from foreman.fields import Tag, Tags
+from foreman.http.fields import Tag, Tags
 
 ODD: list[Any] = ["", "x" * 256, "a,b", ",", "\x00", "a\x00", 1, 1.5, True, None, [], ["a"], {"a": 1}]
 EDGES = ["a", "x" * 255, "\u00e9" * 255, "\U0001f600", " ", "%"]

@@ -13,9 +13,9 @@ import httpx
 import pytest
 from limits import parse
 
-from foreman import dispatcher
-from foreman.connection import State
-from foreman.dispatcher import Dispatcher, Task
+from foreman.server import dispatcher
+from foreman.server.connection import State
+from foreman.server.dispatcher import Dispatcher, Task
 from tests.conftest import Json, Running, Start, assert_error, make_run, make_task, ok, put_data
 from tests.wire import PATIENCE, Answer, Wire, until
 
@@ -62,7 +62,7 @@ class Disk(sqlite3.Connection):
 
 @pytest.fixture(autouse=True)
 def disks(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    monkeypatch.setattr("foreman.sqlite.sqlite3.connect", partial(sqlite3.connect, factory=Disk))
+    monkeypatch.setattr("foreman.db.sqlite.sqlite3.connect", partial(sqlite3.connect, factory=Disk))
     yield
     messages = [record.getMessage() for record in caplog.get_records("call")]
     assert "A connection failed while it was answered" not in messages
@@ -360,7 +360,7 @@ def test_request_that_had_failed_already_is_told_once_when_to_try_again(
         disk.wait_for_commit()
         second = clients.post(1)
         arrivals.wait_for(2)
-        monkeypatch.setattr("foreman.tasks.now_ms", fail)
+        monkeypatch.setattr("foreman.api.tasks.now_ms", fail)
         wire.send("PATCH", f"/tasks/{UNKNOWN_ID}", {"status": "running"})
         arrivals.wait_for(1)
         disk.end_one()

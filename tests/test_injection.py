@@ -20,12 +20,12 @@ from urllib.parse import quote
 import pytest
 from limits import parse
 
-from foreman.check import check
 from foreman.config import Settings
-from foreman.contract import BASE_PATH, is_public
+from foreman.db.sqlite import Database
 from foreman.factory import create_app
-from foreman.openapi import document
-from foreman.sqlite import Database
+from foreman.http.contract import BASE_PATH, is_public
+from foreman.http.openapi import document
+from foreman.maintenance.check import check
 from tests.conftest import Json, Running, Start, make_run, make_task, put_data
 from tests.proof import much
 from tests.test_data_query_model import Entry, answer_of_model
@@ -300,7 +300,7 @@ def checked(answer: Answer, method: str) -> Answer:
 
 @pytest.fixture
 def served(start: Start, monkeypatch: pytest.MonkeyPatch) -> Running:
-    monkeypatch.setattr("foreman.rate_limit.FAILED_ATTEMPTS", parse("1000000/hour"))
+    monkeypatch.setattr("foreman.auth.rate_limit.FAILED_ATTEMPTS", parse("1000000/hour"))
     return start(durability="normal")
 
 
@@ -678,7 +678,9 @@ HEADER_VALUES = {
 def test_header_is_text_and_cannot_become_another_header(
     wire: Wire, dump: Dump, ids: Json, monkeypatch: pytest.MonkeyPatch, route: Route
 ) -> None:
-    monkeypatch.setattr("foreman.openapi.document", lambda _: {})  # takes long to make, and holds no text of anybody's
+    monkeypatch.setattr(
+        "foreman.http.openapi.document", lambda _: {}
+    )  # takes long to make, and holds no text of anybody's
     names = {"run_id": ids["runId"], "task_id": ids["taskId"], "data_id": ids["dataId"], "asset": "docs.js"}
     if (route.method, route.rule) == ("DELETE", f"{BASE_PATH}/runs/<run_id>"):
         names["run_id"] = names["task_id"]  # no run has this id, so that the request does nothing, however often

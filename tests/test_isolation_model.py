@@ -16,12 +16,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from limits import parse
 from werkzeug.test import TestResponse
 
-from foreman import __version__, keys
-from foreman.check import check
+from foreman import __version__
+from foreman.auth import keys
 from foreman.config import Settings
-from foreman.contract import BASE_PATH, is_public
+from foreman.db.sqlite import Database
 from foreman.factory import create_app
-from foreman.sqlite import Database
+from foreman.http.contract import BASE_PATH, is_public
+from foreman.maintenance.check import check
 from tests.model import ENDED, RUN_STATUSES, TASK_STATUSES, TIMES, UUID, Answer, Key, Model, Request, told
 from tests.proof import FULL, much
 from tests.test_data_query_model import REPRODUCIBLE
@@ -227,8 +228,8 @@ class TwoOrganisations(RuleBasedStateMachine):
         self.agreed = True
         self.patch = pytest.MonkeyPatch()
         for module in ("runs", "tasks", "run_data"):
-            self.patch.setattr(f"foreman.{module}.now_ms", lambda: self.model.now)
-        self.patch.setattr("foreman.rate_limit.FAILED_ATTEMPTS", parse(f"{LIMIT}/hour"))
+            self.patch.setattr(f"foreman.api.{module}.now_ms", lambda: self.model.now)
+        self.patch.setattr("foreman.auth.rate_limit.FAILED_ATTEMPTS", parse(f"{LIMIT}/hour"))
 
     @initialize()
     def begin(self) -> None:

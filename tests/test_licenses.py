@@ -6,8 +6,8 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from foreman.cli import main
-from foreman.licenses import distributions, parts
+from foreman.cli.licenses import distributions, parts
+from foreman.cli.main import main
 
 TOP = Path(__file__).parent.parent
 

@@ -12,7 +12,7 @@ import pytest
 from limits import parse
 from prometheus_client.parser import text_string_to_metric_families
 
-from foreman import rate_limit
+from foreman.auth import rate_limit
 from foreman.config import WrongSetting, load
 from tests.conftest import Running, Start, assert_error, make_run, make_task, ok
 

@@ -22,13 +22,17 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from foreman import __version__, backup, cli, keys, sqlite
-from foreman.check import check
-from foreman.database_file import SCHEMA_VERSION, DatabaseMoved, NotAForemanDatabase
-from foreman.migrate import UpgradeFailed, open_upgraded
-from foreman.restore import restore
-from foreman.schema_history import Migration, definition, migrations, since
-from foreman.sqlite import SCHEMA, Database
+from foreman import __version__
+from foreman.auth import keys
+from foreman.cli import main
+from foreman.db import sqlite
+from foreman.db.file import SCHEMA_VERSION, DatabaseMoved, NotAForemanDatabase
+from foreman.db.schema import Migration, definition, migrations, since
+from foreman.db.sqlite import SCHEMA, Database
+from foreman.maintenance import backup
+from foreman.maintenance.check import check
+from foreman.maintenance.restore import restore
+from foreman.maintenance.upgrade import UpgradeFailed, open_upgraded
 from tests.conftest import PLAIN, make_run, make_task, ok, put_data
 from tests.schemas.record import HERE, dump
 from tests.test_backup import PATIENCE, ROOT, names, run_command, set_version, tree
@@ -278,7 +282,7 @@ def test_dry_run_of_a_database_that_is_up_to_date_says_so(tmp_path: Path) -> Non
 
 def test_dry_run_fails_when_there_is_no_room(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9 - 1000, 1000))
-    done = CliRunner().invoke(cli.main, ["migrate", "--dry-run", "--database", str(old)])
+    done = CliRunner().invoke(main.main, ["migrate", "--dry-run", "--database", str(old)])
     assert done.exit_code == 1
     assert f"foreman: {old.parent} has no room for the backup: 1000 bytes are free\n" in done.output
 
@@ -320,7 +324,7 @@ def test_old_server_keeps_its_database_until_it_stops_and_cannot_come_back(
     old: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as earlier_program:
-        earlier_program.setattr("foreman.database_file.SCHEMA_VERSION", 1)
+        earlier_program.setattr("foreman.db.file.SCHEMA_VERSION", 1)
         with closing(Database(old)) as database:
             before = dump(old)
             for command in (["serve", "--port", "0"], ["migrate"]):
@@ -451,10 +455,10 @@ def test_migration_that_fails_leaves_the_database_as_it_was(
     script, words = FAILING[name]
     before = dump(old)
     bad = Migration(SCHEMA_VERSION + 1, "Break it", f"-- Break it\n{script}\n")
-    monkeypatch.setattr("foreman.migrate.since", lambda version: (*since(version), bad))
+    monkeypatch.setattr("foreman.maintenance.upgrade.since", lambda version: (*since(version), bad))
     told = ""
     for _ in range(2):  # as a service manager starts it again
-        done = CliRunner().invoke(cli.main, ["migrate", "--database", str(old)])
+        done = CliRunner().invoke(main.main, ["migrate", "--database", str(old)])
         (kept,) = kept_beside(old)
         assert done.exit_code == 1
         (told,) = done.stderr.splitlines()
@@ -520,7 +524,7 @@ KILLED_BEFORE_EACH_CHANGE = """
 import sqlite3, sys
 from functools import partial
 from pathlib import Path
-from foreman.migrate import open_upgraded
+from foreman.maintenance.upgrade import open_upgraded
 from tests.killed import kill_before_each_step
 
 def upgrade(directory, countdown):

@@ -18,9 +18,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from foreman import server_lock
-from foreman.server_lock import AlreadyServed, only_server
-from foreman.sqlite import Database
+from foreman.db import server_lock
+from foreman.db.server_lock import AlreadyServed, only_server
+from foreman.db.sqlite import Database
 from tests.commands import NOBODY, PATIENCE, ROOT, line_of, run, serving, uncovered, url_of, without_rights
 from tests.conftest import PLAIN, ok
 
@@ -254,7 +254,7 @@ def test_lock_keeps_sqlites_locks(tmp_path: Path) -> None:
         with pytest.raises(AlreadyServed), only_server(file):
             raise AssertionError
         database.one("SELECT 1 FROM run")
-        script = "from foreman.restore import *\nimport sys\nwith out_of_use(Path(sys.argv[1])): pass"
+        script = "from foreman.maintenance.restore import *\nimport sys\nwith out_of_use(Path(sys.argv[1])): pass"
         other = subprocess.run([sys.executable, "-c", script, file], cwd=ROOT, capture_output=True, text=True)
         assert "is in use" in other.stderr
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from foreman.errors import Invalid
-from foreman.opaque import decode_object, has_unpaired_surrogate
+from foreman.http.errors import Invalid
+from foreman.http.opaque_json import decode_object, has_unpaired_surrogate
 
 # Texts that are full of what the escapes of surrogates could be confused with.
 PIECES = [

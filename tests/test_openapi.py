@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from foreman.contract import BASE_PATH
-from foreman.shapes import SHAPES
+from foreman.http.contract import BASE_PATH
+from foreman.http.shapes import SHAPES
 from tests.conftest import Json, Running, assert_error, make_run, make_task, ok, put_data
 from tests.proof import FULL, much
 from tests.wire import Wire

@@ -20,7 +20,7 @@ class Contrary(sqlite3.Connection):
 
 @pytest.fixture
 def client(start: Start, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr("foreman.sqlite.sqlite3.connect", partial(sqlite3.connect, factory=Contrary))
+    monkeypatch.setattr("foreman.db.sqlite.sqlite3.connect", partial(sqlite3.connect, factory=Contrary))
     with start().client() as client:
         yield client
 

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from foreman.check import check, snapshot, violations
-from foreman.database_file import SCHEMA_VERSION
-from foreman.migrate import open_upgraded
-from foreman.progress import STEPS, Progress, attentive
-from foreman.schema_history import Migration, definition, since
-from foreman.sqlite import Database
+from foreman.db.file import SCHEMA_VERSION
+from foreman.db.schema import Migration, definition, since
+from foreman.db.sqlite import Database
+from foreman.maintenance.check import check, snapshot, violations
+from foreman.maintenance.progress import STEPS, Progress, attentive
+from foreman.maintenance.upgrade import open_upgraded
 from tests.test_backup import PATIENCE, ROOT, create, names, names_in, run_command, tree
 from tests.test_migrations import create as create_earlier
 
@@ -205,7 +205,7 @@ def test_migration_that_takes_long_can_be_stopped_and_changes_nothing(
     file = create_earlier(tmp_path / "foreman.db", SCHEMA_VERSION - 1, "DELETE")
     before = tree(tmp_path)["foreman.db"]
     slow = Migration(SCHEMA_VERSION + 1, "Take long", f"-- Take long\nCREATE TABLE slow AS {ENDLESS};\n")
-    monkeypatch.setattr("foreman.migrate.since", lambda version: (*since(version), slow))
+    monkeypatch.setattr("foreman.maintenance.upgrade.since", lambda version: (*since(version), slow))
 
     def tell(line: str) -> None:
         if line.startswith("Migration"):
@@ -229,7 +229,7 @@ def test_signal_in_a_function_that_sqlite_calls_is_no_damage(
             signal.raise_signal(number)  # to this thread: a command has no other, but what runs the tests may
         return definition(sql)
 
-    monkeypatch.setattr("foreman.check.definition", signalled_once)
+    monkeypatch.setattr("foreman.maintenance.check.definition", signalled_once)
     before = signal.signal(number, ring)
     found: list[object] = []
     try:
@@ -242,8 +242,9 @@ def test_signal_in_a_function_that_sqlite_calls_is_no_damage(
 
 WAITS = """
 import sys, time
-from foreman import backup, check, cli_progress, short_turns
-from foreman.cli import main
+from foreman.cli import progress
+from foreman.cli.main import main
+from foreman.maintenance import backup, check, gentle_writes
 
 def wait(*_):
     print("here", flush=True)
@@ -259,11 +260,11 @@ rows = check._rows
 check._rows = lambda view, sql, values: (wait() if sql == check.RULES[-1].sql else None, rows(view, sql, values))[1]
 """
 AFTER_A_TURN = """
-short_turns.HOLD = 0
-at = cli_progress.Bar.at
-cli_progress.Bar.at = lambda bar, part: (at(bar, part), part and wait())
+gentle_writes.HOLD = 0
+at = progress.Bar.at
+progress.Bar.at = lambda bar, part: (at(bar, part), part and wait())
 """
-IN_THE_END = "cli_progress.Bar.beyond_return = lambda bar, before=cli_progress.Bar.beyond_return: (before(bar), wait())"
+IN_THE_END = "progress.Bar.beyond_return = lambda bar, before=progress.Bar.beyond_return: (before(bar), wait())"
 
 
 def signalled(number: signal.Signals, change: str, *arguments: str, go_on: bool = False) -> tuple[int, str, str]:

@@ -21,15 +21,17 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from foreman import keys, stats
-from foreman.prune import count, old, prune
-from foreman.schemas import DATA_SORTS, LIST_SORTS, SORT_ORDERS
-from foreman.sqlite import SCHEMA
-from foreman.transactions import Transaction
+import foreman
+from foreman.auth import keys
+from foreman.db.sqlite import SCHEMA
+from foreman.db.transactions import Transaction
+from foreman.http.schemas import DATA_SORTS, LIST_SORTS, SORT_ORDERS
+from foreman.maintenance.prune import count, old, prune
+from foreman.monitoring import stats
 from tests.conftest import Running, make_run, make_task, ok, put_data
 from tests.test_data_query import serving
 
-PACKAGE = Path(keys.__file__).parent
+PACKAGE = Path(foreman.__file__).parent
 
 # Rows of each kind that match no filter. Looking at all of them takes several steps of SQLite's machine each.
 OTHERS = 4000
@@ -40,7 +42,13 @@ STEPS_AT_ONCE = 10
 RUNS_A_STATEMENT = re.compile(r"(tx|db)\.(one|all|each|value|run)|read_page")
 
 # They run the statements of others.
-WHERE_STATEMENTS_PASS = ("db.py", "sqlite.py", "transactions.py", "paging.py")
+WHERE_STATEMENTS_PASS = ("db/__init__.py", "db/sqlite.py", "db/transactions.py", "http/paging.py")
+
+
+def place(file: str | Path) -> str:
+    """Where a file of Python code is: in the package, as `api/runs.py`."""
+    path = Path(file)
+    return path.relative_to(PACKAGE).as_posix() if path.is_relative_to(PACKAGE) else path.name
 
 
 @dataclass(frozen=True)
@@ -81,9 +89,9 @@ class Sweep:
 
     def record(self, sql: str, values: dict[str, Any]) -> None:
         frame = sys._getframe(2)
-        while frame.f_back and Path(frame.f_code.co_filename).name in WHERE_STATEMENTS_PASS:
+        while frame.f_back and place(frame.f_code.co_filename) in WHERE_STATEMENTS_PASS:
             frame = frame.f_back
-        file = Path(frame.f_code.co_filename).name
+        file = place(frame.f_code.co_filename)
         self.lines.add((file, frame.f_lineno))
         self.statements.setdefault(sql, Statement(sql, values, file, self.request))
 
@@ -112,7 +120,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sweep]:
             def set_progress_handler(self, *_: object) -> None:
                 """The one that counts stays."""
 
-        patched.setattr("foreman.sqlite.sqlite3.connect", partial(sqlite3.connect, factory=Counted))
+        patched.setattr("foreman.db.sqlite.sqlite3.connect", partial(sqlite3.connect, factory=Counted))
         with serving(file, threads=1) as served, served.client() as client:
             fill(served)
             for name in ("one", "all", "each", "value", "run"):
@@ -293,9 +301,9 @@ def small_run(sweep: Sweep, client: httpx.Client) -> str:
 
 def test_every_statement_in_the_source_was_recorded(sweep: Sweep) -> None:
     calls = [
-        (file.name, call)
-        for file in PACKAGE.glob("*.py")
-        if file.name not in WHERE_STATEMENTS_PASS
+        (place(file), call)
+        for file in PACKAGE.rglob("*.py")
+        if place(file) not in WHERE_STATEMENTS_PASS
         for call in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(call, ast.Call) and RUNS_A_STATEMENT.fullmatch(ast.unparse(call.func))
     ]
@@ -323,13 +331,13 @@ BOUNDED = re.compile(
 
 # Scans of tables that are meant.
 SCANS = {
-    ("health.py", "SCAN run"): "stops at the first row",
-    ("prune.py", "SCAN run_count"): "a row for each organisation and status",
-    ("figures.py", "SCAN run_count"): "a row for each organisation and status",
-    ("figures.py", "SCAN organisation"): "a row for each organisation",
-    ("stats.py", "SCAN run_count"): "a row for each organisation and status",
-    ("stats.py", "SCAN api_key"): "a row for each key, when a person asks",
-    ("keys.py", "SCAN api_key"): "`keys list` shows every key; whether there is any is known at the first row",
+    ("monitoring/health.py", "SCAN run"): "stops at the first row",
+    ("maintenance/prune.py", "SCAN run_count"): "a row for each organisation and status",
+    ("monitoring/counts.py", "SCAN run_count"): "a row for each organisation and status",
+    ("monitoring/counts.py", "SCAN organisation"): "a row for each organisation",
+    ("monitoring/stats.py", "SCAN run_count"): "a row for each organisation and status",
+    ("monitoring/stats.py", "SCAN api_key"): "a row for each key, when a person asks",
+    ("auth/keys.py", "SCAN api_key"): "`keys list` shows every key; whether there is any is known at the first row",
 }
 
 
@@ -347,17 +355,17 @@ def test_no_statement_scans_a_table(sweep: Sweep) -> None:
 
 # Sorts and temporary tables that are meant: of what, by the file of the statement and the plan's line.
 SORTS = {
-    ("tasks.py", "USE TEMP B-TREE FOR ORDER BY"): "the tasks that match, in an order that their index is not in",
-    ("removal.py", "USE TEMP B-TREE FOR ORDER BY"): "all tasks of the run, which are deleted in that order",
-    ("figures.py", "USE TEMP B-TREE FOR GROUP BY"): "a row for each organisation and status",
-    ("run_data.py", "USE TEMP B-TREE FOR ORDER BY"): "the matches, to find the page or the newest of each key; or "
+    ("api/tasks.py", "USE TEMP B-TREE FOR ORDER BY"): "the tasks that match, in an order that their index is not in",
+    ("db/removal.py", "USE TEMP B-TREE FOR ORDER BY"): "all tasks of the run, which are deleted in that order",
+    ("monitoring/counts.py", "USE TEMP B-TREE FOR GROUP BY"): "a row for each organisation and status",
+    ("api/run_data.py", "USE TEMP B-TREE FOR ORDER BY"): "the matches, to find the page or the newest of each key; or "
     "the wanted tags, to find the rarest",
-    ("run_data.py", "USE TEMP B-TREE FOR PART OF ORDER BY"): "the matches of one key, to find the newest",
-    ("run_data.py", "USE TEMP B-TREE FOR DISTINCT"): "the matches, which may match for several tags",
-    ("run_data.py", "USE TEMP B-TREE FOR GROUP BY"): "the entries with any of the wanted prefixes",
-    ("run_data.py", "USE TEMP B-TREE FOR count(DISTINCT)"): "the wanted prefixes that one entry has",
-    ("run_data.py", "UNION USING TEMP B-TREE"): "the keys that the key filters select",
-    ("run_data.py", "INTERSECT USING TEMP B-TREE"): "the entries that the tag filters select",
+    ("api/run_data.py", "USE TEMP B-TREE FOR PART OF ORDER BY"): "the matches of one key, to find the newest",
+    ("api/run_data.py", "USE TEMP B-TREE FOR DISTINCT"): "the matches, which may match for several tags",
+    ("api/run_data.py", "USE TEMP B-TREE FOR GROUP BY"): "the entries with any of the wanted prefixes",
+    ("api/run_data.py", "USE TEMP B-TREE FOR count(DISTINCT)"): "the wanted prefixes that one entry has",
+    ("api/run_data.py", "UNION USING TEMP B-TREE"): "the keys that the key filters select",
+    ("api/run_data.py", "INTERSECT USING TEMP B-TREE"): "the entries that the tag filters select",
 }
 
 

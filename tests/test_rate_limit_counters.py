@@ -5,8 +5,8 @@ import types
 
 import pytest
 
-from foreman import counters
-from foreman.counters import LocalCounters
+from foreman.auth import counters
+from foreman.auth.counters import LocalCounters
 
 
 class Clock(types.ModuleType):

@@ -6,9 +6,9 @@ import httpx
 import pytest
 from limits import parse
 
-from foreman import counters, let_in, rate_limit
-from foreman.addresses import network_of
-from foreman.let_in import LetIn
+from foreman.auth import counters, let_in, rate_limit
+from foreman.auth.addresses import network_of
+from foreman.auth.let_in import LetIn
 from tests.conftest import Running, Start, assert_error, ok
 
 PROXY = "127.0.0.1"

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from foreman import ready
+from foreman.monitoring import ready
 from tests.conftest import Json, Running, Start, assert_error, ok
 
 PATIENCE = 30

@@ -16,10 +16,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from foreman import request_log
 from foreman.clock import now_ms
 from foreman.config import Settings
-from foreman.request_log import Answered, RequestLog, json_line, known_method, text_line
+from foreman.monitoring import request_log
+from foreman.monitoring.request_log import Answered, RequestLog, json_line, known_method, text_line
 from tests.conftest import PLAIN, Running, Start, assert_error, make_run, ok
 from tests.wire import Wire, until
 

@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from foreman import clock
-from foreman.backup import CopyFailed, now
-from foreman.check import check, snapshot
-from foreman.restore import restore
+from foreman.maintenance.backup import CopyFailed, now
+from foreman.maintenance.check import check, snapshot
+from foreman.maintenance.restore import restore
 from tests.conftest import make_run, ok
 from tests.test_backup import ROOT, UNFIT, create, names, names_in, run_command, set_version, tree
 from tests.test_faults import serving, stored_runs
@@ -110,7 +110,7 @@ def test_database_that_another_process_creates_meanwhile_is_not_replaced(
         create(target, "new")
         return now()
 
-    monkeypatch.setattr("foreman.restore.now", create_it)
+    monkeypatch.setattr("foreman.maintenance.restore.now", create_it)
     with pytest.raises(CopyFailed, match="File exists"):
         restore(file, target)
     assert names(target.parent) == ["foreman.db"]
@@ -280,7 +280,7 @@ def test_failing_rename_leaves_the_database_under_its_one_name(
 KILLED_BEFORE_EACH_CHANGE = """
 import sys
 from pathlib import Path
-from foreman.restore import restore
+from foreman.maintenance.restore import restore
 from tests.killed import kill_before_each_step
 
 def change(directory, countdown):

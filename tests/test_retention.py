@@ -15,16 +15,24 @@ from typing import Any
 import httpx
 import pytest
 
-from foreman import removal, retention
-from foreman.check import check, contents, snapshot
+from foreman.background import retention
+from foreman.background.retention import daily
 from foreman.clock import now_ms
 from foreman.config import age
-from foreman.prune import Amount, Old, count, old, prune
-from foreman.removal import ENTRIES_AT_ONCE, TASKS_AT_ONCE, OldRun, delete_empty_run, delete_some_entries, delete_tasks
-from foreman.retention import daily
-from foreman.short_turns import ShortTurns, Stopped
-from foreman.sqlite import Database
-from foreman.transactions import Transaction
+from foreman.db import removal
+from foreman.db.removal import (
+    ENTRIES_AT_ONCE,
+    TASKS_AT_ONCE,
+    OldRun,
+    delete_empty_run,
+    delete_some_entries,
+    delete_tasks,
+)
+from foreman.db.sqlite import Database
+from foreman.db.transactions import Transaction
+from foreman.maintenance.check import check, contents, snapshot
+from foreman.maintenance.gentle_writes import ShortTurns, Stopped
+from foreman.maintenance.prune import Amount, Old, count, old, prune
 from tests.commands import run, uncovered, without_rights
 from tests.conftest import Json, Running, assert_error, make_run, make_task, ok, put_data
 
@@ -181,8 +189,8 @@ def test_dry_run_works_where_the_database_may_only_be_read(tmp_path: Path) -> No
 
 @pytest.fixture
 def every_statement_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("foreman.short_turns.HOLD", 0.0)
-    monkeypatch.setattr("foreman.short_turns.PAUSE", 0.0)
+    monkeypatch.setattr("foreman.maintenance.gentle_writes.HOLD", 0.0)
+    monkeypatch.setattr("foreman.maintenance.gentle_writes.PAUSE", 0.0)
 
 
 @pytest.mark.usefixtures("every_statement_a_turn")
@@ -327,7 +335,7 @@ def test_turn_ends_before_the_next_statement_once_it_has_lasted_long_enough(
     served: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [0.0]
-    monkeypatch.setattr("foreman.short_turns.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("foreman.maintenance.gentle_writes.time.monotonic", lambda: clock[0])
     pauses: list[float | None] = []
 
     class Paused(threading.Event):
@@ -422,8 +430,8 @@ def test_file_that_is_not_there_is_a_failure_and_is_not_made(command: Command, t
 
 @pytest.fixture
 def lines(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
-    caplog.set_level(logging.INFO, "foreman.retention")
-    return lambda: [record.message for record in caplog.records if record.name == "foreman.retention"]
+    caplog.set_level(logging.INFO, "foreman.background.retention")
+    return lambda: [record.message for record in caplog.records if record.name == "foreman.background.retention"]
 
 
 def until(condition: Callable[[], object]) -> None:
@@ -457,10 +465,10 @@ def test_failure_is_logged_and_tried_again(
     working = removal.delete_empty_run
 
     def fail(*_: Any) -> int:
-        monkeypatch.setattr("foreman.prune.delete_empty_run", working)
+        monkeypatch.setattr("foreman.maintenance.prune.delete_empty_run", working)
         raise sqlite3.OperationalError("database is locked")
 
-    monkeypatch.setattr("foreman.prune.delete_empty_run", fail)
+    monkeypatch.setattr("foreman.maintenance.prune.delete_empty_run", fail)
     with daily(served.database, DAY):
         until(lambda: ids(client) == set())
     assert any("has failed" in line for line in lines())
@@ -470,7 +478,7 @@ def test_it_stops_in_the_middle_when_the_server_stops(
     served: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "FIRST", 0.0)
-    monkeypatch.setattr("foreman.short_turns.HOLD", 0.0)
+    monkeypatch.setattr("foreman.maintenance.gentle_writes.HOLD", 0.0)
     run = make_large(served, client, TASKS_AT_ONCE, ENTRIES_AT_ONCE * 20)
     begun, told = threading.Event(), list[threading.Event]()
     original = removal.delete_some_entries
@@ -485,7 +493,7 @@ def test_it_stops_in_the_middle_when_the_server_stops(
         return original(tx, run)
 
     monkeypatch.setattr(retention, "prune", watched)
-    monkeypatch.setattr("foreman.prune.delete_some_entries", held)
+    monkeypatch.setattr("foreman.maintenance.prune.delete_some_entries", held)
     with daily(served.database, DAY):
         assert begun.wait(PATIENCE)
     assert not any(thread.name == "retention" for thread in threading.enumerate())

@@ -88,7 +88,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("foreman.run_data.now_ms", clock)
+    monkeypatch.setattr("foreman.api.run_data.now_ms", clock)
     return clock
 
 

@@ -88,7 +88,7 @@ def at(milliseconds: int) -> str:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("foreman.runs.now_ms", clock)
+    monkeypatch.setattr("foreman.api.runs.now_ms", clock)
     return clock
 
 

@@ -19,8 +19,8 @@ from urllib.parse import quote
 
 import pytest
 
-from foreman import keys
-from foreman.sqlite import Database
+from foreman.auth import keys
+from foreman.db.sqlite import Database
 from tests.conftest import Json, Start
 from tests.test_cli import APP
 

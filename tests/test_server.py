@@ -6,8 +6,9 @@ import threading
 import httpx
 import pytest
 
-from foreman import http_server, runs
+from foreman.api import runs
 from foreman.clock import now_ms
+from foreman.server import http_server
 from tests.conftest import Running, ok
 
 

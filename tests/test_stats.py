@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from foreman import keys
-from foreman.database_file import SCHEMA_VERSION
-from foreman.stats import _bytes, _quantile
+from foreman.auth import keys
+from foreman.db.file import SCHEMA_VERSION
+from foreman.monitoring.stats import _bytes, _quantile
 from tests.conftest import Running, Start, make_run, make_task, ok, put_data
 
 APP = Path(__file__).parent.parent / "app.py"

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from limits import parse
 
-from foreman.contract import operation_of
+from foreman.http.contract import operation_of
 from tests.conftest import Json, Running, Start, assert_error, make_run, make_task, ok, put_data
 
 STRICT = {"Prefer": "handling=strict"}

@@ -83,7 +83,7 @@ def at(milliseconds: int) -> str:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("foreman.tasks.now_ms", clock)
+    monkeypatch.setattr("foreman.api.tasks.now_ms", clock)
     return clock
 
 

@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from foreman.config import Settings
-from foreman.contract import BASE_PATH, is_public
+from foreman.db.sqlite import Database
 from foreman.factory import create_app
-from foreman.sqlite import Database
+from foreman.http.contract import BASE_PATH, is_public
 from tests.conftest import Json, Running, assert_error, make_run, make_task, ok, put_data
 
 Ids = dict[str, str]

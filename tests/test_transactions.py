@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from foreman.database_file import APPLICATION_ID, SCHEMA_VERSION, NotAForemanDatabase
+from foreman.db.file import APPLICATION_ID, SCHEMA_VERSION, NotAForemanDatabase
+from foreman.db.sqlite import Database
+from foreman.db.transactions import Transaction
 from foreman.pending import Commit
-from foreman.sqlite import Database
-from foreman.transactions import Transaction
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 30  # seconds until a thread that does not end fails its test
@@ -81,7 +81,7 @@ def file(tmp_path: Path) -> Path:
 def database(file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """A database with two tables: `note`, and `reference` to notes that is checked at the commit only."""
     with monkeypatch.context() as patched:
-        patched.setattr("foreman.sqlite.sqlite3.connect", partial(sqlite3.connect, factory=Watched))
+        patched.setattr("foreman.db.sqlite.sqlite3.connect", partial(sqlite3.connect, factory=Watched))
         database = Database(file)
     with database.write() as tx:
         tx.run("CREATE TABLE note (text TEXT NOT NULL PRIMARY KEY)")
@@ -1045,7 +1045,7 @@ def test_closing_succeeds_when_the_log_cannot_be_folded_into_the_file(
                 raise sqlite3.OperationalError("database or disk is full")
             return super().execute(sql, parameters)
 
-    monkeypatch.setattr("foreman.sqlite.sqlite3.connect", partial(sqlite3.connect, factory=Full))
+    monkeypatch.setattr("foreman.db.sqlite.sqlite3.connect", partial(sqlite3.connect, factory=Full))
     with closing(Database(file)) as database:
         write(database, lambda tx: tx.run("CREATE TABLE note (text TEXT)"))
         write(database, insert("kept"))
@@ -1168,7 +1168,7 @@ def test_second_server_may_start_while_the_first_creates_the_file(
         with closing(Database(file)) as database:
             write(database, count_one_run(org_id))
 
-    monkeypatch.setattr("foreman.sqlite.sqlite3.connect", partial(sqlite3.connect, factory=Slow))
+    monkeypatch.setattr("foreman.db.sqlite.sqlite3.connect", partial(sqlite3.connect, factory=Slow))
     first = in_thread(partial(open_and_write, "first"))
     assert reached.wait(PATIENCE)
     second = in_thread(partial(open_and_write, "second"))

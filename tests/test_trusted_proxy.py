@@ -7,7 +7,7 @@ import pytest
 from flask import request
 from limits import parse
 
-from foreman import rate_limit
+from foreman.auth import rate_limit
 from tests.conftest import PLAIN, Running, Start, assert_error, ok
 from tests.wire import Wire
 

@@ -15,7 +15,7 @@ import pytest
 # The names, and the beginning of the SHA-256 of their sources. A new version of waitress is read where it differs, and
 # then its digests are put here.
 LEANED_ON = {
-    # A head is taken apart by it; `foreman/parser.py` has read what divides requests from each other before.
+    # A head is taken apart by it; `foreman/server/parser.py` has read what divides requests from each other before.
     "waitress.parser.HTTPRequestParser.__init__": "d43d0602efd291cf",
     "waitress.parser.HTTPRequestParser.parse_header": "c2c093b901782da6",
     "waitress.parser.HTTPRequestParser.get_body_stream": "b85b308c5e427726",
@@ -33,7 +33,7 @@ LEANED_ON = {
     "waitress.buffers.BytesIOBasedBuffer": "339e7347710dc89a",
     "waitress.buffers.TempfileBasedBuffer": "1b90c45d7d6fa08b",
     "waitress.buffers.FileBasedBuffer": "e55332750507ed12",
-    # The environment of an application, and the head of its answer (`foreman/wsgi.py`).
+    # The environment of an application, and the head of its answer (`foreman/server/exchange.py`).
     "waitress.task.Task.__init__": "17c205262405c5f8",
     "waitress.task.Task.start": "4a0ea27954923854",
     "waitress.task.Task.has_body": "e412f4c3b4931988",
@@ -78,7 +78,7 @@ def test_everything_that_is_imported_from_waitress_is_named() -> None:
     assert imported <= LEANED_ON.keys() | classes
 
 
-@pytest.mark.parametrize("ours", ["foreman.parser.Request", "foreman.wsgi.Exchange"])
+@pytest.mark.parametrize("ours", ["foreman.server.parser.Request", "foreman.server.exchange.Exchange"])
 def test_every_method_that_is_inherited_is_named_or_unreachable(ours: str) -> None:
     """Methods that call each other are leaned on together, or replaced together."""
     found: Any = locate(ours)

@@ -17,8 +17,8 @@ from typing import Any
 
 from waitress.proxy_headers import proxy_headers_middleware
 
-from foreman import parser
-from foreman.http_server import Bounds, HTTPServer
+from foreman.server import parser
+from foreman.server.http_server import Bounds, HTTPServer
 
 # HTTP/1.1 asks for a Host, which these tests leave out.
 _REQUEST_LINE = re.compile(r"HTTP/(1\.1|%s)(\\r)?\\n")

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from foreman.check import check
-from foreman.http_server import GRACE
+from foreman.maintenance.check import check
+from foreman.server.http_server import GRACE
 from tests.package.container import PATIENCE, Container, Image, build, running
 from tests.package.tools import lacking, need
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from foreman.check import check
+from foreman.maintenance.check import check
 from tests.conftest import PLAIN, make_run
 from tests.package.tools import need
 from tests.test_faults import serving, stored_runs

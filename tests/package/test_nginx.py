@@ -15,7 +15,7 @@ import pytest
 from flask import g
 from limits import parse
 
-from foreman import rate_limit
+from foreman.auth import rate_limit
 from tests.conftest import Running, Start, assert_error, make_run, ok
 from tests.package.tools import need
 from tests.wire import until

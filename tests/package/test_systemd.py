@@ -17,8 +17,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from foreman.http_server import GRACE
-from foreman.listener import MOST_CONNECTIONS
+from foreman.server.http_server import GRACE
+from foreman.server.listener import MOST_CONNECTIONS
 from tests.conftest import PLAIN, make_run, ok
 from tests.package.tools import need
 
@@ -112,7 +112,7 @@ def test_service_has_what_the_server_needs() -> None:
     assert unit["KillSignal"] == ["SIGTERM"]
     assert int(unit["MemoryMax"][0].removesuffix("M")) > 512
     needed = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({0}, {0}))".format(unit["LimitNOFILE"][0])
-    look = f"{needed}; from foreman.listener import most_connections; print(most_connections(256))"
+    look = f"{needed}; from foreman.server.listener import most_connections; print(most_connections(256))"
     done = subprocess.run([sys.executable, "-c", look], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert done.stdout == f"{MOST_CONNECTIONS}\n", done.stderr
     assert unit["Environment"] == Unit("foreman-backup.service")["Environment"]

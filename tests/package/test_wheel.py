@@ -28,7 +28,7 @@ def test_holds_the_package_with_what_it_reads_and_nothing_else(wheel: Path) -> N
     package = {str(path.relative_to(TOP)) for path in (TOP / "foreman").rglob("*") if path.is_file()}
     package = {name for name in package if "__pycache__" not in name}
     assert names == {*package, *SHIPPED}
-    assert "foreman/pages/docs.html" in names
+    assert "foreman/api/pages/docs.html" in names
 
 
 def test_says_what_it_is(metadata: Message) -> None:

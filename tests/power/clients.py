@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from foreman import keys
-from foreman.sqlite import Database
+from foreman.auth import keys
+from foreman.db.sqlite import Database
 from tests.power.history import Answered, Asked, Client, Recorder, State
 
 REQUEST_ID = "client-{}.{}"

@@ -13,11 +13,11 @@ from pathlib import Path
 from unittest.mock import patch
 
 from foreman.config import Settings
-from foreman.connection import Connection
+from foreman.db.sqlite import Database
+from foreman.db.transactions import Writer
 from foreman.factory import create_app
-from foreman.server import Server
-from foreman.sqlite import Database
-from foreman.transactions import Writer
+from foreman.server.connection import Connection
+from foreman.server.server import Server
 from tests.power import clients
 from tests.power.history import Answered, Client, History, Recorder
 from tests.power.vfs import Watch
@@ -98,7 +98,7 @@ def main() -> None:
     parser.add_argument("--hasty", action="store_true", help="let the writer answer before it commits")
     parser.add_argument("--requests", type=int, default=70, help="of each client")
     arguments = parser.parse_args()
-    with patch("foreman.sqlite.Writer", HastyWriter if arguments.hasty else Writer):
+    with patch("foreman.db.sqlite.Writer", HastyWriter if arguments.hasty else Writer):
         history = record(arguments.directory, arguments.durability, arguments.requests)
     arguments.history.write_bytes(pickle.dumps(history))
 

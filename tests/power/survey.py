@@ -10,9 +10,10 @@ from typing import Any
 
 import msgspec
 
-from foreman import data_query, keys, run_data, runs, tasks
-from foreman.check import check
-from foreman.sqlite import Database
+from foreman.api import run_data, run_data_query, runs, tasks
+from foreman.auth import keys
+from foreman.db.sqlite import Database
+from foreman.maintenance.check import check
 from tests.power.disk import Disk
 from tests.power.history import (
     Answered,
@@ -41,7 +42,7 @@ _ROWS: dict[str, tuple[str, Callable[[Iterable[Any]], dict[str, Any]]]] = {
         runs.to_json,
     ),
     "task": (f"SELECT {tasks.COLUMNS} FROM task WHERE task.org_id = :org_id", tasks.to_json),
-    "entry": (f"SELECT {data_query.COLUMNS} FROM run_data WHERE run_data.org_id = :org_id", run_data.to_json),
+    "entry": (f"SELECT {run_data_query.COLUMNS} FROM run_data WHERE run_data.org_id = :org_id", run_data.to_json),
 }
 
 

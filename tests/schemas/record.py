@@ -15,12 +15,12 @@ from typing import Any
 
 import httpx
 
-from foreman import keys
+from foreman.auth import keys
 from foreman.config import Settings
-from foreman.database_file import APPLICATION_ID, SCHEMA_VERSION
+from foreman.db.file import APPLICATION_ID, SCHEMA_VERSION
+from foreman.db.sqlite import Database
 from foreman.factory import create_app
-from foreman.server import Server
-from foreman.sqlite import Database
+from foreman.server.server import Server
 from foreman.vocabulary import RUN_STATUSES, TASK_STATUSES
 from tests.conftest import Json, Running, make_run, make_task, ok, put_data
 

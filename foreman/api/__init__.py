@@ -1,0 +1,1 @@
+"""The resources of the API: the path /api/v1/X is answered by X.py."""

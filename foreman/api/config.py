@@ -1,0 +1,60 @@
+"""What the TypeScript clients read at their start: where the queues are. Foreman itself uses none of it."""
+
+from typing import Any
+
+from flask import Blueprint, Response, current_app
+
+from foreman import __version__
+from foreman.config import Settings
+from foreman.http.contract import answer, answers
+
+bp = Blueprint("config", __name__)
+
+
+@bp.get("/config")
+@answers(200, "Config")
+def get_config() -> Response:
+    """Version, environment, and where the queues are."""
+    settings = _settings()
+    return answer(
+        {
+            "version": __version__,
+            "environment": settings.environment,
+            "redis": redis_json(settings),
+            "queues": queues_json(settings),
+        }
+    )
+
+
+@bp.get("/config/redis")
+@answers(200, "RedisConfig")
+def get_redis() -> Response:
+    """The Redis server that carries the queues."""
+    return answer(redis_json(_settings()))
+
+
+@bp.get("/config/queues")
+@answers(200, "QueuesConfig")
+def get_queues() -> Response:
+    """The names of the queues."""
+    return answer(queues_json(_settings()))
+
+
+def redis_json(settings: Settings) -> dict[str, Any]:
+    """`password` and `db` are present only when they are set: an empty password would be sent to Redis."""
+    optional = {"password": settings.redis_password, "db": settings.redis_db}
+    return {
+        "host": settings.redis_host,
+        "port": settings.redis_port,
+        **{name: value for name, value in optional.items() if value is not None},
+    }
+
+
+def queues_json(settings: Settings) -> dict[str, Any]:
+    """The names under which clients enqueue tasks and results."""
+    return {"taskQueue": settings.task_queue, "resultQueue": settings.result_queue}
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.extensions["settings"]
+    return settings

@@ -1,0 +1,172 @@
+"""Run data: the tagged key/value entries that the tasks of a run share."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from flask import Blueprint, Response, g
+
+from foreman import db
+from foreman.api.run_data_query import COLUMNS, bound, data_query
+from foreman.clock import iso, new_id, now_ms
+from foreman.db.values import as_list
+from foreman.http.contract import answer, answers, asks, created, fails, takes
+from foreman.http.errors import Invalid, NotFound, found
+from foreman.http.opaque_json import raw
+from foreman.http.paging import read_page, split
+from foreman.http.schemas import CreateData, DeleteData, QueryData, UpdateTags
+from foreman.vocabulary import MOST_TAGS
+
+bp = Blueprint("run_data", __name__)
+
+SELECT_ENTRY = f"SELECT {COLUMNS} FROM run_data WHERE org_id = :org_id AND run_id = :run_id AND id = :id"
+
+
+@bp.post("/runs/<run_id>/data")
+@takes(CreateData)
+@answers(201, "RunData")
+@fails(404)
+def create_data(new: dict[str, Any], run_id: str) -> Response:
+    """Add an entry. Keys may repeat: each entry is kept, the newest of a key is its latest."""
+    with db.write() as tx:
+        missing = tx.value(
+            """
+            SELECT CASE
+                WHEN NOT EXISTS (SELECT 1 FROM run WHERE org_id = :org_id AND id = :run_id) THEN 'Run'
+                WHEN NOT EXISTS (
+                    SELECT 1 FROM task WHERE org_id = :org_id AND run_id = :run_id AND id = :task_id
+                ) THEN 'Task'
+            END
+            """,
+            org_id=g.org_id, run_id=run_id.lower(), task_id=new["task_id"],
+        )  # fmt: skip
+        if missing:
+            raise NotFound(missing)
+        entry = tx.one(
+            f"""
+            INSERT INTO run_data (org_id, id, run_id, task_id, key, value, tags, metadata, created_at, updated_at)
+            VALUES (:org_id, :id, :run_id, :task_id, :key, :value, :tags, :metadata, :now, :now)
+            RETURNING {COLUMNS}
+            """,
+            org_id=g.org_id, id=new_id(), run_id=run_id.lower(), task_id=new["task_id"], key=new["key"],
+            value=new["value"], tags=as_list(dict.fromkeys(new["tags"])), metadata=new.get("metadata"), now=now_ms(),
+        )  # fmt: skip
+    entry = found(entry, "Entry")
+    return created(to_json(entry), f"/runs/{entry['run_id']}/data/{entry['id']}")
+
+
+@bp.get("/runs/<run_id>/data")
+@asks(QueryData)
+@answers(200, "RunDataPage")
+@fails(404)
+def query_data(wanted: dict[str, Any], run_id: str) -> Response:
+    """Query entries by key, prefix, glob and tag: the newest matching entry of each key, or with `includeAll` all."""
+    rows = read_page(
+        data_query(wanted), wanted["sort_order"], size,
+        org_id=g.org_id, run_id=run_id.lower(), **bound(wanted),
+    )  # fmt: skip
+    if not rows:
+        raise NotFound("Run")
+    entries, total = split(rows)
+    return answer(
+        {
+            "data": [to_json(entry) for entry in entries],
+            "pagination": {"limit": wanted["limit"], "offset": wanted["offset"], "total": total},
+        }
+    )
+
+
+@bp.get("/runs/<run_id>/data/<data_id>")
+@answers(200, "RunData")
+@fails(404)
+def get_data(run_id: str, data_id: str) -> Response:
+    """One entry by its id."""
+    entry = db.one(SELECT_ENTRY, org_id=g.org_id, run_id=run_id.lower(), id=data_id.lower())
+    return answer(to_json(found(entry, "Entry")))
+
+
+@bp.patch("/runs/<run_id>/data/<data_id>/tags")
+@takes(UpdateTags)
+@answers(200, "RunData")
+@fails(404)
+def update_tags(change: dict[str, Any], run_id: str, data_id: str) -> Response:
+    """Remove tags from an entry, then add those it does not have; the others keep their order.
+
+    When that leaves the tags as they are, it leaves `updatedAt` too.
+    """
+    with db.write() as tx:
+        entry = tx.one(
+            "SELECT tags FROM run_data WHERE org_id = :org_id AND run_id = :run_id AND id = :id",
+            org_id=g.org_id, run_id=run_id.lower(), id=data_id.lower(),
+        )  # fmt: skip
+        before: list[str] = msgspec.json.decode(found(entry, "Entry")["tags"])
+        removed = set(change["remove"])
+        tags = dict.fromkeys([*(tag for tag in before if tag not in removed), *change["add"]])
+        if len(tags) > MOST_TAGS:
+            message = f"The entry would have {len(tags)} tags; {MOST_TAGS} are allowed."
+            raise Invalid("Validation failed", [{"field": "add", "message": message}])
+        entry = tx.one(
+            f"""
+            UPDATE run_data
+            SET tags = :tags, updated_at = :now
+            WHERE org_id = :org_id AND run_id = :run_id AND id = :id AND tags <> :tags
+            RETURNING {COLUMNS}
+            """,
+            org_id=g.org_id, run_id=run_id.lower(), id=data_id.lower(), tags=as_list(tags), now=now_ms(),
+        ) or tx.one(SELECT_ENTRY, org_id=g.org_id, run_id=run_id.lower(), id=data_id.lower())  # fmt: skip
+    return answer(to_json(found(entry, "Entry")))
+
+
+@bp.delete("/runs/<run_id>/data")
+@asks(DeleteData)
+@answers(200, "Deleted")
+@fails(404)
+def delete_data(which: dict[str, Any], run_id: str) -> Response:
+    """Delete all entries of a key, or one entry by its id.
+
+    Exactly one of `key` and `id` is required: both together, or neither, is answered 400.
+    """
+    with db.write() as tx:
+        found(tx.one("SELECT 1 FROM run WHERE org_id = :org_id AND id = :run_id",
+                     org_id=g.org_id, run_id=run_id.lower()), "Run")  # fmt: skip
+        if "key" in which:
+            deleted = tx.run(
+                """
+                DELETE FROM run_data
+                WHERE seq IN (
+                    SELECT seq FROM run_data_tag
+                    WHERE org_id = :org_id AND run_id = :run_id AND tag = '' AND key = :key
+                )
+                """,
+                org_id=g.org_id, run_id=run_id.lower(), key=which["key"],
+            )  # fmt: skip
+        else:
+            deleted = tx.run(
+                "DELETE FROM run_data WHERE org_id = :org_id AND run_id = :run_id AND id = :id",
+                org_id=g.org_id, run_id=run_id.lower(), id=which["id"],
+            )  # fmt: skip
+        if not deleted:
+            raise NotFound("Entry")
+    return answer({"deleted": deleted})
+
+
+def size(entry: Sequence[Any]) -> int:
+    """The bytes of JSON in a row of `COLUMNS`."""
+    return len(entry[5] or b"") + len(entry[6] or b"") + len(entry[7] or b"")
+
+
+def to_json(entry: Iterable[Any]) -> dict[str, Any]:
+    """The run-data object of the API, from a row of `COLUMNS`."""
+    data_id, run_id, task_id, org_id, key, value, tags, metadata, created_at, updated_at = entry
+    return {
+        "id": data_id,
+        "runId": run_id,
+        "taskId": task_id,
+        "orgId": org_id,
+        "key": key,
+        "value": raw(value),
+        "tags": raw(tags),
+        "metadata": raw(metadata),
+        "createdAt": iso(created_at),
+        "updatedAt": iso(updated_at),
+    }

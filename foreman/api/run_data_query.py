@@ -1,0 +1,234 @@
+"""The run-data query: which entries match, in which order, and how many there are.
+
+Key filters choose among the keys of the run, tag filters among the tags of its entries. Both are answered from
+indexes, so the cost follows what matches. The text of a statement depends on which filters are present, never on what
+they hold.
+"""
+
+from typing import Any
+
+from foreman.db.values import as_list, as_pairs, glob_range, prefix_range
+from foreman.http.paging import ORDERS, PLACES
+
+# What an entry is answered from (`run_data.to_json`), in its order. JSON is read as bytes, which is what goes into the
+# answer.
+COLUMNS = """
+    run_data.id, run_data.run_id, run_data.task_id, run_data.org_id, run_data.key,
+    CAST(run_data.value AS BLOB), CAST(run_data.tags AS BLOB), CAST(run_data.metadata AS BLOB),
+    run_data.created_at, run_data.updated_at
+    """
+
+# Each key filter selects keys of the run; UNION joins them, that is OR.
+KEY_FILTERS = {
+    "keys": """
+        SELECT run_data_latest.key
+        FROM run_data_latest
+        WHERE org_id = :org_id AND run_id = :run_id AND tag = ''
+          AND run_data_latest.key IN (SELECT value FROM json_each(:keys))
+        """,
+    "key_starts_with": """
+        SELECT run_data_latest.key
+        FROM json_each(:key_ranges) AS prefix
+        CROSS JOIN run_data_latest
+        WHERE org_id = :org_id AND run_id = :run_id AND tag = ''
+          AND run_data_latest.key >= json_extract(prefix.value, '$[0]')
+          AND run_data_latest.key < json_extract(prefix.value, '$[1]')
+        """,
+    "key_pattern": """
+        SELECT run_data_latest.key
+        FROM run_data_latest
+        WHERE org_id = :org_id AND run_id = :run_id AND tag = ''
+          AND run_data_latest.key >= :glob_from AND run_data_latest.key < :glob_to
+          AND glob(:key_pattern, run_data_latest.key)
+        """,
+}
+
+# Each tag filter selects entries of the run; INTERSECT joins them, that is AND. {tagged} is where they are looked up.
+TAG_FILTERS = {
+    ("tags", "any"): """
+        SELECT tagged.key, tagged.seq, tagged.created_at
+        FROM {tagged} AS tagged
+        WHERE tagged.org_id = :org_id AND tagged.run_id = :run_id
+          AND tagged.tag IN (SELECT value FROM json_each(:tags)) {of_keys}
+        """,
+    # Only the entries with the rarest tag are looked at (counting beyond 1,000 would not pay).
+    ("tags", "all"): """
+        SELECT tagged.key, tagged.seq, tagged.created_at
+        FROM {tagged} AS tagged
+        WHERE tagged.org_id = :org_id AND tagged.run_id = :run_id
+          AND tagged.tag = (
+              SELECT wanted.value
+              FROM json_each(:tags) AS wanted
+              ORDER BY (
+                  SELECT count(*)
+                  FROM (
+                      SELECT 1 AS one
+                      FROM run_data_tag AS counted
+                      WHERE counted.org_id = :org_id AND counted.run_id = :run_id AND counted.tag = wanted.value
+                      LIMIT 1000
+                  ) AS some
+              )
+              LIMIT 1
+          ) {of_keys}
+          AND NOT EXISTS (
+              SELECT 1
+              FROM json_each(:tags) AS wanted
+              WHERE NOT EXISTS (
+                  SELECT 1
+                  FROM run_data_tag AS other
+                  WHERE other.org_id = :org_id AND other.run_id = :run_id
+                    AND other.tag = wanted.value AND other.key = tagged.key AND other.seq = tagged.seq
+              )
+          )
+        """,
+    ("tag_starts_with", "any"): """
+        SELECT tagged.key, tagged.seq, tagged.created_at
+        FROM json_each(:tag_ranges) AS prefix
+        CROSS JOIN {tagged} AS tagged
+        WHERE tagged.org_id = :org_id AND tagged.run_id = :run_id
+          AND tagged.tag >= json_extract(prefix.value, '$[0]')
+          AND tagged.tag < json_extract(prefix.value, '$[1]') {of_keys}
+        """,
+    ("tag_starts_with", "all"): """
+        SELECT tagged.key, tagged.seq, tagged.created_at
+        FROM json_each(:tag_ranges) AS prefix
+        CROSS JOIN {tagged} AS tagged
+        WHERE tagged.org_id = :org_id AND tagged.run_id = :run_id
+          AND tagged.tag >= json_extract(prefix.value, '$[0]')
+          AND tagged.tag < json_extract(prefix.value, '$[1]') {of_keys}
+        GROUP BY tagged.key, tagged.seq, tagged.created_at
+        HAVING count(DISTINCT prefix.key) = json_array_length(:tag_ranges)
+        """,
+}
+
+
+NEWEST_OF_EACH_KEY = """
+    SELECT *
+    FROM (
+        SELECT matching.*, ROW_NUMBER() OVER (PARTITION BY matching.key ORDER BY matching.seq DESC) AS nth
+        FROM ({matching}) AS matching
+    ) AS ranked
+    WHERE nth = 1
+    """
+
+# The entries, or with run_data_latest the newest entry of each key, that have one tag.
+ONE_TAG = """
+    SELECT tagged.key, tagged.seq, tagged.created_at
+    FROM {table} AS tagged
+    WHERE tagged.org_id = :org_id AND tagged.run_id = :run_id AND {tag} {of_keys}
+    """
+
+TOTAL_OF_ONE_TAG = """
+    SELECT {count}
+    FROM {table} AS tagged
+    WHERE tagged.org_id = :org_id AND tagged.run_id = :run_id AND {tag} {of_keys}
+    """
+
+FILTERS = ("key", "keys", "key_starts_with", "key_pattern", "tags", "tag_starts_with")
+
+POSITIONS = {"created_at": "created_at", "updated_at": "updated_at", "key": "key"}
+
+
+def data_query(wanted: dict[str, Any]) -> str:
+    """The statement that answers validated query parameters (`schemas.QueryData`) for one run.
+
+    It takes :org_id, :run_id and the values of `bound`, and is for `paging.read_page`. It has no row when the run does
+    not exist.
+    """
+    latest = wanted["include_all"] == "false"
+    keys = _keys(wanted)
+    given = {**wanted, "keys": keys}
+    key_filters = [select for name, select in KEY_FILTERS.items() if given.get(name)]
+    tag_filters = [
+        select for (name, mode), select in TAG_FILTERS.items() if given.get(name) and mode == wanted["tag_mode"]
+    ]
+
+    common, of_keys = [], ""
+    if key_filters == [KEY_FILTERS["keys"]] and len(keys) == 1:
+        of_keys = "AND tagged.key = :only_key"
+    elif key_filters:
+        # Two prefixes may select the same key: UNION, and DISTINCT for a filter alone, count it once.
+        common = [f"wanted_key (key) AS (SELECT DISTINCT * FROM ({' UNION '.join(key_filters)}) AS matching)"]
+        of_keys = "AND tagged.key IN (SELECT wanted_key.key FROM wanted_key)"
+
+    one_tag = not tag_filters or (tag_filters == [TAG_FILTERS["tags", wanted["tag_mode"]]] and len(wanted["tags"]) == 1)
+    if one_tag:
+        # Without tag filters it is the empty tag, which every entry has.
+        tag = "tagged.tag = :only_tag" if tag_filters else "tagged.tag = ''"
+        table = "run_data_latest" if latest else "run_data_tag"
+        counted = "run_data_latest"
+        if common:
+            # From the keys to the entries: the other way round SQLite might walk through all entries in order.
+            table, counted = f"wanted_key CROSS JOIN {table}", f"wanted_key CROSS JOIN {counted}"
+            of_keys = "AND tagged.key = wanted_key.key"
+        matches = ONE_TAG.format(table=table, tag=tag, of_keys=of_keys)
+        if not key_filters and not tag_filters:
+            total = "run_tally.data_keys" if latest else "run_tally.data_entries"
+        else:
+            count = "count(*)" if latest else "coalesce(sum(tagged.entries), 0)"
+            total = TOTAL_OF_ONE_TAG.format(count=count, table=counted, tag=tag, of_keys=of_keys)
+    else:
+        common.append(f"matching AS MATERIALIZED ({_with_tags(tag_filters, wanted['tag_mode'], latest, of_keys)})")
+        matches = "SELECT * FROM matching"
+        total = "SELECT count(*) FROM matching"
+
+    order = ORDERS[wanted["sort_order"]]
+    return f"""
+        {f"WITH {', '.join(common)}" if common else ""}
+        SELECT {COLUMNS}, {PLACES[wanted["sort_order"]]}, ({total}) AS total
+        FROM run_tally
+        LEFT JOIN ({_cut(wanted, matches)} ORDER BY {order} LIMIT :limit OFFSET :offset) AS page ON TRUE
+        LEFT JOIN run_data ON run_data.seq = page.tiebreak
+        WHERE run_tally.org_id = :org_id AND run_tally.run_id = :run_id
+        """
+
+
+def bound(wanted: dict[str, Any]) -> dict[str, Any]:
+    """The values of `data_query`."""
+    glob_from, glob_to = glob_range(wanted.get("key_pattern", ""))
+    keys, tags = _keys(wanted), wanted.get("tags", [])
+    return {
+        "only_key": keys[0] if keys else None,
+        "only_tag": tags[0] if tags else None,
+        "keys": as_list(keys),
+        "key_ranges": as_pairs(prefix_range(prefix) for prefix in wanted.get("key_starts_with", [])),
+        "key_pattern": wanted.get("key_pattern"),
+        "glob_from": glob_from,
+        "glob_to": glob_to,
+        "tags": as_list(tags),
+        "tag_ranges": as_pairs(prefix_range(prefix) for prefix in wanted.get("tag_starts_with", [])),
+        "limit": wanted["limit"],
+        "offset": wanted["offset"],
+    }
+
+
+def _keys(wanted: dict[str, Any]) -> list[str]:
+    """The keys that `key` and `keys` name."""
+    return list(dict.fromkeys([*([wanted["key"]] if "key" in wanted else []), *wanted.get("keys", [])]))
+
+
+def _cut(wanted: dict[str, Any], matches: str) -> str:
+    """What the page is cut from: `tiebreak` (the entry's seq) and `position` (what it is sorted by)."""
+    position = POSITIONS[wanted["sort_by"]]
+    unfiltered = not any(wanted.get(name) for name in FILTERS)
+    if unfiltered and wanted["include_all"] == "true" and position != "key":
+        return (
+            f"SELECT seq AS tiebreak, {position} AS position FROM run_data WHERE org_id = :org_id AND run_id = :run_id"
+        )
+    if position == "updated_at":
+        return f"""
+            SELECT run_data.seq AS tiebreak, run_data.updated_at AS position
+            FROM ({matches}) AS matching
+            CROSS JOIN run_data ON run_data.seq = matching.seq
+            """
+    return f"SELECT seq AS tiebreak, {position} AS position FROM ({matches}) AS matching"
+
+
+def _with_tags(tag_filters: list[str], mode: str, latest: bool, of_keys: str) -> str:
+    """The entries, or with `latest` the newest entry of each key, that meet the tag filters."""
+    # The newest entry with any of some tags is among the newest of each of them; other filters need every entry.
+    table = "run_data_latest" if latest and mode == "any" and len(tag_filters) == 1 else "run_data_tag"
+    matching = " INTERSECT ".join(select.format(tagged=table, of_keys=of_keys) for select in tag_filters)
+    return (
+        NEWEST_OF_EACH_KEY.format(matching=matching) if latest else f"SELECT DISTINCT * FROM ({matching}) AS matching"
+    )

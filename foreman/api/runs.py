@@ -1,0 +1,171 @@
+"""Runs: open, read, change, delete and list them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from flask import Blueprint, Response, g
+
+from foreman import db
+from foreman.clock import duration, iso, new_id, now_ms
+from foreman.db.removal import delete_run_and_all_in_it
+from foreman.db.values import as_list
+from foreman.http.contract import answer, answers, asks, created, fails, takes
+from foreman.http.errors import NotFound, found
+from foreman.http.opaque_json import raw
+from foreman.http.paging import PLACES, page, read_page, select_page, split
+from foreman.http.schemas import CreateRun, ListRuns, UpdateRun
+from foreman.vocabulary import ENDED, RUN_STATUSES
+
+bp = Blueprint("runs", __name__)
+
+# What `to_json` takes, in its order. Opaque JSON is read as bytes, which is what goes into the answer.
+COLUMNS = """
+    run.id, run.org_id, run.status,
+    CAST(run.input_data AS BLOB), CAST(run.output_data AS BLOB), CAST(run.error_data AS BLOB),
+    CAST(run.metadata AS BLOB),
+    run_tally.total_tasks, run_tally.completed_tasks, run_tally.failed_tasks, run_tally.cancelled_tasks,
+    run.created_at, run.updated_at, run.started_at, run.completed_at
+    """
+
+SELECT_RUN = f"""
+    SELECT {COLUMNS}
+    FROM run
+    JOIN run_tally ON run_tally.org_id = run.org_id AND run_tally.run_id = run.id
+    WHERE run.org_id = :org_id AND run.id = :id
+    """
+
+
+@bp.post("/runs")
+@takes(CreateRun)
+@answers(201, "Run")
+def create_run(new: dict[str, Any]) -> Response:
+    """Open a run in the caller's organisation; it starts `pending`."""
+    with db.write() as tx:
+        run_id = new_id()
+        tx.run(
+            """
+            INSERT INTO run (org_id, id, status, input_data, metadata, created_at, updated_at)
+            VALUES (:org_id, :id, 'pending', :input_data, :metadata, :now, :now)
+            """,
+            org_id=g.org_id, id=run_id, input_data=new["input_data"], metadata=new.get("metadata"), now=now_ms(),
+        )  # fmt: skip
+        run = tx.one(SELECT_RUN, org_id=g.org_id, id=run_id)
+    return created(to_json(found(run, "Run")), f"/runs/{run_id}")
+
+
+@bp.get("/runs/<run_id>")
+@answers(200, "Run")
+@fails(404)
+def get_run(run_id: str) -> Response:
+    """One run, with the exact counters of its tasks."""
+    run = db.one(SELECT_RUN, org_id=g.org_id, id=run_id.lower())
+    return answer(to_json(found(run, "Run")))
+
+
+@bp.patch("/runs/<run_id>")
+@takes(UpdateRun)
+@answers(200, "Run")
+@fails(404)
+def update_run(change: dict[str, Any], run_id: str) -> Response:
+    """Change a run's status, output, error or metadata; what is absent stays.
+
+    Any status may follow any other but `pending`, to which a run cannot go back. What is there already, to the letter,
+    changes nothing, nor `updatedAt`.
+    """
+    with db.write() as tx:
+        tx.run(
+            """
+            UPDATE run
+            SET status       = coalesce(:status, status),
+                output_data  = coalesce(:output_data, output_data),
+                error_data   = coalesce(:error_data, error_data),
+                metadata     = coalesce(:metadata, metadata),
+                updated_at   = :now,
+                started_at   = CASE WHEN :status = 'running' THEN coalesce(started_at, :now) ELSE started_at END,
+                completed_at = CASE WHEN coalesce(:status, status) = status THEN completed_at
+                                    WHEN :status IN (SELECT value FROM json_each(:ended)) THEN :now
+                               END
+            WHERE org_id = :org_id AND id = :id AND (
+                :status <> status
+                OR :output_data <> coalesce(output_data, 'null')
+                OR :error_data <> coalesce(error_data, 'null')
+                OR :metadata <> coalesce(metadata, '')
+            )
+            """,
+            org_id=g.org_id, id=run_id.lower(), now=now_ms(), ended=as_list(ENDED),
+            status=change.get("status"), output_data=change.get("output_data"),
+            error_data=change.get("error_data"), metadata=change.get("metadata"),
+        )  # fmt: skip
+        run = tx.one(SELECT_RUN, org_id=g.org_id, id=run_id.lower())
+    return answer(to_json(found(run, "Run")))
+
+
+@bp.delete("/runs/<run_id>")
+@answers(200, "Deleted")
+@fails(404)
+def delete_run(run_id: str) -> Response:
+    """Delete a run, whatever its status, with its tasks and its run data."""
+    with db.write() as tx:
+        deleted = delete_run_and_all_in_it(tx, g.org_id, run_id.lower())
+        if not deleted:
+            raise NotFound("Run")
+    return answer({"deleted": deleted})
+
+
+@bp.get("/runs")
+@asks(ListRuns)
+@answers(200, "RunList")
+def list_runs(wanted: dict[str, Any]) -> Response:
+    """The organisation's runs, newest first unless asked otherwise; ties are broken by id."""
+    limit, offset = wanted["limit"], wanted["offset"]
+    statuses = [status for status in RUN_STATUSES if status in wanted.get("status", ())]
+    rows_of_page = select_page("run", ["org_id = :org_id"], wanted["sort_by"], wanted["sort_order"], statuses)
+    rows = read_page(
+        f"""
+        SELECT {COLUMNS}, {PLACES[wanted["sort_order"]]}, counted.total
+        FROM (
+            SELECT coalesce(sum(runs), 0) AS total
+            FROM run_count
+            WHERE org_id = :org_id AND status IN (SELECT value FROM json_each(:statuses))
+        ) AS counted
+        LEFT JOIN ({rows_of_page}) AS page ON TRUE
+        LEFT JOIN run ON run.seq = page.tiebreak
+        LEFT JOIN run_tally ON run_tally.org_id = run.org_id AND run_tally.run_id = run.id
+        """,
+        wanted["sort_order"], size,
+        org_id=g.org_id, statuses=as_list(statuses or RUN_STATUSES), limit=limit, offset=offset,
+    )  # fmt: skip
+    runs, total = split(rows)
+    return answer(page([to_json(run) for run in runs], total, limit, offset))
+
+
+def size(run: Sequence[Any]) -> int:
+    """The bytes of opaque JSON in a row of `COLUMNS`."""
+    return len(run[3] or b"") + len(run[4] or b"") + len(run[5] or b"") + len(run[6] or b"")
+
+
+def to_json(run: Iterable[Any]) -> dict[str, Any]:
+    """The run object of the API, from a row of `COLUMNS`."""
+    (
+        run_id, org_id, status, input_data, output_data, error_data, metadata,
+        total_tasks, completed_tasks, failed_tasks, cancelled_tasks,
+        created_at, updated_at, started_at, completed_at,
+    ) = run  # fmt: skip
+    return {
+        "id": run_id,
+        "orgId": org_id,
+        "status": status,
+        "inputData": raw(input_data),
+        "outputData": raw(output_data),
+        "errorData": raw(error_data),
+        "metadata": raw(metadata),
+        "totalTasks": total_tasks,
+        "completedTasks": completed_tasks,
+        "failedTasks": failed_tasks,
+        "cancelledTasks": cancelled_tasks,
+        "createdAt": iso(created_at),
+        "updatedAt": iso(updated_at),
+        "startedAt": iso(started_at),
+        "completedAt": iso(completed_at),
+        "durationMs": duration(created_at, started_at, completed_at),
+    }

@@ -1,0 +1,190 @@
+"""The command `serve`."""
+
+import errno
+import json
+import logging
+import os
+import shlex
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, nullcontext
+from pathlib import Path
+
+import click
+
+from foreman import __version__
+from foreman.auth import keys
+from foreman.background.retention import daily
+from foreman.cli.keys import shown_or_taken_back
+from foreman.cli.options import Failure, WrongUsage, failures, flags, settings_of
+from foreman.cli.parent import Parent
+from foreman.config import Settings, WrongSetting
+from foreman.db.file import refuse_foreign_file
+from foreman.db.server_lock import AlreadyServed, ServerLock, only_server
+from foreman.db.sqlite import Database
+from foreman.factory import create_app
+from foreman.maintenance.upgrade import open_upgraded
+from foreman.monitoring import logs
+from foreman.server.server import Server
+from foreman.stop_signals import interrupt, on_stop_signals
+
+log = logging.getLogger(__name__)
+
+# What the settings are for a throwaway server unless its flags say otherwise. Nobody may be reading its log: a line for
+# each request would fill the pipe, and then nothing goes on.
+EPHEMERAL = {"auth": "trust", "port": "0", "rate_limit": "off", "log_level": "warning"}
+
+FIRST_KEY = """\
+Foreman {version} listens on {url}
+
+This database has no API key yet, so here is the first one. It is shown only now:
+
+    {key}
+
+Try it:
+
+    curl -X POST {url}/api/v1/runs -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' -d '{body}'
+
+Documentation of the API: {url}/docs
+"""
+
+AGAIN = """\
+Foreman {version} listens on {url}
+
+Another API key: {create}
+
+Documentation of the API: {url}/docs
+"""
+
+
+@click.command()
+@click.option(
+    "--ephemeral",
+    is_flag=True,
+    help="Throwaway database, `trust`, free port, no rate limit; prints the URL on stdout; ends with its parent.",
+)
+@click.option(
+    "--with-parent/--without-parent",
+    default=None,
+    help="Stop when the process that started this one ends.  [default: only with --ephemeral]",
+)
+@click.option(
+    "--first-key",
+    is_flag=True,
+    help="Say how to begin: when the database has no key, print a first one with an example.",
+)
+@flags()
+def serve(ephemeral: bool, with_parent: bool | None, first_key: bool, **given: str | None) -> None:
+    """Run the server until SIGTERM or Ctrl-C."""
+    if ephemeral and given["database"] is not None:
+        raise WrongUsage("--ephemeral has a database of its own, so it cannot go with --database")
+    parent = Parent()
+    with tempfile.TemporaryDirectory(prefix="foreman-") if ephemeral else nullcontext() as directory:
+        if directory is not None:
+            given = {**given, **{name: given[name] or text for name, text in EPHEMERAL.items()}}
+            given["database"] = str(Path(directory) / "foreman.db")
+        doubts: list[str] = []
+        settings = settings_of(given, doubts.append)
+        logs.set_up(settings)
+        for doubt in doubts:
+            log.warning(doubt)
+        on_stop_signals(interrupt)  # during an upgrade, clean up
+        if ephemeral if with_parent is None else with_parent:
+            if parent.has_ended():
+                raise Failure("the process that started this one has ended already; --without-parent does not mind")
+            parent.stop_at_its_end()
+        with _to_be_served(settings) as (lock, database):
+            server = _listening(settings, database)
+
+            def stop() -> None:
+                lock.stopping()
+                server.stop()
+
+            on_stop_signals(stop)
+            if ephemeral:
+                click.echo(server.url)
+            if settings.auth == "trust":
+                if not ephemeral:
+                    log.warning("FOREMAN_AUTH is trust: any well-formed key is taken at its word")
+            else:
+                _say_how_to_begin(server.url, settings, database, first_key=first_key)
+            log.info("Foreman %s listens on %s, database %s", __version__, server.url, settings.database)
+            with daily(database, settings.retention):
+                server.run()
+            log.info("Stopped")
+
+
+@contextmanager
+def _to_be_served(settings: Settings) -> Iterator[tuple[ServerLock, Database]]:
+    """The database, upgraded and open, that no other server has and that can be written to."""
+    path = Path(settings.database)
+    with failures(settings):
+        refuse_foreign_file(path)
+        if path.exists() and not os.access(path, os.W_OK):  # SQLite would read it, and leave a log beside it
+            raise Failure(f"{path.absolute()} cannot be written to: permission denied")
+        with _only_server(path) as lock, closing(open_upgraded(path, settings.durability)) as database:
+            try:
+                database.prove_writable()
+            except sqlite3.Error as error:
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:  # it can, but not just now
+                    raise Failure(f"{path.absolute()} cannot be written to: {error}") from None
+            yield lock, database
+
+
+@contextmanager
+def _only_server(path: Path) -> Iterator[ServerLock]:
+    with ExitStack() as stack:
+        try:
+            lock = stack.enter_context(only_server(path))
+        except AlreadyServed as error:
+            raise Failure(str(error)) from None
+        except OSError as error:
+            raise Failure(f"{path.absolute()} cannot be written to: {error.filename}: {error.strerror}") from None
+        yield lock
+
+
+def _listening(settings: Settings, database: Database) -> Server:
+    try:
+        return Server(create_app(settings, database), database, settings)
+    except WrongSetting as error:
+        raise WrongUsage(str(error)) from None
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "that cannot be a host name"
+        raise Failure(f"cannot listen on {settings.host}:{settings.port}: {reason}{_way_out(error)}") from None
+
+
+def _way_out(error: Exception) -> str:
+    match getattr(error, "errno", None):
+        case errno.EADDRINUSE:
+            return "; choose another port with --port or FOREMAN_PORT, 0 for any that is free"
+        case errno.EACCES:
+            return "; choose a port from 1024 on with --port"
+        case _:
+            return "; choose another address with --host"
+
+
+def _say_how_to_begin(url: str, settings: Settings, database: Database, *, first_key: bool) -> None:
+    create = _to_paste("keys", "create", "--org", "NAME", database=settings.database)
+    if keys.exist(database):
+        if first_key:
+            click.echo(AGAIN.format(version=__version__, url=url, create=create))
+    elif first_key:
+        with shown_or_taken_back(database, keys.issue(database, "default", "dev", name="first")) as key:
+            body = json.dumps({"inputData": {"hello": "world"}})
+            click.echo(FIRST_KEY.format(version=__version__, url=url, key=key, body=body))
+    else:
+        log.warning("There is no API key yet; create one with: %s", create)
+
+
+def _to_paste(*command: str, database: str) -> str:
+    """A command of this program as it works when it is pasted, in the same directory at least."""
+    called = sys.argv[:1]
+    if Path(called[0]).name == "__main__.py":
+        called = [sys.orig_argv[0], "-m", "foreman"]
+    elif called[0].endswith(".py"):
+        called = [sys.orig_argv[0], *called]
+    if database != Settings().database or os.environ.get("FOREMAN_DATABASE"):
+        command = (*command, "--database", str(Path(database).absolute()))
+    return shlex.join([*called, *command])

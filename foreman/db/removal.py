@@ -1,0 +1,109 @@
+"""Removing a run with everything in it: all at once, or in pieces that leave time for others between them.
+
+Deleting the row of the run alone would do it as well, by foreign keys. But a chain of more than 1,000 child tasks is
+deeper than SQLite lets triggers go (https://www.sqlite.org/limits.html, section 10), each task would look through all
+entries of the run, and the triggers of each entry would keep right what is deleted a moment later.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+from foreman.db.transactions import Transaction
+from foreman.db.values import as_list
+
+# Entries and tasks that a piece deletes: few milliseconds, unless they have many tags or megabytes of JSON.
+ENTRIES_AT_ONCE = 25
+TASKS_AT_ONCE = 100
+
+# Newest first: a child is newer than its parent, so deleting them in this order cascades to nothing outside a piece.
+SELECT_TASKS = "SELECT seq FROM task WHERE org_id = :org_id AND run_id = :run_id ORDER BY seq DESC"
+
+
+class OldRun(NamedTuple):
+    """A run that ended with this status before a time, in milliseconds since 1970."""
+
+    org_id: str
+    run_id: str
+    status: str
+    before: int
+
+
+def delete_run_and_all_in_it(tx: Transaction, org_id: str, run_id: str) -> int:
+    """Delete a run's data, its tasks and the run itself.
+
+    :return: how many runs were deleted: 1, or 0 when the organisation has no such run
+    """
+    which = {"org_id": org_id, "run_id": run_id}
+    # The triggers keep the newest entries right as entries go: with these gone first, they find nothing to do.
+    tx.run("DELETE FROM run_data_latest WHERE org_id = :org_id AND run_id = :run_id", **which)
+    tx.run("DELETE FROM run_data_tag WHERE org_id = :org_id AND run_id = :run_id", **which)
+    tx.run("DELETE FROM run_data WHERE org_id = :org_id AND run_id = :run_id", **which)
+    for tasks in groups(tx.all(SELECT_TASKS, **which)):
+        tx.run(
+            """
+            DELETE FROM task
+            WHERE org_id = :org_id AND run_id = :run_id AND seq IN (SELECT value FROM json_each(:tasks))
+            """,
+            **which, tasks=as_list(tasks),
+        )  # fmt: skip
+    return tx.run("DELETE FROM run WHERE org_id = :org_id AND id = :run_id", **which)
+
+
+# Each of the following leaves counters and totals exact, and does nothing to a run that has been taken up again.
+
+
+def delete_some_entries(tx: Transaction, run: OldRun) -> int:
+    """Delete a few entries, of the same keys if possible, because those lie side by side under each tag.
+
+    :return: how many
+    """
+    return tx.run(
+        """
+        DELETE FROM run_data
+        WHERE seq IN (
+            SELECT entry.seq
+            FROM run
+            JOIN run_data_tag AS entry ON entry.org_id = run.org_id AND entry.run_id = run.id AND entry.tag = ''
+            WHERE run.org_id = :org_id AND run.id = :run_id AND run.status = :status AND run.completed_at < :before
+            ORDER BY entry.key, entry.seq
+            LIMIT :limit
+        )
+        """,
+        **run._asdict(), limit=ENTRIES_AT_ONCE,
+    )  # fmt: skip
+
+
+def delete_tasks(tx: Transaction, run: OldRun, tasks: Sequence[int]) -> int:
+    """Delete one of the `groups` of tasks; all newer ones have to be gone.
+
+    :return: how many
+    """
+    deleted = tx.run(
+        """
+        DELETE FROM task
+        WHERE org_id = :org_id AND run_id = :run_id AND seq IN (SELECT value FROM json_each(:tasks))
+          AND EXISTS (SELECT 1 FROM run WHERE org_id = :org_id AND id = :run_id
+                                          AND status = :status AND completed_at < :before)
+        """,
+        **run._asdict(), tasks=as_list(tasks),
+    )  # fmt: skip
+    return len(tasks) if deleted else 0  # SQLite does not count to which of them it cascades
+
+
+def delete_empty_run(tx: Transaction, run: OldRun) -> int:
+    """Delete the run, with the little that may have been added to it meanwhile.
+
+    :return: how many: 1, or 0 when it has been taken up again
+    """
+    return tx.run(
+        "DELETE FROM run WHERE org_id = :org_id AND id = :run_id AND status = :status AND completed_at < :before",
+        **run._asdict(),
+    )
+
+
+def groups(tasks: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+    """The rows of `SELECT_TASKS` in groups that are deleted one after the other."""
+    remaining = (seq for (seq,) in tasks)
+    while some := list(islice(remaining, TASKS_AT_ONCE)):
+        yield some

@@ -1,0 +1,231 @@
+"""Whether a database is sound: all of `invariants.py`, in one view of the file."""
+
+import errno
+import json
+import os
+import re
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from foreman.db.file import APPLICATION_ID, SCHEMA_VERSION, NotAForemanDatabase, refuse_missing, refuse_newer
+from foreman.db.schema import definition, schema_of
+from foreman.db.values import as_list
+from foreman.maintenance.invariants import INTEGRITY, MOST_FINDINGS, RULES, Rule
+from foreman.maintenance.progress import NOBODY, STEPS, Progress, attentive
+from foreman.stop_signals import undisturbed
+from foreman.vocabulary import ENDED, MOST_TAGS, RUN_STATUSES, TASK_STATUSES
+
+# What SQLite says of a file or a schema that is damaged; other errors, such as a lock, are not the database's fault.
+_DAMAGE = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+# Instructions of SQLite that a rule takes for each row of each table that it names, on average.
+_STEPS_A_ROW = 12
+
+
+class Violation(NamedTuple):
+    """A row that breaks an invariant.
+
+    :ivar rule: the invariant's name
+    :ivar wrong: what is wrong with a row that breaks it
+    :ivar row: which row it is
+    """
+
+    rule: str
+    wrong: str
+    row: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.wrong}: {self.row}"
+
+
+def check(path: Path) -> list[str]:
+    """Every violation of an invariant in a database file, as a line; none when it is sound.
+
+    :raises NotAForemanDatabase: when there is no such file, or it is something else, or from a newer version
+    :raises sqlite3.Error: when the file cannot be read
+    """
+    with snapshot(path) as connection:
+        return [str(violation) for violation in violations(connection)]
+
+
+@contextmanager
+def snapshot(path: Path) -> Iterator[sqlite3.Connection]:
+    """One unchanging view of a database file, whatever a server writes to it meanwhile. The file is never changed.
+
+    :raises NotAForemanDatabase: when there is no such file, or it is something else, or from a newer version
+    :raises PermissionError: when the file may not be read
+    :raises sqlite3.Error: when it cannot be read
+    """
+    refuse_missing(path)
+    if not os.access(path, os.R_OK):  # SQLite would not say why it cannot open it
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    with closing(sqlite3.connect(_uri(path), uri=True, isolation_level=None)) as connection:
+        connection.text_factory = _text
+        connection.execute("PRAGMA query_only = ON")
+        # SQLite checks these only in files that it may write to, and does not name the row: there are rules for them.
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        connection.execute("BEGIN")
+        _refuse_others(connection, path)
+        yield connection
+
+
+def violations(
+    connection: sqlite3.Connection, rules: Sequence[Rule] = (INTEGRITY, *RULES), progress: Progress = NOBODY
+) -> Iterator[Violation]:
+    """Which invariant is broken by which row, rule by rule. Signals get through meanwhile.
+
+    A database of an earlier version has to be what its version was.
+
+    :param connection: a view of the whole database, such as `snapshot` gives
+    :raises sqlite3.Error: when the file cannot be read for another reason than damage
+    """
+    version = _version(connection)
+    values = {
+        "schema": json.dumps(schema_of(version)),
+        "uuid": "-".join("[0-9a-f]" * digits for digits in (8, 4, 4, 4, 12)),
+        "run_statuses": as_list(RUN_STATUSES),
+        "task_statuses": as_list(TASK_STATUSES),
+        "ended": as_list(ENDED),
+        "most_tags": MOST_TAGS,
+    }
+    connection.create_function("definition", 1, definition, deterministic=True)
+    unchecked = defaultdict(list)
+    way = _Way(connection, [rule for rule in rules if rule.since <= version], progress)
+    with attentive(connection, way.go_on):
+        for rule in way.rules():
+            try:
+                for row in _found(connection, rule, values):
+                    yield Violation(rule.name, rule.wrong, row)
+            except sqlite3.DatabaseError as error:
+                if not _is_damage(error):
+                    raise
+                unchecked[str(error)].append(rule.name)
+    for message, names in unchecked.items():
+        yield Violation("unchecked", f"{message!r} keeps from checking", ", ".join(names))
+
+
+def contents(connection: sqlite3.Connection) -> tuple[int, int, int]:
+    """How many runs, tasks and entries of run data there are."""
+    runs, tasks, entries = connection.execute(
+        "SELECT (SELECT count(*) FROM run), (SELECT count(*) FROM task), (SELECT count(*) FROM run_data)"
+    ).fetchone()
+    return runs, tasks, entries
+
+
+class _Way:
+    """How far checking is, in rows that are read: those of each table that a rule names."""
+
+    def __init__(self, connection: sqlite3.Connection, rules: Sequence[Rule], progress: Progress) -> None:
+        rows = {} if progress is NOBODY else _rows_to_read(connection)
+        self._work = [
+            (rule, sum(rows.get(table, 0) for table in re.findall(r"\b(?:FROM|JOIN|PRAGMA) (\w+)", rule.sql)))
+            for rule in rules
+        ]
+        self._whole = max(1, sum(work for _, work in self._work))
+        self._progress = progress
+        self._done = self._of_rule = self._at = 0
+
+    def rules(self) -> Iterator[Rule]:
+        """Each rule, to be checked now."""
+        for rule, work in self._work:
+            self._of_rule, self._at = work, 0
+            yield rule
+            self._done += work
+            self._progress.at(self._done / self._whole)
+
+    def go_on(self) -> None:
+        """A little of the present rule is done."""
+        self._at = min(self._of_rule, self._at + STEPS // _STEPS_A_ROW)
+        self._progress.at((self._done + self._at) / self._whole)
+
+
+def _rows_to_read(connection: sqlite3.Connection) -> dict[str, int]:
+    """How many rows each table has; and how many SQLite's own checks take the time of, as measured."""
+    rows = {}
+    for table in ("run", "run_tally", "task", "task_count", "run_data", "run_data_tag", "run_data_latest"):
+        with suppress(sqlite3.DatabaseError):  # damage is told by the rules
+            (rows[table],) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+    everything = sum(rows.values())
+    return {**rows, "integrity_check": 3 * everything, "pragma_foreign_key_check": everything // 3}
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE
+
+
+def _uri(path: Path) -> str:
+    """How to open the file so that neither it nor what lies beside it is another one afterwards."""
+    file = path.resolve()  # SQLite keeps a log beside the file that a link leads to
+    if any(file.with_name(file.name + ending).exists() for ending in ("-wal", "-journal")):
+        mode = "mode=ro"  # a server has it open, or has left it in a crash: its log stays as it is
+    elif os.access(file, os.W_OK) and os.access(file.parent, os.W_OK):
+        mode = "mode=rw"  # SQLite makes a log, and takes it away again
+    else:
+        mode = "immutable=1"  # SQLite could not take it away, or not even make it
+    return f"{file.as_uri()}?{mode}"
+
+
+def _refuse_others(connection: sqlite3.Connection, path: Path) -> None:
+    try:
+        (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
+            raise NotAForemanDatabase.at(path) from None
+        if error.sqlite_errorcode == sqlite3.SQLITE_CORRUPT:
+            return  # a violation
+        if error.sqlite_errorcode == sqlite3.SQLITE_READONLY_ROLLBACK:
+            raise sqlite3.OperationalError(
+                "a change was cut off, such as an upgrade; the next start of the server, or `migrate`, undoes it first"
+            ) from None
+        raise
+    if application_id != APPLICATION_ID:
+        raise NotAForemanDatabase.at(path)
+    refuse_newer(path, version)
+
+
+def _integrity(connection: sqlite3.Connection) -> list[str]:
+    """What SQLite finds. One finding may have several lines."""
+    try:
+        found = connection.execute(f"{INTEGRITY.sql}({MOST_FINDINGS})").fetchall()
+    except sqlite3.DatabaseError as error:
+        if not _is_damage(error):
+            raise
+        # Some damage ends the statement, and sqlite3 then drops the row that it has read last, which is often the only
+        # one. A statement that ends at its first finding does not come as far as that.
+        found = connection.execute(f"{INTEGRITY.sql}(1)").fetchall()
+    lines = [line for (text,) in found for line in text.splitlines()]
+    return [line for line in lines if line != "ok" and not line.startswith("*** in database ")]
+
+
+def _found(connection: sqlite3.Connection, rule: Rule, values: dict[str, Any]) -> Iterable[str]:
+    if rule is INTEGRITY:
+        return _integrity(connection)
+    if "definition(" in rule.sql:  # calls Python
+        with undisturbed():
+            return list(_rows(connection, rule.sql, values))
+    return _rows(connection, rule.sql, values)
+
+
+def _rows(connection: sqlite3.Connection, sql: str, values: dict[str, Any]) -> Iterator[str]:
+    rows = connection.execute(sql, values)
+    columns = [column for column, *_ in rows.description]
+    for row in rows:
+        yield " ".join(f"{column}={value!r}" for column, value in zip(columns, row, strict=True))
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    """The version that the database has to be like: this program's when it does not say."""
+    try:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+    except sqlite3.DatabaseError:
+        return SCHEMA_VERSION
+    return version or SCHEMA_VERSION
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")

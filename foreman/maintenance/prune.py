@@ -1,0 +1,173 @@
+"""Old runs: which they are, and removing them while a server works."""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from foreman.clock import now_ms
+from foreman.db.removal import SELECT_TASKS, OldRun, delete_empty_run, delete_some_entries, delete_tasks, groups
+from foreman.db.sqlite import Database
+from foreman.db.transactions import Transaction
+from foreman.db.values import as_list
+from foreman.maintenance.gentle_writes import ShortTurns
+from foreman.vocabulary import ENDED
+
+# Runs that are looked up at once, and pages at the end of the file that are given back at once.
+_RUNS, _PAGES = 100, 32
+
+# From so many tasks on, listing them takes too long to do it while others wait for the lock.
+_MANY = 1_000
+
+
+@dataclass
+class Amount:
+    """How much is old, or was deleted; `bytes_given_back` to the file system."""
+
+    runs: int = 0
+    tasks: int = 0
+    entries: int = 0
+    bytes_given_back: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.runs} runs, {self.tasks} tasks, {self.entries} entries"
+
+    def rows(self) -> int:
+        """All together."""
+        return self.runs + self.tasks + self.entries
+
+    def without(self, other: "Amount") -> "Amount":
+        """What is left of it; at least nothing, although something may have been added since it was counted."""
+        return Amount(
+            max(0, self.runs - other.runs), max(0, self.tasks - other.tasks), max(0, self.entries - other.entries)
+        )
+
+
+@dataclass(frozen=True)
+class Old:
+    """Which runs are old: those that ended before a time.
+
+    :ivar before: milliseconds since 1970
+    :ivar statuses: which they ended with
+    :ivar org_id: whose they are; None for all organisations
+    """
+
+    before: int
+    statuses: Sequence[str] = ENDED
+    org_id: str | None = None
+
+
+def old(age: int, statuses: Sequence[str] = ENDED, org_id: str | None = None) -> Old:
+    """The runs that ended longer ago than so many milliseconds."""
+    return Old(now_ms() - age, statuses, org_id)
+
+
+def count(tx: Transaction, which: Old) -> Amount:
+    """How much there is to delete."""
+    amount = Amount()
+    for org_id, status in _scopes(tx, which):
+        row = tx.one(
+            """
+            SELECT count(*), coalesce(sum(total_tasks), 0), coalesce(sum(data_entries), 0)
+            FROM run
+            JOIN run_tally ON run_tally.org_id = run.org_id AND run_tally.run_id = run.id
+            WHERE run.org_id = :org_id AND run.status = :status AND run.completed_at < :before
+            """,
+            org_id=org_id, status=status, before=which.before,
+        )  # fmt: skip
+        runs, tasks, entries = row or (0, 0, 0)
+        amount.runs, amount.tasks, amount.entries = amount.runs + runs, amount.tasks + tasks, amount.entries + entries
+    return amount
+
+
+def prune(
+    database: Database,
+    which: Old,
+    stopping: threading.Event,
+    progress: Callable[[Amount], object] = lambda _: None,
+) -> Amount:
+    """Delete old runs with everything in them, and give the space back.
+
+    Between its short transactions the database is sound, so it may end anywhere, and another one goes on from there. A
+    run that a client takes up again meanwhile stays, with what is left of it.
+
+    :param progress: told now and then how much has been deleted so far; it may take its time
+    :raises Stopped: when `stopping` has been set before the end
+    :raises sqlite3.Error: when the database cannot be written to, or another process keeps it locked
+    """
+    pruned = Amount()
+    with ShortTurns(database, stopping, lambda: progress(pruned)) as turns:
+        for run in _runs(database, turns, which):
+            while deleted := delete_some_entries(turns.tx(), run):
+                pruned.entries += deleted
+            for tasks in groups(_tasks(database, turns, run)):
+                pruned.tasks += delete_tasks(turns.tx(), run, tasks)
+            pruned.runs += delete_empty_run(turns.tx(), run)
+        pruned.bytes_given_back = _give_space_back(turns)
+        turns.end()
+    # Brings the changes, and the file's new size, into the file, as far as nobody has to wait for that.
+    database.one("PRAGMA wal_checkpoint(PASSIVE)")
+    return pruned
+
+
+def _runs(database: Database, turns: ShortTurns, which: Old) -> Iterator[OldRun]:
+    """The old runs, looked up a few at a time; each has to be deleted, or not to be old any more, when it is back."""
+    with database.read() as tx:
+        scopes = _scopes(tx, which)
+    for org_id, status in scopes:
+        while True:
+            turns.end()  # or those that have just been deleted would be found again
+            with database.read() as tx:
+                found = tx.all(
+                    """
+                    SELECT org_id, id, status
+                    FROM run
+                    WHERE org_id = :org_id AND status = :status AND completed_at < :before
+                    ORDER BY completed_at
+                    LIMIT :limit
+                    """,
+                    org_id=org_id, status=status, before=which.before, limit=_RUNS,
+                )  # fmt: skip
+            if not found:
+                break
+            for run in found:
+                yield OldRun(run["org_id"], run["id"], run["status"], which.before)
+
+
+def _scopes(tx: Transaction, which: Old) -> list[tuple[str, str]]:
+    """Organisations and statuses in which there may be old runs."""
+    found = tx.all(
+        """
+        SELECT org_id, status FROM run_count
+        WHERE runs > 0 AND org_id = coalesce(:org_id, org_id) AND status IN (SELECT value FROM json_each(:statuses))
+        """,
+        org_id=which.org_id, statuses=as_list(which.statuses),
+    )  # fmt: skip
+    return [(org_id, status) for org_id, status in found]
+
+
+def _tasks(database: Database, turns: ShortTurns, run: OldRun) -> list[sqlite3.Row]:
+    """The run's tasks, newest first."""
+    which = {"org_id": run.org_id, "run_id": run.run_id}
+    tally = database.one("SELECT total_tasks FROM run_tally WHERE org_id = :org_id AND run_id = :run_id", **which)
+    if tally and tally["total_tasks"] > _MANY:
+        turns.end()
+    with database.read() as tx:
+        return tx.all(SELECT_TASKS, **which)
+
+
+def _give_space_back(turns: ShortTurns) -> int:
+    """Cut free pages off the file (https://www.sqlite.org/pragma.html#pragma_incremental_vacuum).
+
+    :return: how many bytes
+    """
+    size = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+    given = 0
+    while True:
+        tx = turns.tx()
+        before = tx.value(size)
+        tx.all(f"PRAGMA incremental_vacuum({_PAGES})")  # a page for each row that is read
+        cut = before - tx.value(size)
+        if not cut:
+            return given
+        given += cut

@@ -1,0 +1,1 @@
+"""What people and programs watch a server by: health, metrics, logs, figures."""

@@ -1,0 +1,39 @@
+"""Is it up: 200 when the database answers, else 503. Needs no key."""
+
+import logging
+import sqlite3
+
+from flask import Blueprint, Response, current_app
+
+from foreman import db
+from foreman.clock import iso, now_ms
+from foreman.http.contract import BASE_PATH, answer, answers, public
+
+log = logging.getLogger(__name__)
+
+bp = Blueprint("health", __name__)
+
+
+@bp.get("/health")
+@bp.get(f"{BASE_PATH}/health")
+@public
+@answers(200, "Health")
+@answers(503, "Health")
+def get_health() -> Response:
+    """Whether the server and its database work."""
+    try:
+        with db.read() as tx:
+            tx.value("SELECT count(*) FROM (SELECT 1 FROM run LIMIT 1) AS any_run")
+        connected = True
+    except (sqlite3.Error, OSError) as error:
+        log.error("The database does not answer", exc_info=error)
+        connected = False
+    return answer(
+        {
+            "status": "healthy" if connected else "unhealthy",
+            "timestamp": iso(now_ms()),
+            "environment": current_app.extensions["settings"].environment,
+            "services": {"database": "connected" if connected else "disconnected"},
+        },
+        200 if connected else 503,
+    )

@@ -1,0 +1,135 @@
+"""Metrics for Prometheus: `GET /metrics`, for whoever sends the token that the settings name.
+
+The only module that needs prometheus-client; it is imported when there is a token.
+"""
+
+import hmac
+import logging
+import sqlite3
+from collections.abc import Iterator
+
+from flask import Blueprint, Flask, Response, current_app, request
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, disable_created_metrics
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from foreman import __version__
+from foreman.auth.caller import presented_key
+from foreman.auth.rate_limit import RateLimits
+from foreman.config import Settings
+from foreman.db.sqlite import Database
+from foreman.http.contract import public
+from foreman.http.errors import Unauthorized
+from foreman.monitoring.counts import figures, sizes
+from foreman.monitoring.request_log import Answered
+
+log = logging.getLogger(__name__)
+
+bp = Blueprint("metrics", __name__)
+
+# Upper bounds in seconds, and in requests, of what is counted together.
+_REQUEST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_COMMIT_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+_COMMIT_REQUESTS = (1, 2, 4, 8, 16, 32, 64)
+
+
+class Metrics(Collector):
+    """What has been counted since the start of this process, and what the database says when it is asked."""
+
+    def __init__(self, database: Database, limits: RateLimits) -> None:
+        self._database, self._limits = database, limits
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        registry.register(self)
+        self._requests = Histogram(
+            "foreman_http_request_duration_seconds",
+            "From the arrival of a request to its answer.",
+            ["method", "route", "status"], buckets=_REQUEST_SECONDS, registry=registry,
+        )  # fmt: skip
+        self._commit_seconds = Histogram(
+            "foreman_commit_duration_seconds", "Commits, with their wait for the disk.",
+            buckets=_COMMIT_SECONDS, registry=registry,
+        )  # fmt: skip
+        self._commit_requests = Histogram(
+            "foreman_commit_requests", "Changes that shared a commit.", buckets=_COMMIT_REQUESTS, registry=registry
+        )
+        self._commit_failures = Counter("foreman_commit_failures", "Commits that failed.", registry=registry)
+
+    def answered(self, answered: Answered) -> None:
+        """Count an answer."""
+        self._requests.labels(answered.method, answered.route, answered.status).observe(answered.seconds)
+
+    def committed(self, changes: int, seconds: float, error: Exception | None) -> None:
+        """Count a commit of so many changes."""
+        if error is not None:
+            self._commit_failures.inc()
+        else:
+            self._commit_seconds.observe(seconds)
+            self._commit_requests.observe(changes)
+
+    def collect(self) -> Iterator[Metric]:
+        """What is looked up when Prometheus asks; without what a broken database cannot tell."""
+        version = GaugeMetricFamily("foreman_info", "The version that runs.", labels=["version"])
+        version.add_metric([__version__], 1)
+        yield version
+        limited = CounterMetricFamily("foreman_rate_limited", "Requests answered 429.", labels=["by"])
+        for by, refused in self._limits.refused.items():
+            limited.add_metric([by], refused)
+        yield limited
+        yield from self._of_database()
+
+    def _of_database(self) -> Iterator[Metric]:
+        try:
+            with self._database.read() as tx:
+                counted = figures(tx)
+            size = sizes(self._database.path)
+        except (sqlite3.Error, OSError) as error:
+            log.error("The database does not answer", exc_info=error)
+            yield GaugeMetricFamily("foreman_database_up", "Whether the database can be read.", 0)
+            return
+        yield GaugeMetricFamily("foreman_database_up", "Whether the database can be read.", 1)
+        yield GaugeMetricFamily("foreman_database_size_bytes", "The database file.", size.database)
+        yield GaugeMetricFamily("foreman_wal_size_bytes", "The write-ahead log.", size.log)
+        yield GaugeMetricFamily("foreman_disk_free_bytes", "What is free on the database's file system.", size.free)
+        for name, by_status in (("runs", counted.runs), ("tasks", counted.tasks)):
+            family = GaugeMetricFamily(f"foreman_{name}", f"How many {name} there are.", labels=["status"])
+            for status, number in by_status.items():
+                family.add_metric([status], number)
+            yield family
+
+
+def init_app(app: Flask, database: Database) -> None:
+    """Count from now on, and answer at `/metrics`."""
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # as many lines again, which Prometheus does not use
+    metrics = Metrics(database, app.extensions["rate_limits"])
+    app.extensions["metrics"] = metrics
+    app.extensions["observers"].append(metrics.answered)
+    database.write().observe = metrics.committed
+    app.register_blueprint(bp)
+
+
+@bp.get("/metrics")
+@public
+def get_metrics() -> Response:
+    """All metrics, in the form that the client accepts. Needs the token, and no API key."""
+    metrics: Metrics = current_app.extensions["metrics"]
+    _check_token()
+    encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+    return Response(encode(metrics.registry), content_type=content_type)
+
+
+def _check_token() -> None:
+    """Let only those pass who send the token, in place of an API key.
+
+    :raises Unauthorized: when it is missing or wrong
+    :raises TooManyRequests: when the address has failed too often
+    """
+    settings: Settings = current_app.extensions["settings"]
+    limits: RateLimits = current_app.extensions["rate_limits"]
+    address = request.remote_addr
+    sent, expected = presented_key(request.headers) or "", settings.metrics_token or ""
+    if not hmac.compare_digest(sent.encode(), expected.encode()):
+        limits.count_failure(address)
+        raise Unauthorized("Send Authorization: Bearer TOKEN, with the token in FOREMAN_METRICS_TOKEN")
+    limits.let_in(address, "metrics")

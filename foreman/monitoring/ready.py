@@ -1,0 +1,89 @@
+"""Can it take work: 200 when the database can be written to and there is room on its disk, else 503. Needs no key."""
+
+import logging
+import shutil
+import sqlite3
+import threading
+import time
+
+from flask import Blueprint, Flask, Response, current_app
+
+from foreman.clock import iso, now_ms
+from foreman.config import Settings
+from foreman.db.file import SCHEMA_VERSION
+from foreman.db.sqlite import Database
+from foreman.http.contract import BASE_PATH, answer, answers, fails, public
+from foreman.http.errors import APIError, Detail
+
+log = logging.getLogger(__name__)
+
+bp = Blueprint("ready", __name__)
+
+# Seconds that a finding is answered again: anybody may ask, and looking costs a write.
+KEPT = 1.0
+
+
+class NotReady(APIError):
+    """503: the server cannot take work at the moment."""
+
+    def __init__(self, problems: list[Detail]) -> None:
+        super().__init__(503, "The server is not ready", problems, {"Retry-After": "1"})
+
+
+class Readiness:
+    """What keeps a server from taking work."""
+
+    def __init__(self, database: Database, min_disk: int) -> None:
+        self._database, self._min_disk = database, min_disk
+        self._lock = threading.Lock()
+        self._found: list[Detail] = []
+        self._until = 0.0
+
+    def problems(self) -> list[Detail]:
+        """One for each thing that is not as it must be: the `disk`, the `database`, its `schema`."""
+        with self._lock:
+            if time.monotonic() >= self._until:
+                self._found = [*self._of_disk(), *self._of_database()]
+                self._until = time.monotonic() + KEPT
+            return self._found
+
+    def _of_disk(self) -> list[Detail]:
+        try:
+            free = shutil.disk_usage(self._database.path.resolve().parent).free
+        except OSError as error:
+            log.error("The disk of the database cannot be seen", exc_info=error)
+            return [{"field": "disk", "message": "It cannot be seen"}]
+        if free >= self._min_disk:
+            return []
+        log.error("The disk of the database has %d bytes left, less than FOREMAN_MIN_DISK", free)
+        return [{"field": "disk", "message": "There is too little room left"}]
+
+    def _of_database(self) -> list[Detail]:
+        try:
+            version = self._database.prove_writable()
+        except (sqlite3.Error, OSError, MemoryError) as error:
+            log.error("The database cannot be written to", exc_info=error)
+            return [{"field": "database", "message": "It cannot be written to"}]
+        if version == SCHEMA_VERSION:
+            return []
+        log.error("The database has schema version %d, this server needs %d", version, SCHEMA_VERSION)
+        return [{"field": "schema", "message": "It is not of this version"}]
+
+
+def init_app(app: Flask, settings: Settings, database: Database) -> None:
+    """Give the view what it looks at."""
+    app.extensions["readiness"] = Readiness(database, settings.min_disk)
+
+
+@bp.get("/ready")
+@bp.get(f"{BASE_PATH}/ready")
+@public
+@answers(200, "Ready")
+@fails(503, 507)
+def get_ready() -> Response:
+    """Whether the server can take work: its database can be written to, its disk has room, its schema is current."""
+    readiness: Readiness = current_app.extensions["readiness"]
+    problems = readiness.problems()
+    if problems:
+        raise NotReady(problems)
+    return answer({"status": "ready", "timestamp": iso(now_ms())})

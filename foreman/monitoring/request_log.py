@@ -1,0 +1,180 @@
+"""A line in the log for every answer: who asked for what, what came of it, and how long it took."""
+
+import re
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple
+
+import msgspec
+from flask import Flask, Request, g, request
+
+from foreman.clock import iso, now_ms
+from foreman.config import Settings
+from foreman.http.environ import NOTED
+from foreman.http.request_id import HEADER
+from foreman.http.security_headers import Headers
+from foreman.monitoring import logs
+
+NAME = "foreman.request"
+
+_encode = msgspec.json.Encoder().encode
+
+# A name that needs no quotes in a line of text.
+_PLAIN = re.compile(r"[\w.:/-]*", re.ASCII)
+
+# Seconds that lines are gathered before they are written, and how many are kept while they cannot be.
+_GATHERED_FOR = 0.05
+_KEPT = 10_000
+
+# Seconds that a server which stops waits for its last lines to be written.
+_PATIENCE = 5.0
+
+# A client may send any word as a method; logs and metrics know these.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+
+
+class Answered(NamedTuple):
+    """An answer that has been given.
+
+    :ivar method: an HTTP method, or `other`
+    :ivar route: the path with the names of its parts, such as `/api/v1/runs/<run_id>`, which cannot hold a secret;
+        `none` when there is nothing at the path, or the request was not understood
+    :ivar address: the client's
+    :ivar org_id: whose key it was; None without a good key
+    :ivar key: the key's name, or its id when it has none; None without an issued key
+    :ivar seconds: from the arrival of the whole request to the answer, with the wait for the disk
+    :ivar at: when, in milliseconds since 1970
+    """
+
+    request_id: str
+    method: str
+    route: str
+    status: int
+    address: str
+    org_id: str | None
+    key: str | None
+    seconds: float
+    at: int
+
+
+Observer = Callable[[Answered], None]
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Let the `observers` of an application, of which this is one, know of its requests."""
+    request_log = app.extensions["request_log"] = RequestLog(settings)
+    app.extensions["observers"] = [request_log.answered]
+
+    @app.before_request
+    def note() -> None:
+        asked: Request = request._get_current_object()  # type: ignore[attr-defined]  # proxies are slow
+        noted = g._get_current_object()
+        noted.route = asked.url_rule.rule if asked.url_rule else "none"
+        asked.environ[NOTED] = noted
+
+
+def answered(environ: dict[str, Any], status: int, headers: Headers, seconds: float) -> Answered:
+    """An answer of the application, or of what stands before it.
+
+    :param environ: what the application was called with
+    :param headers: of the answer
+    """
+    noted = environ.get(NOTED)
+    method, address = known_method(environ["REQUEST_METHOD"]), environ["REMOTE_ADDR"]
+    if noted is None:
+        request_id = dict(headers).get(HEADER, "")
+        return Answered(request_id, method, "none", status, address, None, None, seconds, now_ms())
+    org_id, key = noted.get("org_id"), noted.get("key_name")
+    return Answered(noted.request_id, method, noted.route, status, address, org_id, key, seconds, now_ms())
+
+
+def known_method(method: str | None) -> str:
+    """The method, or `other`."""
+    return method if method in _METHODS else "other"
+
+
+class RequestLog:
+    """Gathers answers, and writes their lines in a thread of its own, many at once.
+
+    A line by itself, made by `logging`, costs ten times as much, the more so because writing it lets other threads have
+    the interpreter. And nobody waits for a log that takes no more: then the oldest lines are lost.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._line = text_line if logs.is_text(settings) else json_line
+        self._wanted = settings.log_level in ("debug", "info")
+        self._gathered: deque[Answered] = deque(maxlen=_KEPT)
+        self._some = threading.Event()
+        self._stopping = threading.Event()
+
+    def answered(self, answered: Answered) -> None:
+        """Take an answer, when lines are wanted."""
+        if self._wanted:
+            self._gathered.append(answered)
+            if not self._some.is_set():
+                self._some.set()
+
+    @contextmanager
+    def written(self) -> Iterator[None]:
+        """Write what is gathered as long as the block lasts."""
+        self._stopping.clear()
+        thread = threading.Thread(target=self._write_now_and_then, name="request log", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stopping.set()
+            self._some.set()
+            thread.join(_PATIENCE)
+
+    def _write_now_and_then(self) -> None:
+        while True:
+            self._some.wait()
+            stopping = self._stopping.wait(_GATHERED_FOR)
+            self._some.clear()
+            with suppress(OSError, ValueError):  # a log that cannot be written to must not stop the server
+                lines = [self._line(self._gathered.popleft()) for _ in range(len(self._gathered))]
+                sys.stderr.write("".join(lines))
+                sys.stderr.flush()
+            if stopping:
+                return
+
+
+def json_line(answered: Answered) -> str:
+    """An object for machines; the first four fields are those of all lines."""
+    return (
+        _encode(
+            {
+                "time": iso(answered.at),
+                "level": "INFO",
+                "logger": NAME,
+                "message": "answered",
+                "method": answered.method,
+                "route": answered.route,
+                "status": answered.status,
+                "durationMs": round(answered.seconds * 1000, 2),
+                "org": answered.org_id,
+                "key": answered.key,
+                "address": answered.address,
+                "requestId": answered.request_id,
+            }
+        ).decode()
+        + "\n"
+    )
+
+
+def text_line(answered: Answered) -> str:
+    """A line for people, with fields as `name=value` (logfmt)."""
+    return (
+        f"{iso(answered.at)} INFO    {NAME}: answered method={answered.method} route={answered.route}"
+        f" status={answered.status} durationMs={answered.seconds * 1000:.2f} org={answered.org_id or '-'}"
+        f" key={_shown(answered.key)} address={answered.address} requestId={answered.request_id}\n"
+    )
+
+
+def _shown(name: str | None) -> str:
+    """A name that somebody has chosen, which must not look like another field or line."""
+    return name or "-" if _PLAIN.fullmatch(name or "") else _encode(name).decode()

@@ -1,0 +1,41 @@
+"""Who a request comes from when it comes through a proxy: `X-Forwarded-For` and `X-Forwarded-Proto`.
+
+waitress believes the one address that is set, takes the last entry, and removes such headers of everybody else. But it
+takes any text for an address, reads `::ffff:192.0.2.1` as an address with a port, and answers some malformed headers in
+plain text; so they are looked at before it sees them.
+"""
+
+from collections.abc import Iterable
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from foreman.auth.addresses import FORWARDED_FOR, MalformedHeader, client_address
+from foreman.http.errors import envelope
+from foreman.http.request_id import HEADER, sane_or_new
+
+# What waitress is told to believe.
+HEADERS = frozenset({"x-forwarded-for", "x-forwarded-proto"})
+
+_PROTO = "HTTP_X_FORWARDED_PROTO"
+
+
+def checked(app: WSGIApplication, proxy: str) -> WSGIApplication:
+    """The application, to which the proxy's headers come in one spelling; malformed ones are answered 400.
+
+    :param proxy: the address whose headers are believed
+    """
+
+    def check(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["REMOTE_ADDR"] == proxy:
+            try:
+                if FORWARDED_FOR in environ:
+                    environ[FORWARDED_FOR] = client_address(environ[FORWARDED_FOR])
+                if environ.get(_PROTO, "http").lower() not in ("http", "https"):
+                    raise MalformedHeader("The proxy's X-Forwarded-Proto is neither http nor https")
+            except MalformedHeader as error:
+                body, request_id = envelope(str(error)), sane_or_new(environ.get("HTTP_X_REQUEST_ID", ""))
+                of_body = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+                start_response("400 Bad Request", [*of_body, (HEADER, request_id)])
+                return [body]
+        return app(environ, start_response)
+
+    return check

@@ -1,0 +1,67 @@
+"""Foreman's own server: the HTTP server over the application and its database."""
+
+import time
+
+from flask import Flask
+from waitress.proxy_headers import proxy_headers_middleware
+
+from foreman.auth.caller import Admission
+from foreman.config import Settings
+from foreman.db.sqlite import Database
+from foreman.monitoring.request_log import RequestLog
+from foreman.server import proxy
+from foreman.server.http_server import Bounds, HTTPServer
+from foreman.stop_signals import on_stop_signals
+from foreman.vocabulary import MOST_IN_ONE
+
+# Seconds that a request may read from the database: at most, and while others wait for a thread.
+_LONGEST_READ, _LONGEST_READ_WHILE_STUCK = 10.0, 1.0
+
+# Seconds between two looks for those that have read for too long.
+_LOOK_EVERY = 0.1
+
+
+class Server(HTTPServer):
+    """A listening server over an application and its database.
+
+    :raises OSError: when it cannot listen there
+    :raises UnicodeError: when that cannot be a host name
+    """
+
+    def __init__(self, app: Flask, database: Database, settings: Settings) -> None:
+        database.open_readers(settings.threads + 2)  # also for large requests, and the thread that starts the server
+        self._request_log: RequestLog = app.extensions["request_log"]
+        self._database = database
+        self._next_look_at_reads = 0.0
+        admission: Admission = app.extensions["admission"]
+        application = proxy_headers_middleware(
+            app,
+            trusted_proxy=settings.trusted_proxy,
+            trusted_proxy_headers=proxy.HEADERS if settings.trusted_proxy else (),
+            clear_untrusted=True,
+        )
+        if settings.trusted_proxy:
+            application = proxy.checked(application, settings.trusted_proxy)
+        bounds = Bounds(
+            settings.host, settings.port, settings.threads, settings.max_body, MOST_IN_ONE * settings.max_body
+        )
+        super().__init__(application, bounds, database, admission, app.extensions["observers"])
+        host = "localhost" if settings.host in ("127.0.0.1", "::1") else settings.host
+        self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    def run(self) -> None:
+        """Serve until `stop` is called; then finish the requests under way."""
+        with self._request_log.written():
+            super().run()
+
+    def stop_on_signals(self) -> None:
+        """Stop on SIGTERM and Ctrl-C. For the main thread."""
+        on_stop_signals(self.stop)
+
+    def _turn(self, timeout: float) -> None:
+        """Also, no filter may keep a thread from others for minutes."""
+        super()._turn(timeout)
+        now = time.monotonic()
+        if now >= self._next_look_at_reads:
+            self._next_look_at_reads = now + _LOOK_EVERY
+            self._database.interrupt_reads(_LONGEST_READ_WHILE_STUCK if self.dispatcher.is_stuck() else _LONGEST_READ)
