@@ -6,7 +6,7 @@ Nothing that a user can set does this.
 from collections.abc import Callable
 
 from foreman.cli.main import main
-from foreman.pending import Commit
+from foreman.db.transactions import Commit
 
 
 def answer_early() -> None:

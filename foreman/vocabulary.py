@@ -9,6 +9,9 @@ ENDED = ("completed", "failed", "cancelled")
 # Methods of HTTP that change nothing (RFC 9110, section 9.2.1), as far as this server knows them.
 READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
+# What a request costs its server: done in no time, perhaps computing for long, perhaps waiting for others of its kind.
+SHORT, LONG, WAITING = range(3)
+
 # Characters of a key, a tag and other texts of ours.
 LONGEST_TEXT = 255
 

@@ -3,13 +3,20 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
 from foreman.auth.holder import Holder
+from foreman.config import Settings
+from foreman.db.sqlite import Database
+from foreman.factory import create_app
+from foreman.http.contract import costs_of
 from foreman.server import dispatcher as module
-from foreman.server.dispatcher import LONG, SHORT, WAITING, Dispatcher
+from foreman.server.dispatcher import Dispatcher
+from foreman.vocabulary import LONG, SHORT, WAITING
 
 PATIENCE = 30  # seconds until what does not happen fails its test
 NEVER = 2 * PATIENCE  # seconds until somebody helps, or work of no hurry is done although there are tasks
@@ -620,3 +627,27 @@ def test_dispatcher_is_stuck_when_a_task_that_may_wait_finds_no_thread(
     dispatcher = begin(1, long, Waiting())
     assert happens(long.begun)
     assert dispatcher.is_stuck()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "cost"),
+    [
+        ("GET", "/api/v1/runs", SHORT),
+        ("GET", "/api/v1/runs/1", SHORT),
+        ("GET", "/api/v1/runs/1/data", LONG),
+        ("HEAD", "/api/v1/runs/1/data", LONG),
+        ("GET", "/api/v1/runs/1/data/2", SHORT),
+        ("GET", "/api/v1/runs/1/2/data", SHORT),
+        ("GET", "/data", SHORT),
+        ("GET", "/ready", WAITING),
+        ("GET", "/api/v1/ready", WAITING),
+        ("GET", "/nothing/ready", SHORT),
+        ("GET", "", SHORT),
+        ("POST", "/api/v1/runs/1/data", WAITING),
+        ("PATCH", "/nothing", WAITING),
+    ],
+)
+def test_request_costs_what_its_endpoint_says(tmp_path: Path, method: str, path: str, cost: int) -> None:
+    settings = Settings(database=str(tmp_path / "foreman.db"))
+    with closing(Database(Path(settings.database))) as database:
+        assert costs_of(create_app(settings, database))(method, path) == cost

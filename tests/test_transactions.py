@@ -15,8 +15,7 @@ import pytest
 
 from foreman.db.file import APPLICATION_ID, SCHEMA_VERSION, NotAForemanDatabase
 from foreman.db.sqlite import Database
-from foreman.db.transactions import Transaction
-from foreman.pending import Commit
+from foreman.db.transactions import Commit, Transaction
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 30  # seconds until a thread that does not end fails its test

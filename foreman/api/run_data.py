@@ -10,12 +10,12 @@ from foreman import db
 from foreman.api.run_data_query import COLUMNS, bound, data_query
 from foreman.clock import iso, new_id, now_ms
 from foreman.db.values import as_list
-from foreman.http.contract import answer, answers, asks, created, fails, takes
+from foreman.http.contract import answer, answers, asks, costs, created, fails, takes
 from foreman.http.errors import Invalid, NotFound, found
 from foreman.http.opaque_json import raw
 from foreman.http.paging import read_page, split
 from foreman.http.schemas import CreateData, DeleteData, QueryData, UpdateTags
-from foreman.vocabulary import MOST_TAGS
+from foreman.vocabulary import LONG, MOST_TAGS
 
 bp = Blueprint("run_data", __name__)
 
@@ -59,6 +59,7 @@ def create_data(new: dict[str, Any], run_id: str) -> Response:
 @asks(QueryData)
 @answers(200, "RunDataPage")
 @fails(404)
+@costs(LONG)
 def query_data(wanted: dict[str, Any], run_id: str) -> Response:
     """Query entries by key, prefix, glob and tag: the newest matching entry of each key, or with `includeAll` all."""
     rows = read_page(

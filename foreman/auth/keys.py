@@ -8,7 +8,6 @@ import hashlib
 import hmac
 import re
 import secrets
-import sqlite3
 import string
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from foreman.clock import iso, now_ms
 from foreman.clock import new_id as new_key_id
 from foreman.db.sqlite import Database
 from foreman.db.transactions import Transaction
+from foreman.db.values import Row
 
 PART = r"[a-z0-9-]{1,64}"
 _KEY = re.compile(rf"fmn_(?P<environment>{PART})_(?P<org_id>{PART})_[A-Za-z0-9]{{1,128}}", re.ASCII)
@@ -139,7 +139,7 @@ def fingerprint(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _to_json(row: sqlite3.Row) -> dict[str, str | None]:
+def _to_json(row: Row) -> dict[str, str | None]:
     return {
         "id": row["id"],
         "orgId": row["org_id"],

@@ -1,11 +1,11 @@
 """Retention: the server deletes old runs by itself, once a day."""
 
 import logging
-import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from foreman.db.failures import DatabaseError
 from foreman.db.sqlite import Database
 from foreman.maintenance.gentle_writes import Stopped
 from foreman.maintenance.prune import old, prune
@@ -44,5 +44,5 @@ def _prune_daily(database: Database, age: int, stopping: threading.Event) -> Non
             log.info("Retention: deleted %s, gave back %d bytes", pruned, pruned.bytes_given_back)
         except Stopped:
             return
-        except (sqlite3.Error, MemoryError):
+        except (DatabaseError, MemoryError):
             log.exception("Retention has failed; it will be tried again in a day")

@@ -1,7 +1,6 @@
 """The commands `keys create`, `keys list` and `keys revoke`."""
 
 import json
-import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +9,8 @@ import click
 
 from foreman.auth import keys
 from foreman.cli.options import Commands, Failure, WrongUsage, existing, failures, flags, opened, settings_of, text
-from foreman.db.file import refuse_earlier
 from foreman.db.sqlite import Database
-from foreman.db.transactions import Transaction
-from foreman.maintenance.check import snapshot
+from foreman.maintenance.check import reading
 
 
 @click.group("keys", cls=Commands)
@@ -45,10 +42,8 @@ def list_keys(as_json: bool, **given: str | None) -> None:
     """Show which keys there are, never the keys themselves."""
     settings = settings_of(given)
     path = existing(settings)
-    with failures(settings), snapshot(path) as view:  # which works on a file that may only be read, too
-        refuse_earlier(path, view.execute("PRAGMA user_version").fetchone()[0])
-        view.row_factory = sqlite3.Row
-        rows = keys.listed(Transaction(view))
+    with failures(settings), reading(path) as tx:
+        rows = keys.listed(tx)
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return

@@ -4,7 +4,6 @@ import importlib
 import importlib.util
 import platform
 import re
-import sqlite3
 import sys
 import sysconfig
 import zlib
@@ -14,6 +13,7 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
 from foreman import __version__
+from foreman.db.sqlite import LIBRARY_VERSION
 from foreman.resources import shipped
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -53,7 +53,7 @@ def parts() -> list[Part]:
     home = f"https://docs.python.org/{version.rpartition('.')[0]}/license.html"
     found.append(Part("Python", version, "PSF-2.0", home, [_read(python)] if python.exists() else []))
     home = "https://www.sqlite.org/copyright.html"
-    found.append(Part("SQLite", sqlite3.sqlite_version, "public domain", home, [_PUBLIC_DOMAIN]))
+    found.append(Part("SQLite", LIBRARY_VERSION, "public domain", home, [_PUBLIC_DOMAIN]))
     if hasattr(sys, "frozen"):
         home = "https://zlib.net/zlib_license.html"
         found.append(Part("zlib", zlib.ZLIB_RUNTIME_VERSION, "Zlib", home, [_read(shipped("zlib.txt"))]))

@@ -15,11 +15,10 @@ import click
 from foreman.cli.options import Failure, WrongUsage, existing, failures, flags, opened, settings_of, text
 from foreman.cli.progress import Interrupted, progress
 from foreman.config import AGES, age
-from foreman.db.file import SCHEMA_VERSION, refuse_earlier
+from foreman.db.file import SCHEMA_VERSION
 from foreman.db.sqlite import Database
-from foreman.db.transactions import Transaction
 from foreman.maintenance.backup import CopyFailed, summary, take, take_and_keep
-from foreman.maintenance.check import Violation, contents, snapshot, violations
+from foreman.maintenance.check import Violation, contents, reading, snapshot, violations
 from foreman.maintenance.gentle_writes import Stopped
 from foreman.maintenance.prune import Amount, Old, count, old
 from foreman.maintenance.prune import prune as prune_database
@@ -88,9 +87,8 @@ def prune(older_than: str, status: str, org: str | None, dry_run: bool, **given:
     which = old(_age(older_than), _ended(status), org)
     path = existing(settings)
     if dry_run:
-        with failures(settings), snapshot(path) as view:  # which works on a file that may only be read, too
-            refuse_earlier(path, view.execute("PRAGMA user_version").fetchone()[0])
-            click.echo(f"would delete {count(Transaction(view), which)}")
+        with failures(settings), reading(path) as tx:
+            click.echo(f"would delete {count(tx, which)}")
         return
     # What is lost with the power is deleted again by the next prune; what the server writes is synced by the server.
     with opened(replace(settings, durability="normal")) as database:

@@ -5,7 +5,6 @@ import inspect
 import os
 import re
 import signal
-import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -17,6 +16,7 @@ import click
 
 from foreman.cli.doubts import doubts
 from foreman.config import Settings, WrongSetting, of, variables
+from foreman.db.failures import DatabaseError
 from foreman.db.file import NotAForemanDatabase, refuse_missing
 from foreman.db.sqlite import Database
 from foreman.maintenance.upgrade import UpgradeFailed
@@ -125,7 +125,7 @@ def failures(settings: Settings) -> Iterator[None]:
         yield
     except (NotAForemanDatabase, UpgradeFailed) as error:
         raise Failure(str(error)) from None
-    except sqlite3.Error as error:
+    except DatabaseError as error:
         raise Failure(f"{settings.database}: {error}") from None
 
 

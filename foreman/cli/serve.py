@@ -5,7 +5,6 @@ import json
 import logging
 import os
 import shlex
-import sqlite3
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +20,8 @@ from foreman.cli.keys import shown_or_taken_back
 from foreman.cli.options import Failure, WrongUsage, failures, flags, settings_of
 from foreman.cli.parent import Parent
 from foreman.config import Settings, WrongSetting
+from foreman.db.failures import DatabaseError, failure_of
+from foreman.db.failures import Failure as Failures
 from foreman.db.file import refuse_foreign_file
 from foreman.db.server_lock import AlreadyServed, ServerLock, only_server
 from foreman.db.sqlite import Database
@@ -127,8 +128,8 @@ def _to_be_served(settings: Settings) -> Iterator[tuple[ServerLock, Database]]:
         with _only_server(path) as lock, closing(open_upgraded(path, settings.durability)) as database:
             try:
                 database.prove_writable()
-            except sqlite3.Error as error:
-                if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:  # it can, but not just now
+            except DatabaseError as error:
+                if failure_of(error) is not Failures.LOCKED:  # it can, but not just now
                     raise Failure(f"{path.absolute()} cannot be written to: {error}") from None
             yield lock, database
 

@@ -1,7 +1,7 @@
 """The SQLite file: one writer connection, a reader connection per thread, and the schema.
 
-With `transactions.py` the only module of the server that says PRAGMA, BEGIN, COMMIT and SAVEPOINT; an upgrade, which
-is over before the server begins, is in `migrate.py`.
+With `transactions.py` the only module that says PRAGMA, BEGIN, COMMIT and SAVEPOINT; an upgrade, which
+is over before the server begins, is in `maintenance/upgrade.py`.
 """
 
 import os
@@ -25,11 +25,12 @@ from foreman.db.file import (
     refuse_newer,
 )
 from foreman.db.schema import set_version, statements
-from foreman.db.transactions import BUSY_TIMEOUT_MS, LARGEST, Reader, Writer
-from foreman.pending import Commit
+from foreman.db.transactions import BUSY_TIMEOUT_MS, LARGEST, Commit, Reader, Writer
 from foreman.resources import shipped
 
 SCHEMA = shipped("schema.sql")
+
+LIBRARY_VERSION = sqlite3.sqlite_version
 
 _CACHED_STATEMENTS = 256
 

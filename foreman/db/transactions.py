@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from foreman.db.file import DatabaseMoved, OpenFile
-from foreman.pending import Commit
+from foreman.pending import Pending
 
 # How long a statement waits for another process that holds the database's lock.
 BUSY_TIMEOUT_MS = 5000
@@ -90,6 +90,26 @@ class Reader:
         with self._lock:  # or the thread might have begun something else meanwhile
             if not self._closed and time.monotonic() - self._begun_at > seconds:
                 self._connection.interrupt()
+
+
+class Commit(Pending):
+    """A commit to come, shared by several writes. When it fails, none of them is stored.
+
+    :ivar members: how many writes they are
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.members = 0
+
+    def check(self) -> None:
+        """Return when it has succeeded.
+
+        :raises sqlite3.OperationalError: when it has failed; a new one for each caller, because one exception object
+            must not be raised in two threads
+        """
+        if self.error is not None:
+            raise sqlite3.OperationalError(f"commit failed: {self.error}") from self.error
 
 
 class _Deferring(threading.local):

@@ -1,14 +1,18 @@
-"""How values are bound that SQL takes apart: lists as JSON arrays, prefixes and globs as ranges of text.
+"""Values on their way in and out: rows, and how lists (as JSON arrays), prefixes and globs (as ranges) are bound.
 
 Text sorts by code point, and the length of keys and tags is bounded; that is what bounds the ranges.
 """
 
 import re
+import sqlite3
 from collections.abc import Iterable
 
 import msgspec
 
 from foreman.vocabulary import LONGEST_TEXT
+
+# What a statement finds: a tuple whose items have the columns' names as well.
+Row = sqlite3.Row
 
 LAST_CHARACTER = "\U0010ffff"
 

@@ -8,6 +8,7 @@
 The decorators validate requests and feed the OpenAPI document alike, so the two cannot disagree.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
@@ -26,6 +27,7 @@ from foreman.http.environ import BODY_NOT_READ
 from foreman.http.errors import BodyNotRead, Detail, Invalid, UnsupportedMediaType
 from foreman.http.opaque_json import decode_object
 from foreman.http.schemas import Body, CamelCase, Change, Query
+from foreman.vocabulary import LONG, READING_METHODS, SHORT, WAITING
 
 BASE_PATH = "/api/v1"
 
@@ -43,6 +45,7 @@ class Operation:
     query: type[Schema] | None = None
     answers: dict[int, str] = field(default_factory=dict)
     fails: set[int] = field(default_factory=set)
+    cost: int | None = None
 
 
 def operation_of(view: Callable[..., Any]) -> Operation:
@@ -144,6 +147,34 @@ def public(view: View) -> View:
 def is_public(view: Callable[..., Any]) -> bool:
     """Whether a view answers without a key."""
     return getattr(view, "public", False)
+
+
+def costs(cost: int) -> Callable[[View], View]:
+    """The view, which reads, costs the server more than others do: `LONG` or `WAITING`. Every write is `WAITING`."""
+
+    def decorate(view: View) -> View:
+        operation_of(view).cost = cost
+        return view
+
+    return decorate
+
+
+def costs_of(app: Flask) -> Callable[[str, str], int]:
+    """What requests cost, by method and path: for the server, which knows no paths of its own."""
+    paths: dict[int, list[str]] = {LONG: [], WAITING: []}
+    for rule in app.url_map.iter_rules():
+        operation = operation_of(app.view_functions[rule.endpoint])
+        if operation.cost is not None:
+            paths[operation.cost].append(re.sub("<[^>]*>", "[^/]+", re.escape(rule.rule)))
+    costly = re.compile(f"(?P<long>{'|'.join(paths[LONG])})|(?P<waiting>{'|'.join(paths[WAITING])})")
+
+    def cost_of(method: str, path: str) -> int:
+        if method not in READING_METHODS:
+            return WAITING
+        found = costly.fullmatch(path)
+        return SHORT if found is None else LONG if found["long"] else WAITING
+
+    return cost_of
 
 
 class Answer(Response):

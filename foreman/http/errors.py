@@ -4,8 +4,6 @@ Handlers raise; only this module builds the answer. The exceptions form one tree
 """
 
 import logging
-import re
-import sqlite3
 from collections.abc import Mapping
 from typing import TypedDict
 
@@ -14,6 +12,8 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import NotFound as NotFoundHTTP
 
+from foreman.db.failures import DatabaseError, Failure, failure_of
+from foreman.db.values import Row
 from foreman.http.environ import TOO_LARGE_TO_TRY
 
 log = logging.getLogger(__name__)
@@ -27,24 +27,6 @@ MESSAGES = {
     413: "The body is larger than this server accepts",
 }
 
-# What a failure of the database is answered: status, message, details, headers. The keys are SQLite's primary result
-# codes (https://www.sqlite.org/rescode.html). Where waiting does not help there is no Retry-After.
-_UNAVAILABLE: "DatabaseFailure" = (503, "The database is not available at the moment", [], {"Retry-After": "1"})
-_DAMAGED: "DatabaseFailure" = (503, "The database is damaged", [], {})
-_DATABASE_FAILURES: "dict[int, DatabaseFailure]" = {
-    sqlite3.SQLITE_INTERRUPT: (503, "The query takes too long: narrow it down", [], {"Retry-After": "1"}),
-    sqlite3.SQLITE_FULL: (507, "The disk of the database is full", [], {}),
-    sqlite3.SQLITE_READONLY: (503, "The database cannot be written to", [], {}),
-    sqlite3.SQLITE_CORRUPT: _DAMAGED,
-    sqlite3.SQLITE_NOTADB: _DAMAGED,
-}
-
-# Errors of ours, not of the database.
-_MISUSE = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError, sqlite3.NotSupportedError)
-
-# The names of the schema's CHECKs on JSON.
-_IS_JSON = re.compile(r"_is_json$")
-
 
 class Detail(TypedDict):
     """What is wrong with one field of a body or one query parameter."""
@@ -54,6 +36,16 @@ class Detail(TypedDict):
 
 
 DatabaseFailure = tuple[int, str, list[Detail], dict[str, str]]
+
+# What a failure of the database is answered: status, message, details, headers. Where waiting does not help there is no
+# Retry-After.
+_UNAVAILABLE: DatabaseFailure = (503, "The database is not available at the moment", [], {"Retry-After": "1"})
+_DATABASE_FAILURES: dict[Failure, DatabaseFailure] = {
+    Failure.INTERRUPTED: (503, "The query takes too long: narrow it down", [], {"Retry-After": "1"}),
+    Failure.FULL: (507, "The disk of the database is full", [], {}),
+    Failure.READ_ONLY: (503, "The database cannot be written to", [], {}),
+    Failure.DAMAGED: (503, "The database is damaged", [], {}),
+}
 
 
 class APIError(Exception):
@@ -107,7 +99,7 @@ class NotFound(APIError):
         super().__init__(404, f"{what} not found")
 
 
-def found(row: sqlite3.Row | None, what: str) -> sqlite3.Row:
+def found(row: Row | None, what: str) -> Row:
     """The row, when there is one.
 
     :raises NotFound: when there is none
@@ -168,33 +160,25 @@ def init_app(app: Flask) -> None:
         message = MESSAGES.get(error.code or 500) or error.description or error.name
         return _answer(error.code or 500, message, [], kept)
 
-    @app.errorhandler(sqlite3.IntegrityError)
-    def refused_by_database(error: sqlite3.IntegrityError) -> Response:
-        if not _IS_JSON.search(str(error)):
-            return unforeseen(error)
-        # Well-formed, or it would not have come this far: SQLite's own limit of nesting is the only one left.
-        return _answer(400, TOO_DEEP, [], {})
-
-    @app.errorhandler(sqlite3.DatabaseError)
-    def database_error(error: sqlite3.DatabaseError) -> Response:
-        if isinstance(error, _MISUSE):
-            return unforeseen(error)
-        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
-            log.warning("Request %s has read for too long", g.request_id)
-        else:
-            log.error("The database cannot serve request %s", g.request_id, exc_info=error)
+    @app.errorhandler(DatabaseError)
+    def database_error(error: DatabaseError) -> Response:
+        match failure_of(error):
+            case Failure.MISUSE:
+                return unforeseen(error)
+            case Failure.TOO_DEEP:
+                return _answer(400, TOO_DEEP, [], {})
+            case Failure.TOO_LARGE:
+                return try_again(error)
+            case Failure.INTERRUPTED:
+                log.warning("Request %s has read for too long", g.request_id)
+            case _:
+                log.error("The database cannot serve request %s", g.request_id, exc_info=error)
         return database_failed(error)
-
-    @app.errorhandler(sqlite3.DataError)
-    def too_large(error: sqlite3.DataError) -> Response:
-        if error.sqlite_errorcode != sqlite3.SQLITE_TOOBIG:
-            return unforeseen(error)
-        return try_again(error)
 
     @app.errorhandler(TooLargeToTry)
     def try_again(_: Exception) -> Response:
         request.environ[TOO_LARGE_TO_TRY] = True
-        return _answer(413, MESSAGES[413], [], {})  # what SQLite refuses whoever's turn it is
+        return _answer(413, MESSAGES[413], [], {})  # what the database refuses whoever's turn it is
 
     @app.errorhandler(MemoryError)
     def no_memory(error: MemoryError) -> Response:
@@ -210,13 +194,9 @@ def init_app(app: Flask) -> None:
 def database_failed(error: BaseException) -> Response:
     """The answer to a request that the database could not serve.
 
-    :param error: what SQLite said, or an error that it caused
+    :param error: what it said, or an error that was caused by that
     """
-    cause: BaseException | None = error
-    while cause is not None and not hasattr(cause, "sqlite_errorcode"):
-        cause = cause.__cause__
-    code = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-    return _answer(*_DATABASE_FAILURES.get(code & 0xFF, _UNAVAILABLE))
+    return _answer(*_DATABASE_FAILURES.get(failure_of(error), _UNAVAILABLE))
 
 
 def _answer(status: int, message: str, details: list[Detail], headers: Mapping[str, str]) -> Response:

@@ -1,12 +1,12 @@
 """Pages of lists: cut from an index first, so that only the rows of the page are read."""
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from operator import itemgetter
 from typing import Any
 
 from foreman import db
+from foreman.db.values import Row
 from foreman.http.errors import Invalid, TooLargeToTry
 
 # Bytes of opaque JSON on one page; a single item may be larger.
@@ -52,7 +52,7 @@ def select_page(
     return f"{select} ORDER BY {ORDERS[sort_order]} LIMIT :limit OFFSET :offset"
 
 
-def read_page(sql: str, sort_order: str, size: Callable[[Sequence[Any]], int], /, **values: Any) -> list[sqlite3.Row]:
+def read_page(sql: str, sort_order: str, size: Callable[[Sequence[Any]], int], /, **values: Any) -> list[Row]:
     """The rows of a page in order, as long as they fit into one answer.
 
     They are not sorted by the statement, which would keep all of them for it, whatever their size.
@@ -62,7 +62,7 @@ def read_page(sql: str, sort_order: str, size: Callable[[Sequence[Any]], int], /
     :raises Invalid: when it is more than `LARGEST_PAGE` together
     :raises TooLargeToTry: when it is more than may be read before it is the request's turn
     """
-    rows: list[sqlite3.Row] = []
+    rows: list[Row] = []
     total, to_try = 0, db.most()
     with closing(db.each(sql, **values)) as found:
         for row in found:
@@ -82,7 +82,7 @@ def page(items: list[dict[str, Any]], total: int, limit: int, offset: int) -> di
     return {"items": items, "total": total, "limit": limit, "offset": offset}
 
 
-def split(rows: Sequence[sqlite3.Row]) -> tuple[list[tuple[Any, ...]], int]:
+def split(rows: Sequence[Row]) -> tuple[list[tuple[Any, ...]], int]:
     """The items of a page and the total of the whole list.
 
     :param rows: of a statement whose last column is the total. It stands in one row at least, so that a page beyond

@@ -11,9 +11,17 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from foreman.db.file import APPLICATION_ID, SCHEMA_VERSION, NotAForemanDatabase, refuse_missing, refuse_newer
+from foreman.db.file import (
+    APPLICATION_ID,
+    SCHEMA_VERSION,
+    NotAForemanDatabase,
+    refuse_earlier,
+    refuse_missing,
+    refuse_newer,
+)
 from foreman.db.schema import definition, schema_of
-from foreman.db.values import as_list
+from foreman.db.transactions import Transaction
+from foreman.db.values import Row, as_list
 from foreman.maintenance.invariants import INTEGRITY, MOST_FINDINGS, RULES, Rule
 from foreman.maintenance.progress import NOBODY, STEPS, Progress, attentive
 from foreman.stop_signals import undisturbed
@@ -71,6 +79,19 @@ def snapshot(path: Path) -> Iterator[sqlite3.Connection]:
         connection.execute("BEGIN")
         _refuse_others(connection, path)
         yield connection
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[Transaction]:
+    """A `snapshot` of a database of this version, to be asked like any other. It works on a file that may only be read.
+
+    :raises NotAForemanDatabase, EarlierVersion, PermissionError, sqlite3.Error: as `snapshot`, and when the file has to
+        be upgraded first
+    """
+    with snapshot(path) as connection:
+        refuse_earlier(path, connection.execute("PRAGMA user_version").fetchone()[0])
+        connection.row_factory = Row
+        yield Transaction(connection)
 
 
 def violations(

@@ -30,7 +30,7 @@ class Sizes(NamedTuple):
 def figures(tx: Transaction) -> Figures:
     """What the maintained counts say.
 
-    :raises sqlite3.Error: when the database cannot be read
+    :raises DatabaseError: when the database cannot be read
     """
     runs = tx.all("SELECT status, sum(runs) FROM run_count GROUP BY status")
     tasks = tx.all(

@@ -1,12 +1,12 @@
 """Is it up: 200 when the database answers, else 503. Needs no key."""
 
 import logging
-import sqlite3
 
 from flask import Blueprint, Response, current_app
 
 from foreman import db
 from foreman.clock import iso, now_ms
+from foreman.db.failures import DatabaseError
 from foreman.http.contract import BASE_PATH, answer, answers, public
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ def get_health() -> Response:
         with db.read() as tx:
             tx.value("SELECT count(*) FROM (SELECT 1 FROM run LIMIT 1) AS any_run")
         connected = True
-    except (sqlite3.Error, OSError) as error:
+    except (DatabaseError, OSError) as error:
         log.error("The database does not answer", exc_info=error)
         connected = False
     return answer(

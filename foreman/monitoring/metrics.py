@@ -5,7 +5,6 @@ The only module that needs prometheus-client; it is imported when there is a tok
 
 import hmac
 import logging
-import sqlite3
 from collections.abc import Iterator
 
 from flask import Blueprint, Flask, Response, current_app, request
@@ -18,6 +17,7 @@ from foreman import __version__
 from foreman.auth.caller import presented_key
 from foreman.auth.rate_limit import RateLimits
 from foreman.config import Settings
+from foreman.db.failures import DatabaseError
 from foreman.db.sqlite import Database
 from foreman.http.contract import public
 from foreman.http.errors import Unauthorized
@@ -84,7 +84,7 @@ class Metrics(Collector):
             with self._database.read() as tx:
                 counted = figures(tx)
             size = sizes(self._database.path)
-        except (sqlite3.Error, OSError) as error:
+        except (DatabaseError, OSError) as error:
             log.error("The database does not answer", exc_info=error)
             yield GaugeMetricFamily("foreman_database_up", "Whether the database can be read.", 0)
             return

@@ -2,7 +2,6 @@
 
 import logging
 import shutil
-import sqlite3
 import threading
 import time
 
@@ -10,10 +9,12 @@ from flask import Blueprint, Flask, Response, current_app
 
 from foreman.clock import iso, now_ms
 from foreman.config import Settings
+from foreman.db.failures import DatabaseError
 from foreman.db.file import SCHEMA_VERSION
 from foreman.db.sqlite import Database
-from foreman.http.contract import BASE_PATH, answer, answers, fails, public
+from foreman.http.contract import BASE_PATH, answer, answers, costs, fails, public
 from foreman.http.errors import APIError, Detail
+from foreman.vocabulary import WAITING
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ class Readiness:
     def _of_database(self) -> list[Detail]:
         try:
             version = self._database.prove_writable()
-        except (sqlite3.Error, OSError, MemoryError) as error:
+        except (DatabaseError, OSError, MemoryError) as error:
             log.error("The database cannot be written to", exc_info=error)
             return [{"field": "database", "message": "It cannot be written to"}]
         if version == SCHEMA_VERSION:
@@ -80,6 +81,7 @@ def init_app(app: Flask, settings: Settings, database: Database) -> None:
 @public
 @answers(200, "Ready")
 @fails(503, 507)
+@costs(WAITING)
 def get_ready() -> Response:
     """Whether the server can take work: its database can be written to, its disk has room, its schema is current."""
     readiness: Readiness = current_app.extensions["readiness"]

@@ -27,7 +27,7 @@ def of_database(path: Path) -> dict[str, Any]:
     the bytes of the file (`databaseBytes`), of its log (`logBytes`) and those left on the disk (`freeBytes`).
 
     :raises NotAForemanDatabase: when there is no such file, or it is something else
-    :raises sqlite3.Error: when it cannot be read
+    :raises DatabaseError: when it cannot be read
     """
     with snapshot(path) as view:
         tx = Transaction(view)

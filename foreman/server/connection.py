@@ -17,20 +17,17 @@ from functools import partial
 from typing import IO, TYPE_CHECKING
 
 from foreman.auth.holder import Holder
-from foreman.pending import Commit
-from foreman.server.dispatcher import LONG, SHORT, WAITING
+from foreman.pending import Pending
 from foreman.server.exchange import Exchange
 from foreman.server.loop import READ, WRITE
 from foreman.server.parser import IN_MEMORY, LARGE, NoRoom, Request, RequestTimeout
-from foreman.vocabulary import READING_METHODS
+from foreman.vocabulary import SHORT
 
 if TYPE_CHECKING:
     from foreman.server.http_server import HTTPServer
     from foreman.server.uploads import Uploads
 
 log = logging.getLogger(__name__)
-
-_WRITING = "/ready"  # what a GET of which proves that it can be done
 
 # Bytes that are read, and sent, before other connections have their turn.
 _READ_AT_ONCE = 65_536
@@ -363,13 +360,11 @@ class Connection:
     # For the threads that serve ---------------------------------------------------------------------------------------
 
     def kind(self) -> int:
-        """What the request is to the dispatcher: a write may have to wait for its turn, a query may take long."""
+        """What the request costs."""
         request = self.request
         if request is None or request.error or self.state is State.CHECKING:
             return SHORT
-        if request.command not in READING_METHODS or request.path.endswith(_WRITING):
-            return WAITING
-        return LONG if request.path.endswith("/data") else SHORT
+        return self.server.cost(request.command, request.path)
 
     def is_large(self) -> bool:
         """Whether the request, or its answer, takes much memory."""
@@ -439,7 +434,7 @@ class Connection:
             self.request.refuse(NoRoom("there are too many large answers"))
             self.server.dispatcher.add_task(self)
 
-    def _answer(self, exchange: Exchange, commit: Commit | None = None) -> None:
+    def _answer(self, exchange: Exchange, commit: Pending | None = None) -> None:
         """Answer a request whose commit is decided. Errors end here: they must not keep others from their answers."""
         try:
             if commit is not None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from foreman.auth.holder import Holder
+from foreman.vocabulary import LONG, SHORT, WAITING
 
 log = logging.getLogger(__name__)
 
@@ -23,9 +24,6 @@ POSTPONED = 0.005
 
 # Seconds in line after which those that have kept a thread for long should come to an end.
 _STUCK = 0.1
-
-# Kinds of tasks: done in no time, perhaps computing for long, perhaps waiting for others of its kind.
-SHORT, LONG, WAITING = range(3)
 
 
 class Task(Protocol):

@@ -8,7 +8,7 @@ import heapq
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Protocol
@@ -16,7 +16,7 @@ from wsgiref.types import WSGIApplication, WSGIEnvironment
 
 from foreman.auth.holder import Holder
 from foreman.monitoring.request_log import Observer
-from foreman.pending import Commit
+from foreman.pending import Pending
 from foreman.server.connection import Connection
 from foreman.server.dispatcher import Dispatcher
 from foreman.server.exchange import Exchange
@@ -25,7 +25,7 @@ from foreman.server.loop import READ, Loop
 from foreman.server.parser import IN_MEMORY, LARGE, LONGEST_HEAD, Request
 from foreman.server.quotas import Quota
 from foreman.server.uploads import Uploads
-from foreman.vocabulary import MOST_IN_ONE
+from foreman.vocabulary import MOST_IN_ONE, READING_METHODS, SHORT, WAITING
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class Storage(Protocol):
     def begin(self, most: int | None) -> None:
         """The thread begins with a request, whose answer may have so many bytes of stored data; None for any number."""
 
-    def end(self) -> Commit | None:
+    def end(self) -> Pending | None:
         """The thread has ended it; the commit that its answer has to wait for."""
 
     def commit(self) -> None:
@@ -105,8 +105,16 @@ class Bounds:
     largest_answer: int = 40_000_000
 
 
+def cost_by_method(method: str, path: str) -> int:  # noqa: ARG001
+    """What a request costs as far as its method says: a write may have to wait for its turn."""
+    return SHORT if method in READING_METHODS else WAITING
+
+
 class HTTPServer:
     """A listening server over a WSGI application.
+
+    :param observers: are told of every answer
+    :param cost: what a request costs, by its method and path: `SHORT`, `LONG` or `WAITING`
 
     :raises OSError: when it cannot listen there
     :raises UnicodeError: when that cannot be a host name
@@ -121,8 +129,9 @@ class HTTPServer:
         storage: Storage | None = None,
         admission: Admission | None = None,
         observers: Sequence[Observer] = (),
+        cost: Callable[[str, str], int] = cost_by_method,
     ) -> None:
-        self.application, self.observers = application, observers
+        self.application, self.observers, self.cost = application, observers, cost
         self.stopping = threading.Event()
         self.loop = Loop()
         # What waitress's parser and tasks ask for.
@@ -285,7 +294,7 @@ class HTTPServer:
             return otherwise
         return self._admission.holder_of(exchange.environ) or otherwise
 
-    def run_exchange(self, exchange: Exchange, *, is_large: bool) -> Commit | None:
+    def run_exchange(self, exchange: Exchange, *, is_large: bool) -> Pending | None:
         """Let the application make an answer; the commit that it has to wait for.
 
         :param is_large: whether the answer may have any size; if not, it may repeat a large body

@@ -8,6 +8,7 @@ from waitress.proxy_headers import proxy_headers_middleware
 from foreman.auth.caller import Admission
 from foreman.config import Settings
 from foreman.db.sqlite import Database
+from foreman.http.contract import costs_of
 from foreman.monitoring.request_log import RequestLog
 from foreman.server import proxy
 from foreman.server.http_server import Bounds, HTTPServer
@@ -45,7 +46,7 @@ class Server(HTTPServer):
         bounds = Bounds(
             settings.host, settings.port, settings.threads, settings.max_body, MOST_IN_ONE * settings.max_body
         )
-        super().__init__(application, bounds, database, admission, app.extensions["observers"])
+        super().__init__(application, bounds, database, admission, app.extensions["observers"], costs_of(app))
         host = "localhost" if settings.host in ("127.0.0.1", "::1") else settings.host
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 

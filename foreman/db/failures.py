@@ -1,0 +1,54 @@
+"""What can go wrong with the database, told apart in words that do not depend on which database it is."""
+
+import re
+import sqlite3
+from enum import Enum, auto
+
+# Whatever the database refuses.
+DatabaseError = sqlite3.Error
+
+
+class Failure(Enum):
+    """Why the database has refused something."""
+
+    UNAVAILABLE = auto()  # for now; also what is none of the others
+    LOCKED = auto()  # by another process
+    INTERRUPTED = auto()  # because it took too long
+    FULL = auto()  # its disk
+    READ_ONLY = auto()
+    DAMAGED = auto()
+    TOO_LARGE = auto()  # a value or row, see `Database.begin`
+    TOO_DEEP = auto()  # JSON that is nested deeper than the database can look into
+    MISUSE = auto()  # an error of ours
+
+
+# SQLite's primary result codes (https://www.sqlite.org/rescode.html).
+_OF_CODE = {
+    sqlite3.SQLITE_BUSY: Failure.LOCKED,
+    sqlite3.SQLITE_INTERRUPT: Failure.INTERRUPTED,
+    sqlite3.SQLITE_FULL: Failure.FULL,
+    sqlite3.SQLITE_READONLY: Failure.READ_ONLY,
+    sqlite3.SQLITE_CORRUPT: Failure.DAMAGED,
+    sqlite3.SQLITE_NOTADB: Failure.DAMAGED,
+    sqlite3.SQLITE_TOOBIG: Failure.TOO_LARGE,
+}
+
+_MISUSE = (sqlite3.ProgrammingError, sqlite3.DataError, sqlite3.NotSupportedError, sqlite3.InterfaceError)
+
+# The names of the schema's CHECKs on JSON. What they refuse is well-formed, or it would not have come this far: the
+# database's own limit of nesting is the only one left.
+_IS_JSON = re.compile(r"_is_json$")
+
+
+def failure_of(error: BaseException) -> Failure:
+    """Why the database has refused something.
+
+    :param error: what it said, or an error that was caused by that (`__cause__`)
+    """
+    if isinstance(error, sqlite3.IntegrityError):
+        return Failure.TOO_DEEP if _IS_JSON.search(str(error)) else Failure.MISUSE
+    cause: BaseException | None = error
+    while cause is not None and not hasattr(cause, "sqlite_errorcode"):
+        cause = cause.__cause__
+    found = _OF_CODE.get(getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF, Failure.UNAVAILABLE)
+    return Failure.MISUSE if isinstance(error, _MISUSE) and found is not Failure.TOO_LARGE else found
