@@ -22,10 +22,11 @@ import httpx
 import pytest
 
 import foreman
+from foreman.api.run_data_query import DATA_SORTS
 from foreman.auth import keys
 from foreman.db.sqlite import SCHEMA
 from foreman.db.transactions import Transaction
-from foreman.http.schemas import DATA_SORTS, LIST_SORTS, SORT_ORDERS
+from foreman.http.schemas import LIST_SORTS, SORT_ORDERS
 from foreman.maintenance.prune import count, old, prune
 from foreman.monitoring import stats
 from tests.conftest import Running, make_run, make_task, ok, put_data

@@ -3,16 +3,43 @@
 from typing import Any
 
 from flask import Blueprint, Response, current_app
+from marshmallow import fields
 
 from foreman import __version__
 from foreman.config import Settings
+from foreman.http import schemas, shapes
 from foreman.http.contract import answer, answers
 
 bp = Blueprint("config", __name__)
 
 
+class RedisConfig(schemas.CamelCase):
+    """The Redis server that carries the queues."""
+
+    host = shapes.text("localhost")
+    port = shapes.count("TCP port.", 6379)
+    password = fields.String(metadata={"examples": ["secret"]})
+    db = fields.Integer(metadata={"examples": [0]})
+
+
+class QueuesConfig(schemas.CamelCase):
+    """The names of the queues."""
+
+    task_queue = shapes.text("foreman-tasks")
+    result_queue = shapes.text("foreman-results")
+
+
+class Config(schemas.CamelCase):
+    """What clients read at their start."""
+
+    version = shapes.text("0.2.0")
+    environment = shapes.text("production")
+    redis = fields.Nested(RedisConfig, required=True)
+    queues = fields.Nested(QueuesConfig, required=True)
+
+
 @bp.get("/config")
-@answers(200, "Config")
+@answers(200, Config)
 def get_config() -> Response:
     """Version, environment, and where the queues are."""
     settings = _settings()
@@ -27,14 +54,14 @@ def get_config() -> Response:
 
 
 @bp.get("/config/redis")
-@answers(200, "RedisConfig")
+@answers(200, RedisConfig)
 def get_redis() -> Response:
     """The Redis server that carries the queues."""
     return answer(redis_json(_settings()))
 
 
 @bp.get("/config/queues")
-@answers(200, "QueuesConfig")
+@answers(200, QueuesConfig)
 def get_queues() -> Response:
     """The names of the queues."""
     return answer(queues_json(_settings()))

@@ -1,30 +1,97 @@
 """Run data: the tagged key/value entries that the tasks of a run share."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from flask import Blueprint, Response, g
+from marshmallow import ValidationError, fields, validates_schema
 
 from foreman import db
-from foreman.api.run_data_query import COLUMNS, bound, data_query
+from foreman.api.run_data_query import COLUMNS, QueryData, bound, data_query
 from foreman.clock import iso, new_id, now_ms
 from foreman.db.values import as_list
+from foreman.http import schemas, shapes
 from foreman.http.contract import answer, answers, asks, costs, created, fails, takes
 from foreman.http.errors import Invalid, NotFound, found
+from foreman.http.fields import Id, Tags, Text
 from foreman.http.opaque_json import raw
 from foreman.http.paging import read_page, split
-from foreman.http.schemas import CreateData, DeleteData, QueryData, UpdateTags
 from foreman.vocabulary import LONG, MOST_TAGS
 
 bp = Blueprint("run_data", __name__)
+
+
+class CreateData(schemas.Body):
+    """A new entry of run data."""
+
+    task_id = Id(
+        required=True,
+        metadata={"description": "The task of the run that wrote it.", "examples": [schemas.EXAMPLE_ID]},
+    )
+    key = Text(required=True, metadata={"examples": ["sensor.temp.kitchen"]})
+    value = schemas.opaque({"celsius": 21.5}, required=True)
+    tags = Tags(load_default=list, metadata={"examples": [["building-A", "indoor"]]})
+    metadata = schemas.metadata()
+
+
+class UpdateTags(schemas.Change):
+    """Tags to remove, then tags to add."""
+
+    add = Tags(load_default=list, metadata={"examples": [["checked"]]})
+    remove = Tags(load_default=list, metadata={"examples": [["unchecked"]]})
+
+
+class DeleteData(schemas.Query):
+    """Which entries to delete: all of a key, or one by its id."""
+
+    key = Text(metadata={"description": "Delete all entries with this key; not together with `id`.",
+                         "examples": ["temp-data"]})  # fmt: skip
+    id = Id(metadata={"description": "Delete this entry; not together with `key`."})
+
+    @validates_schema
+    def exactly_one(self, data: Mapping[str, Any], **_: Any) -> None:
+        """:raises ValidationError: unless exactly one of the two is given"""
+        if len(data) != 1:
+            raise ValidationError("Exactly one of key and id is required.", "key")
+
+
+class RunData(schemas.CamelCase):
+    """An entry of run data."""
+
+    id = shapes.uuid()
+    run_id = shapes.uuid("The run it belongs to.")
+    task_id = shapes.uuid("The task that wrote it.")
+    org_id = shapes.text("acme")
+    key = shapes.text("sensor.temp.kitchen")
+    value = shapes.json({"celsius": 21.5}, "Any JSON value, as it was sent.")
+    tags = fields.List(fields.String(), required=True, metadata={"examples": [["building-A", "indoor"]]})
+    metadata = shapes.metadata()
+    created_at = shapes.time("When the entry was created.")
+    updated_at = shapes.time("When its tags were last changed.")
+
+
+class Pagination(schemas.CamelCase):
+    """Where a page of run data stands."""
+
+    limit = shapes.count("As asked for.", 100)
+    offset = shapes.count("As asked for.")
+    total = shapes.count("All that match, not only this page.", 1)
+
+
+class RunDataPage(schemas.CamelCase):
+    """A page of run data."""
+
+    data = fields.List(fields.Nested(RunData), required=True)
+    pagination = fields.Nested(Pagination, required=True)
+
 
 SELECT_ENTRY = f"SELECT {COLUMNS} FROM run_data WHERE org_id = :org_id AND run_id = :run_id AND id = :id"
 
 
 @bp.post("/runs/<run_id>/data")
 @takes(CreateData)
-@answers(201, "RunData")
+@answers(201, RunData)
 @fails(404)
 def create_data(new: dict[str, Any], run_id: str) -> Response:
     """Add an entry. Keys may repeat: each entry is kept, the newest of a key is its latest."""
@@ -57,7 +124,7 @@ def create_data(new: dict[str, Any], run_id: str) -> Response:
 
 @bp.get("/runs/<run_id>/data")
 @asks(QueryData)
-@answers(200, "RunDataPage")
+@answers(200, RunDataPage)
 @fails(404)
 @costs(LONG)
 def query_data(wanted: dict[str, Any], run_id: str) -> Response:
@@ -78,7 +145,7 @@ def query_data(wanted: dict[str, Any], run_id: str) -> Response:
 
 
 @bp.get("/runs/<run_id>/data/<data_id>")
-@answers(200, "RunData")
+@answers(200, RunData)
 @fails(404)
 def get_data(run_id: str, data_id: str) -> Response:
     """One entry by its id."""
@@ -88,7 +155,7 @@ def get_data(run_id: str, data_id: str) -> Response:
 
 @bp.patch("/runs/<run_id>/data/<data_id>/tags")
 @takes(UpdateTags)
-@answers(200, "RunData")
+@answers(200, RunData)
 @fails(404)
 def update_tags(change: dict[str, Any], run_id: str, data_id: str) -> Response:
     """Remove tags from an entry, then add those it does not have; the others keep their order.
@@ -120,7 +187,7 @@ def update_tags(change: dict[str, Any], run_id: str, data_id: str) -> Response:
 
 @bp.delete("/runs/<run_id>/data")
 @asks(DeleteData)
-@answers(200, "Deleted")
+@answers(200, shapes.Deleted)
 @fails(404)
 def delete_data(which: dict[str, Any], run_id: str) -> Response:
     """Delete all entries of a key, or one entry by its id.

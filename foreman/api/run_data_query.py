@@ -7,8 +7,40 @@ they hold.
 
 from typing import Any
 
+from marshmallow import fields, validate
+
 from foreman.db.values import as_list, as_pairs, glob_range, prefix_range
+from foreman.http import schemas
+from foreman.http.fields import TextFilter
 from foreman.http.paging import ORDERS, PLACES
+
+DATA_SORTS = ("created_at", "updated_at", "key")
+
+
+class QueryData(schemas.Query):
+    """Which entries of a run. The key filters are joined by OR, the tag filters narrow that further by AND."""
+
+    key = TextFilter(metadata={"description": "This key exactly."})
+    keys = schemas.texts("Comma-separated keys, each exactly.")
+    key_starts_with = schemas.texts("Comma-separated prefixes of keys, taken literally.")
+    key_pattern = TextFilter(
+        metadata={"description": "Glob for the whole key: `*`, `?`, `[abc]`, `[a-z]`, `[^a]`; case-sensitive."},
+    )
+    tags = schemas.texts("Comma-separated tags.")
+    tag_starts_with = schemas.texts("Comma-separated prefixes of tags, taken literally.")
+    tag_mode = fields.String(
+        load_default="any",
+        validate=validate.OneOf(("any", "all")),
+        metadata={"description": "Whether one of the tags (and one of the prefixes) must match, or all of them."},
+    )
+    include_all = fields.String(
+        load_default="false",
+        validate=validate.OneOf(("true", "false")),
+        metadata={"description": "`true`: every matching entry, not only the newest matching one of each key."},
+    )
+    limit, offset = schemas.limit_of(100, 1000), schemas.offset_of()
+    sort_by, sort_order = schemas.sort_by_of(DATA_SORTS, "ties are in the order of insertion"), schemas.sort_order_of()
+
 
 # What an entry is answered from (`run_data.to_json`), in its order. JSON is read as bytes, which is what goes into the
 # answer.
@@ -130,7 +162,7 @@ POSITIONS = {"created_at": "created_at", "updated_at": "updated_at", "key": "key
 
 
 def data_query(wanted: dict[str, Any]) -> str:
-    """The statement that answers validated query parameters (`schemas.QueryData`) for one run.
+    """The statement that answers validated query parameters (`QueryData`) for one run.
 
     It takes :org_id, :run_id and the values of `bound`, and is for `paging.read_page`. It has no row when the run does
     not exist.

@@ -4,19 +4,69 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flask import Blueprint, Response, g
+from marshmallow import fields, validate
 
 from foreman import db
 from foreman.clock import duration, iso, new_id, now_ms
 from foreman.db.removal import delete_run_and_all_in_it
 from foreman.db.values import as_list
+from foreman.http import schemas, shapes
 from foreman.http.contract import answer, answers, asks, created, fails, takes
 from foreman.http.errors import NotFound, found
 from foreman.http.opaque_json import raw
 from foreman.http.paging import PLACES, page, read_page, select_page, split
-from foreman.http.schemas import CreateRun, ListRuns, UpdateRun
 from foreman.vocabulary import ENDED, RUN_STATUSES
 
 bp = Blueprint("runs", __name__)
+
+
+class CreateRun(schemas.Body):
+    """A new run."""
+
+    input_data = schemas.opaque({"customer": 42}, required=True)
+    metadata = schemas.metadata()
+
+
+class UpdateRun(schemas.Change):
+    """A change of a run: what is absent stays as it is."""
+
+    status = fields.String(validate=validate.OneOf(RUN_STATUSES[1:]), metadata={"examples": ["running"]})
+    output_data = schemas.opaque({"answer": "yes"})
+    error_data = schemas.opaque({"message": "out of memory"})
+    metadata = schemas.metadata()
+
+
+class ListRuns(schemas.Page):
+    """Which runs."""
+
+    status = schemas.statuses(*RUN_STATUSES)
+
+
+class Run(schemas.CamelCase):
+    """A run: one piece of work, broken into tasks."""
+
+    id = shapes.uuid()
+    org_id = shapes.text("acme")
+    status = shapes.status(*RUN_STATUSES)
+    input_data = shapes.json({"customer": 42})
+    output_data = shapes.json({"answer": "yes"})
+    error_data = shapes.json(None)
+    metadata = shapes.metadata()
+    total_tasks = shapes.count("Tasks of the run.", 4)
+    completed_tasks = shapes.count("Those that are completed.", 2)
+    failed_tasks = shapes.count("Those that are failed.", 1)
+    cancelled_tasks = shapes.count("Those that are cancelled.", 1)
+    created_at = shapes.time("When the run was created.")
+    updated_at = shapes.time("When the run was last changed.")
+    started_at = shapes.time("When it first became running.", allow_none=True)
+    completed_at = shapes.time(
+        "When it ended: set exactly while it is completed, failed or cancelled.", allow_none=True
+    )
+    duration_ms = shapes.count("Milliseconds from its start, else its creation, to its end.", 1234, allow_none=True)
+
+
+RunList = schemas.CamelCase.from_dict(shapes.page_of(Run), name="RunList")
+
 
 # What `to_json` takes, in its order. Opaque JSON is read as bytes, which is what goes into the answer.
 COLUMNS = """
@@ -37,7 +87,7 @@ SELECT_RUN = f"""
 
 @bp.post("/runs")
 @takes(CreateRun)
-@answers(201, "Run")
+@answers(201, Run)
 def create_run(new: dict[str, Any]) -> Response:
     """Open a run in the caller's organisation; it starts `pending`."""
     with db.write() as tx:
@@ -54,7 +104,7 @@ def create_run(new: dict[str, Any]) -> Response:
 
 
 @bp.get("/runs/<run_id>")
-@answers(200, "Run")
+@answers(200, Run)
 @fails(404)
 def get_run(run_id: str) -> Response:
     """One run, with the exact counters of its tasks."""
@@ -64,7 +114,7 @@ def get_run(run_id: str) -> Response:
 
 @bp.patch("/runs/<run_id>")
 @takes(UpdateRun)
-@answers(200, "Run")
+@answers(200, Run)
 @fails(404)
 def update_run(change: dict[str, Any], run_id: str) -> Response:
     """Change a run's status, output, error or metadata; what is absent stays.
@@ -101,7 +151,7 @@ def update_run(change: dict[str, Any], run_id: str) -> Response:
 
 
 @bp.delete("/runs/<run_id>")
-@answers(200, "Deleted")
+@answers(200, shapes.Deleted)
 @fails(404)
 def delete_run(run_id: str) -> Response:
     """Delete a run, whatever its status, with its tasks and its run data."""
@@ -114,7 +164,7 @@ def delete_run(run_id: str) -> Response:
 
 @bp.get("/runs")
 @asks(ListRuns)
-@answers(200, "RunList")
+@answers(200, RunList)
 def list_runs(wanted: dict[str, Any]) -> Response:
     """The organisation's runs, newest first unless asked otherwise; ties are broken by id."""
     limit, offset = wanted["limit"], wanted["offset"]

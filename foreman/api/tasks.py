@@ -4,18 +4,84 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flask import Blueprint, Response, g
+from marshmallow import fields, validate
 
 from foreman import db
 from foreman.clock import duration, iso, new_id, now_ms
 from foreman.db.values import as_list
+from foreman.http import schemas, shapes
 from foreman.http.contract import answer, answers, asks, created, fails, takes
 from foreman.http.errors import NotFound, found
+from foreman.http.fields import Id, Integer, Text, TextFilter
 from foreman.http.opaque_json import raw
 from foreman.http.paging import PLACES, page, read_page, select_page, split
-from foreman.http.schemas import CreateTask, ListTasks, UpdateTask
 from foreman.vocabulary import ENDED, TASK_STATUSES
 
 bp = Blueprint("tasks", __name__)
+
+
+class CreateTask(schemas.Body):
+    """A new task of a run."""
+
+    run_id = Id(required=True, metadata={"examples": [schemas.EXAMPLE_ID]})
+    parent_task_id = Id(
+        allow_none=True,
+        load_default=None,
+        metadata={"description": "A task of the same run.", "examples": [schemas.EXAMPLE_ID]},
+    )
+    type = Text(required=True, metadata={"examples": ["fetch-page"]})
+    input_data = schemas.opaque({"url": "https://example.com"}, required=True)
+    metadata = schemas.metadata()
+    max_retries = Integer(strict=True, load_default=3, validate=validate.Range(0, 10), metadata={"examples": [3]})
+
+
+class UpdateTask(schemas.Change):
+    """A change of a task: what is absent stays as it is."""
+
+    status = fields.String(validate=validate.OneOf(TASK_STATUSES), metadata={"examples": ["completed"]})
+    output_data = schemas.opaque({"title": "Example"})
+    error_data = schemas.opaque({"message": "timed out"})
+    metadata = schemas.metadata()
+    queue_job_id = Text(metadata={"examples": ["job-17"]})
+
+
+class ListTasks(schemas.Page):
+    """Which tasks."""
+
+    run_id = Id()
+    status = schemas.statuses(*TASK_STATUSES)
+    type = TextFilter()
+    parent_task_id = Id()
+
+
+class Task(schemas.CamelCase):
+    """A task: one step of a run."""
+
+    id = shapes.uuid()
+    run_id = shapes.uuid("The run it belongs to.")
+    parent_task_id = shapes.uuid("The task of the same run that it is part of.", allow_none=True)
+    org_id = shapes.text("acme")
+    type = shapes.text("fetch-page")
+    status = shapes.status(*TASK_STATUSES)
+    input_data = shapes.json({"url": "https://example.com"})
+    output_data = shapes.json({"title": "Example"})
+    error_data = shapes.json(None)
+    metadata = shapes.metadata()
+    retry_count = shapes.count("How often it became retrying.")
+    max_retries = shapes.count("How often it may be tried again; kept for the workers.", 3)
+    created_at = shapes.time("When the task was created.")
+    updated_at = shapes.time("When the task was last changed.")
+    queued_at = shapes.time("When it first became queued.", allow_none=True)
+    started_at = shapes.time("When it first became running.", allow_none=True)
+    completed_at = shapes.time(
+        "When it ended: set exactly while it is completed, failed or cancelled.", allow_none=True
+    )
+    duration_ms = shapes.count("Milliseconds from its start, else its creation, to its end.", 1234, allow_none=True)
+    queue_job_id = fields.String(required=True, allow_none=True, metadata={"examples": ["job-17"]})
+
+
+TaskList = schemas.CamelCase.from_dict(shapes.page_of(Task), name="TaskList")
+
 
 # What `to_json` takes, in its order. Opaque JSON is read as bytes, which is what goes into the answer.
 COLUMNS = """
@@ -37,7 +103,7 @@ CONDITIONS = {
 
 @bp.post("/tasks")
 @takes(CreateTask)
-@answers(201, "Task")
+@answers(201, Task)
 @fails(404)
 def create_task(new: dict[str, Any]) -> Response:
     """Add a task to a run; it starts `pending`. The run, and the parent task in that run, must exist."""
@@ -72,7 +138,7 @@ def create_task(new: dict[str, Any]) -> Response:
 
 
 @bp.get("/tasks/<task_id>")
-@answers(200, "Task")
+@answers(200, Task)
 @fails(404)
 def get_task(task_id: str) -> Response:
     """One task."""
@@ -82,7 +148,7 @@ def get_task(task_id: str) -> Response:
 
 @bp.patch("/tasks/<task_id>")
 @takes(UpdateTask)
-@answers(200, "Task")
+@answers(200, Task)
 @fails(404)
 def update_task(change: dict[str, Any], task_id: str) -> Response:
     """Change a task's status, output, error, metadata or queue job; what is absent stays.
@@ -125,7 +191,7 @@ def update_task(change: dict[str, Any], task_id: str) -> Response:
 
 @bp.get("/tasks")
 @asks(ListTasks)
-@answers(200, "TaskList")
+@answers(200, TaskList)
 def list_tasks(wanted: dict[str, Any]) -> Response:
     """The organisation's tasks, of one run, parent, type or status when asked; newest first unless asked otherwise."""
     limit, offset = wanted["limit"], wanted["offset"]

@@ -2,7 +2,7 @@
 
     @bp.post("/runs")
     @takes(CreateRun)
-    @answers(201, "Run")
+    @answers(201, Run)
     def create_run(new: dict) -> Response: ...
 
 The decorators validate requests and feed the OpenAPI document alike, so the two cannot disagree.
@@ -43,7 +43,7 @@ class Operation:
 
     body: type[Schema] | None = None
     query: type[Schema] | None = None
-    answers: dict[int, str] = field(default_factory=dict)
+    answers: dict[int, type[Schema]] = field(default_factory=dict)
     fails: set[int] = field(default_factory=set)
     cost: int | None = None
 
@@ -118,8 +118,8 @@ def asks(schema: type[Query]) -> Callable[[Callable[..., Any]], Callable[..., An
     return decorate
 
 
-def answers(status: int, shape: str) -> Callable[[View], View]:
-    """The view answers with this status and this shape of body (a name in `foreman.http.shapes`)."""
+def answers(status: int, shape: type[Schema]) -> Callable[[View], View]:
+    """The view answers with this status and a body of this shape."""
 
     def decorate(view: View) -> View:
         operation_of(view).answers[status] = shape

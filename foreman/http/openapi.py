@@ -14,7 +14,7 @@ from foreman import __version__
 from foreman.http.contract import BASE_PATH, Operation, is_public, operation_of
 from foreman.http.fields import CommaList, Id, OpaqueObject
 from foreman.http.schemas import EXAMPLE_ID, LARGEST_OFFSET, Body, Change, camel_case
-from foreman.http.shapes import SHAPES
+from foreman.http.shapes import Error
 
 DESCRIPTION = """\
 The small, trustworthy ledger of work: an application opens a **run**, breaks it into **tasks**, and lets the tasks
@@ -104,10 +104,6 @@ def document(app: Flask) -> dict[str, Any]:
     converter = cast(OpenAPIConverter, marshmallow.converter)
     converter.add_attribute_function(_own_field)
     converter.add_attribute_function(_default_in_words)
-    for name, shape in SHAPES.items():
-        if name not in spec.components.schemas:  # one that is nested in another is there already
-            spec.components.schema(name, schema=shape)
-
     documented = [rule for rule in app.url_map.iter_rules() if operation_of(app.view_functions[rule.endpoint]).answers]
     for rule in sorted(documented, key=lambda rule: (list(TAGS).index(_tag(rule.endpoint)), rule.rule)):
         operation = operation_of(app.view_functions[rule.endpoint])
@@ -151,13 +147,14 @@ def _describe(
     failures = operation.fails | {408, 431, 500} | ({400, 401, 429, 503} if needs_key else set())
     failures |= {403, 507} if needs_key and method != "GET" else set()
     for status in sorted({*operation.answers, *failures}):
-        described["responses"][str(status)] = _response(status, operation.answers.get(status, "Error"), needs_key)
+        shape = converter.resolve_nested_schema(operation.answers.get(status, Error))
+        described["responses"][str(status)] = _response(status, shape, needs_key)
         if operation.body and status in (*operation.answers, 400):
             described["responses"][str(status)]["headers"] |= _PREFERENCE_APPLIED
     return described
 
 
-def _response(status: int, shape: str, needs_key: bool) -> dict[str, Any]:
+def _response(status: int, shape: dict[str, Any], needs_key: bool) -> dict[str, Any]:
     headers = {"X-Request-Id": _REQUEST_ID}
     if needs_key and status not in (401, 408, 431):
         headers |= _RATE_LIMIT
@@ -165,7 +162,7 @@ def _response(status: int, shape: str, needs_key: bool) -> dict[str, Any]:
     return {
         "description": MEANINGS[status],
         "headers": headers,
-        "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{shape}"}}},
+        "content": {"application/json": {"schema": shape}},
     }
 
 

@@ -1,19 +1,20 @@
-"""What a request may say, as marshmallow schemas (what an answer looks like: `shapes`). Never touches the database."""
+"""What requests may say, as far as endpoints share it: schemas for bodies and query parameters, and usual fields.
+
+What one endpoint takes stands beside its handler.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, pre_load, validate, validates_schema
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, pre_load, validate
 from werkzeug.datastructures import MultiDict
 
-from foreman.http.fields import CommaList, Id, Integer, ListItem, Opaque, OpaqueObject, Tags, Text, TextFilter
+from foreman.http.fields import CommaList, Integer, ListItem, Opaque, OpaqueObject, TextFilter
 from foreman.http.opaque_json import has_unpaired_surrogate
-from foreman.vocabulary import RUN_STATUSES, TASK_STATUSES
 
 SORT_ORDERS = ("desc", "asc")
 LIST_SORTS = ("created_at", "updated_at", "started_at", "completed_at")
-DATA_SORTS = ("created_at", "updated_at", "key")
 
 # SQLite's integers have 64 bits (https://www.sqlite.org/datatype3.html).
 LARGEST_OFFSET = 2**63 - 1
@@ -109,76 +110,24 @@ class Query(CamelCase):
         return gathered
 
 
-def _opaque(example: Any, **kwargs: Any) -> Opaque:
+def opaque(example: Any, **kwargs: Any) -> Opaque:
+    """A field of opaque JSON, such as `example`."""
     return Opaque(allow_none=True, metadata={"description": "Any JSON value.", "examples": [example]}, **kwargs)
 
 
-def _metadata() -> OpaqueObject:
+def metadata() -> OpaqueObject:
+    """The field `metadata`."""
     return OpaqueObject(metadata={"type": "object", "description": "Anything to be kept with it.",
                                   "examples": [{"source": "nightly"}]})  # fmt: skip
 
 
-class CreateRun(Body):
-    """A new run."""
-
-    input_data = _opaque({"customer": 42}, required=True)
-    metadata = _metadata()
-
-
-class UpdateRun(Change):
-    """A change of a run: what is absent stays as it is."""
-
-    status = fields.String(validate=validate.OneOf(RUN_STATUSES[1:]), metadata={"examples": ["running"]})
-    output_data = _opaque({"answer": "yes"})
-    error_data = _opaque({"message": "out of memory"})
-    metadata = _metadata()
-
-
-class CreateTask(Body):
-    """A new task of a run."""
-
-    run_id = Id(required=True, metadata={"examples": [EXAMPLE_ID]})
-    parent_task_id = Id(allow_none=True, load_default=None,
-                        metadata={"description": "A task of the same run.", "examples": [EXAMPLE_ID]})  # fmt: skip
-    type = Text(required=True, metadata={"examples": ["fetch-page"]})
-    input_data = _opaque({"url": "https://example.com"}, required=True)
-    metadata = _metadata()
-    max_retries = Integer(strict=True, load_default=3, validate=validate.Range(0, 10), metadata={"examples": [3]})
-
-
-class UpdateTask(Change):
-    """A change of a task: what is absent stays as it is."""
-
-    status = fields.String(validate=validate.OneOf(TASK_STATUSES), metadata={"examples": ["completed"]})
-    output_data = _opaque({"title": "Example"})
-    error_data = _opaque({"message": "timed out"})
-    metadata = _metadata()
-    queue_job_id = Text(metadata={"examples": ["job-17"]})
-
-
-class CreateData(Body):
-    """A new entry of run data."""
-
-    task_id = Id(required=True,
-                 metadata={"description": "The task of the run that wrote it.", "examples": [EXAMPLE_ID]})  # fmt: skip
-    key = Text(required=True, metadata={"examples": ["sensor.temp.kitchen"]})
-    value = _opaque({"celsius": 21.5}, required=True)
-    tags = Tags(load_default=list, metadata={"examples": [["building-A", "indoor"]]})
-    metadata = _metadata()
-
-
-class UpdateTags(Change):
-    """Tags to remove, then tags to add."""
-
-    add = Tags(load_default=list, metadata={"examples": [["checked"]]})
-    remove = Tags(load_default=list, metadata={"examples": [["unchecked"]]})
-
-
-def _limit(usual: int, most: int) -> Integer:
+def limit_of(usual: int, most: int) -> Integer:
+    """The parameter `limit`: usually so many items, at most so many."""
     return Integer(load_default=usual, validate=validate.Range(1, most), metadata={"description": "How many at most."})
 
 
-def _offset() -> Integer:
+def offset_of() -> Integer:
+    """The parameter `offset`."""
     return Integer(
         load_default=0,
         validate=validate.Range(0, LARGEST_OFFSET),
@@ -186,7 +135,8 @@ def _offset() -> Integer:
     )
 
 
-def _sort_by(columns: tuple[str, ...], remark: str) -> fields.String:
+def sort_by_of(columns: tuple[str, ...], remark: str) -> fields.String:
+    """The parameter `sortBy`; the first of the columns unless given."""
     return fields.String(
         load_default=columns[0],
         validate=validate.OneOf(columns),
@@ -194,7 +144,8 @@ def _sort_by(columns: tuple[str, ...], remark: str) -> fields.String:
     )
 
 
-def _sort_order() -> fields.String:
+def sort_order_of() -> fields.String:
+    """The parameter `sortOrder`."""
     return fields.String(
         load_default="desc",
         validate=validate.OneOf(SORT_ORDERS),
@@ -205,70 +156,18 @@ def _sort_order() -> fields.String:
 class Page(Query):
     """Which part of a list, in which order."""
 
-    limit, offset = _limit(20, 100), _offset()
-    sort_by, sort_order = _sort_by(LIST_SORTS, "the rows without a value come last"), _sort_order()
+    limit, offset = limit_of(20, 100), offset_of()
+    sort_by, sort_order = sort_by_of(LIST_SORTS, "the rows without a value come last"), sort_order_of()
 
 
-def _statuses(*allowed: str) -> CommaList:
+def statuses(*allowed: str) -> CommaList:
+    """The parameter `status`: one or several of those allowed."""
     return CommaList(
         fields.String(validate=validate.OneOf(allowed)),
         metadata={"description": f"One status or a comma-separated list: {', '.join(allowed)}."},
     )
 
 
-class ListRuns(Page):
-    """Which runs."""
-
-    status = _statuses(*RUN_STATUSES)
-
-
-class ListTasks(Page):
-    """Which tasks."""
-
-    run_id = Id()
-    status = _statuses(*TASK_STATUSES)
-    type = TextFilter()
-    parent_task_id = Id()
-
-
-def _texts(description: str) -> CommaList:
+def texts(description: str) -> CommaList:
+    """A parameter that is a comma-separated list."""
     return CommaList(ListItem(), metadata={"description": description})
-
-
-class QueryData(Query):
-    """Which entries of a run. The key filters are joined by OR, the tag filters narrow that further by AND."""
-
-    key = TextFilter(metadata={"description": "This key exactly."})
-    keys = _texts("Comma-separated keys, each exactly.")
-    key_starts_with = _texts("Comma-separated prefixes of keys, taken literally.")
-    key_pattern = TextFilter(
-        metadata={"description": "Glob for the whole key: `*`, `?`, `[abc]`, `[a-z]`, `[^a]`; case-sensitive."},
-    )
-    tags = _texts("Comma-separated tags.")
-    tag_starts_with = _texts("Comma-separated prefixes of tags, taken literally.")
-    tag_mode = fields.String(
-        load_default="any",
-        validate=validate.OneOf(("any", "all")),
-        metadata={"description": "Whether one of the tags (and one of the prefixes) must match, or all of them."},
-    )
-    include_all = fields.String(
-        load_default="false",
-        validate=validate.OneOf(("true", "false")),
-        metadata={"description": "`true`: every matching entry, not only the newest matching one of each key."},
-    )
-    limit, offset = _limit(100, 1000), _offset()
-    sort_by, sort_order = _sort_by(DATA_SORTS, "ties are in the order of insertion"), _sort_order()
-
-
-class DeleteData(Query):
-    """Which entries to delete: all of a key, or one by its id."""
-
-    key = Text(metadata={"description": "Delete all entries with this key; not together with `id`.",
-                         "examples": ["temp-data"]})  # fmt: skip
-    id = Id(metadata={"description": "Delete this entry; not together with `key`."})
-
-    @validates_schema
-    def exactly_one(self, data: Mapping[str, Any], **_: Any) -> None:
-        """:raises ValidationError: unless exactly one of the two is given"""
-        if len(data) != 1:
-            raise ValidationError("Exactly one of key and id is required.", "key")

@@ -3,10 +3,12 @@
 import logging
 
 from flask import Blueprint, Response, current_app
+from marshmallow import fields, validate
 
 from foreman import db
 from foreman.clock import iso, now_ms
 from foreman.db.failures import DatabaseError
+from foreman.http import schemas, shapes
 from foreman.http.contract import BASE_PATH, answer, answers, public
 
 log = logging.getLogger(__name__)
@@ -14,11 +16,26 @@ log = logging.getLogger(__name__)
 bp = Blueprint("health", __name__)
 
 
+class Services(schemas.CamelCase):
+    """What the server needs."""
+
+    database = fields.String(required=True, validate=validate.OneOf(("connected", "disconnected")))
+
+
+class Health(schemas.CamelCase):
+    """Whether the server works."""
+
+    status = fields.String(required=True, validate=validate.OneOf(("healthy", "unhealthy")))
+    timestamp = shapes.time("Now.")
+    environment = shapes.text("production")
+    services = fields.Nested(Services, required=True)
+
+
 @bp.get("/health")
 @bp.get(f"{BASE_PATH}/health")
 @public
-@answers(200, "Health")
-@answers(503, "Health")
+@answers(200, Health)
+@answers(503, Health)
 def get_health() -> Response:
     """Whether the server and its database work."""
     try:

@@ -6,12 +6,14 @@ import threading
 import time
 
 from flask import Blueprint, Flask, Response, current_app
+from marshmallow import fields, validate
 
 from foreman.clock import iso, now_ms
 from foreman.config import Settings
 from foreman.db.failures import DatabaseError
 from foreman.db.file import SCHEMA_VERSION
 from foreman.db.sqlite import Database
+from foreman.http import schemas, shapes
 from foreman.http.contract import BASE_PATH, answer, answers, costs, fails, public
 from foreman.http.errors import APIError, Detail
 from foreman.vocabulary import WAITING
@@ -19,6 +21,14 @@ from foreman.vocabulary import WAITING
 log = logging.getLogger(__name__)
 
 bp = Blueprint("ready", __name__)
+
+
+class Ready(schemas.CamelCase):
+    """The server can take work."""
+
+    status = fields.String(required=True, validate=validate.OneOf(("ready",)))
+    timestamp = shapes.time("Now.")
+
 
 # Seconds that a finding is answered again: anybody may ask, and looking costs a write.
 KEPT = 1.0
@@ -79,7 +89,7 @@ def init_app(app: Flask, settings: Settings, database: Database) -> None:
 @bp.get("/ready")
 @bp.get(f"{BASE_PATH}/ready")
 @public
-@answers(200, "Ready")
+@answers(200, Ready)
 @fails(503, 507)
 @costs(WAITING)
 def get_ready() -> Response:
