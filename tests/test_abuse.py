@@ -241,12 +241,12 @@ def test_connections_whose_requests_are_being_served_stay(start: Start, monkeypa
     monkeypatch.setattr(listener, "MOST_CONNECTIONS", 20)
     begun, go_on = threading.Event(), threading.Event()
 
-    def slow_size(_: Any) -> int:
+    def slow_page(*_: Any, **__: Any) -> tuple[list[Any], int]:
         begun.set()
         assert go_on.wait(PATIENCE)
-        return 0
+        return [], 0
 
-    monkeypatch.setattr("foreman.api.runs.size", slow_size)
+    monkeypatch.setattr("foreman.api.runs.read_page", slow_page)
     served = start()
     with ExitStack() as stack:
         first = stack.enter_context(Wire(served))

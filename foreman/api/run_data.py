@@ -1,6 +1,6 @@
 """Run data: the tagged key/value entries that the tasks of a run share."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -8,7 +8,7 @@ from flask import Blueprint, Response, g
 from marshmallow import ValidationError, fields, validates_schema
 
 from foreman import db
-from foreman.api.run_data_query import COLUMNS, QueryData, bound, data_query
+from foreman.api.run_data_query import COLUMNS, OPAQUE, QueryData, bound, data_query
 from foreman.clock import iso, new_id, now_ms
 from foreman.db.values import as_list
 from foreman.http import schemas, shapes
@@ -16,7 +16,7 @@ from foreman.http.contract import answer, answers, asks, costs, created, fails, 
 from foreman.http.errors import Invalid, NotFound, found
 from foreman.http.fields import Id, Tags, Text
 from foreman.http.opaque_json import raw
-from foreman.http.paging import read_page, split
+from foreman.http.paging import read_page
 from foreman.vocabulary import LONG, MOST_TAGS
 
 bp = Blueprint("run_data", __name__)
@@ -129,13 +129,12 @@ def create_data(new: dict[str, Any], run_id: str) -> Response:
 @costs(LONG)
 def query_data(wanted: dict[str, Any], run_id: str) -> Response:
     """Query entries by key, prefix, glob and tag: the newest matching entry of each key, or with `includeAll` all."""
-    rows = read_page(
-        data_query(wanted), wanted["sort_order"], size,
+    entries, total = read_page(
+        data_query(wanted), wanted["sort_order"], OPAQUE,
         org_id=g.org_id, run_id=run_id.lower(), **bound(wanted),
     )  # fmt: skip
-    if not rows:
+    if total is None:
         raise NotFound("Run")
-    entries, total = split(rows)
     return answer(
         {
             "data": [to_json(entry) for entry in entries],
@@ -216,11 +215,6 @@ def delete_data(which: dict[str, Any], run_id: str) -> Response:
         if not deleted:
             raise NotFound("Entry")
     return answer({"deleted": deleted})
-
-
-def size(entry: Sequence[Any]) -> int:
-    """The bytes of JSON in a row of `COLUMNS`."""
-    return len(entry[5] or b"") + len(entry[6] or b"") + len(entry[7] or b"")
 
 
 def to_json(entry: Iterable[Any]) -> dict[str, Any]:

@@ -49,6 +49,7 @@ COLUMNS = """
     CAST(run_data.value AS BLOB), CAST(run_data.tags AS BLOB), CAST(run_data.metadata AS BLOB),
     run_data.created_at, run_data.updated_at
     """
+OPAQUE = slice(5, 8)
 
 # Each key filter selects keys of the run; UNION joins them, that is OR.
 KEY_FILTERS = {

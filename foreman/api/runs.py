@@ -1,6 +1,6 @@
 """Runs: open, read, change, delete and list them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from flask import Blueprint, Response, g
@@ -14,7 +14,7 @@ from foreman.http import schemas, shapes
 from foreman.http.contract import answer, answers, asks, created, fails, takes
 from foreman.http.errors import NotFound, found
 from foreman.http.opaque_json import raw
-from foreman.http.paging import PLACES, page, read_page, select_page, split
+from foreman.http.paging import PLACES, page, read_page, select_page
 from foreman.vocabulary import ENDED, RUN_STATUSES
 
 bp = Blueprint("runs", __name__)
@@ -76,6 +76,7 @@ COLUMNS = """
     run_tally.total_tasks, run_tally.completed_tasks, run_tally.failed_tasks, run_tally.cancelled_tasks,
     run.created_at, run.updated_at, run.started_at, run.completed_at
     """
+OPAQUE = slice(3, 7)
 
 SELECT_RUN = f"""
     SELECT {COLUMNS}
@@ -170,7 +171,7 @@ def list_runs(wanted: dict[str, Any]) -> Response:
     limit, offset = wanted["limit"], wanted["offset"]
     statuses = [status for status in RUN_STATUSES if status in wanted.get("status", ())]
     rows_of_page = select_page("run", ["org_id = :org_id"], wanted["sort_by"], wanted["sort_order"], statuses)
-    rows = read_page(
+    runs, total = read_page(
         f"""
         SELECT {COLUMNS}, {PLACES[wanted["sort_order"]]}, counted.total
         FROM (
@@ -182,16 +183,10 @@ def list_runs(wanted: dict[str, Any]) -> Response:
         LEFT JOIN run ON run.seq = page.tiebreak
         LEFT JOIN run_tally ON run_tally.org_id = run.org_id AND run_tally.run_id = run.id
         """,
-        wanted["sort_order"], size,
+        wanted["sort_order"], OPAQUE,
         org_id=g.org_id, statuses=as_list(statuses or RUN_STATUSES), limit=limit, offset=offset,
     )  # fmt: skip
-    runs, total = split(rows)
     return answer(page([to_json(run) for run in runs], total, limit, offset))
-
-
-def size(run: Sequence[Any]) -> int:
-    """The bytes of opaque JSON in a row of `COLUMNS`."""
-    return len(run[3] or b"") + len(run[4] or b"") + len(run[5] or b"") + len(run[6] or b"")
 
 
 def to_json(run: Iterable[Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Tasks: create, read, change and list them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from flask import Blueprint, Response, g
@@ -14,7 +14,7 @@ from foreman.http.contract import answer, answers, asks, created, fails, takes
 from foreman.http.errors import NotFound, found
 from foreman.http.fields import Id, Integer, Text, TextFilter
 from foreman.http.opaque_json import raw
-from foreman.http.paging import PLACES, page, read_page, select_page, split
+from foreman.http.paging import PLACES, page, read_page, select_page
 from foreman.vocabulary import ENDED, TASK_STATUSES
 
 bp = Blueprint("tasks", __name__)
@@ -90,6 +90,7 @@ COLUMNS = """
     CAST(task.metadata AS BLOB), task.retry_count, task.max_retries,
     task.created_at, task.updated_at, task.queued_at, task.started_at, task.completed_at, task.queue_job_id
     """
+OPAQUE = slice(6, 10)
 
 SELECT_TASK = f"SELECT {COLUMNS} FROM task WHERE org_id = :org_id AND id = :id"
 
@@ -207,7 +208,7 @@ def list_tasks(wanted: dict[str, Any]) -> Response:
         statuses or (TASK_STATUSES if by_run_or_type else ()),
         sorted_by_index=wanted["sort_by"] == "created_at" or not (conditions or statuses),
     )
-    rows = read_page(
+    tasks, total = read_page(
         # A parent's children are all in the parent's run: asked for in another one, there are none.
         f"""
         SELECT {COLUMNS}, {PLACES[wanted["sort_order"]]}, counted.total
@@ -223,17 +224,11 @@ def list_tasks(wanted: dict[str, Any]) -> Response:
         LEFT JOIN ({rows_of_page}) AS page ON TRUE
         LEFT JOIN task ON task.seq = page.tiebreak
         """,
-        wanted["sort_order"], size,
+        wanted["sort_order"], OPAQUE,
         org_id=g.org_id, run_id=wanted.get("run_id"), parent_task_id=wanted.get("parent_task_id"),
         type=wanted.get("type"), statuses=as_list(statuses or TASK_STATUSES), limit=limit, offset=offset,
     )  # fmt: skip
-    tasks, total = split(rows)
     return answer(page([to_json(task) for task in tasks], total, limit, offset))
-
-
-def size(task: Sequence[Any]) -> int:
-    """The bytes of opaque JSON in a row of `COLUMNS`."""
-    return len(task[6] or b"") + len(task[7] or b"") + len(task[8] or b"") + len(task[9] or b"")
 
 
 def to_json(task: Iterable[Any]) -> dict[str, Any]:

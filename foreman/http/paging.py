@@ -1,6 +1,6 @@
 """Pages of lists: cut from an index first, so that only the rows of the page are read."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from operator import itemgetter
 from typing import Any
@@ -52,41 +52,38 @@ def select_page(
     return f"{select} ORDER BY {ORDERS[sort_order]} LIMIT :limit OFFSET :offset"
 
 
-def read_page(sql: str, sort_order: str, size: Callable[[Sequence[Any]], int], /, **values: Any) -> list[Row]:
-    """The rows of a page in order, as long as they fit into one answer.
+def read_page(sql: str, sort_order: str, opaque: slice, /, **values: Any) -> tuple[list[tuple[Any, ...]], int | None]:
+    """The items of a page in order, as long as they fit into one answer, and the total of the whole list.
 
     They are not sorted by the statement, which would keep all of them for it, whatever their size.
 
-    :param sql: a statement whose last columns are `PLACES` of the order, and the total; see `split`
-    :param size: how many bytes of opaque JSON a row has
+    :param sql: a statement whose last columns are `PLACES` of the order, and the total. The total stands in one row at
+        least, so that a page beyond the end has a total too: there everything else is NULL
+    :param opaque: which columns have opaque JSON
+    :return: no items and None when there is no row, so nothing that such a list could be of
     :raises Invalid: when it is more than `LARGEST_PAGE` together
     :raises TooLargeToTry: when it is more than may be read before it is the request's turn
     """
     rows: list[Row] = []
-    total, to_try = 0, db.most()
+    size, to_try = 0, db.most()
     with closing(db.each(sql, **values)) as found:
         for row in found:
-            total += size(row)
-            if to_try is not None and total > to_try:
+            size += sum(map(len, filter(None, row[opaque])))
+            if to_try is not None and size > to_try:
                 raise TooLargeToTry
-            if total > LARGEST_PAGE and rows:
+            if size > LARGEST_PAGE and rows:
                 message = f"The page would have more than {LARGEST_PAGE // 1_000_000} MB; ask for fewer at once."
                 raise Invalid("Validation failed", [{"field": "limit", "message": message}])
             rows.append(row)
+    if not rows:
+        return [], None
+    total: int = rows[0][-1]
+    if rows[0][0] is None:
+        return [], total
     rows.sort(key=_place, reverse=sort_order == "desc")
-    return rows
+    return [row[:-3] for row in rows], total
 
 
-def page(items: list[dict[str, Any]], total: int, limit: int, offset: int) -> dict[str, Any]:
+def page(items: list[dict[str, Any]], total: int | None, limit: int, offset: int) -> dict[str, Any]:
     """The answer to a list of runs or tasks."""
     return {"items": items, "total": total, "limit": limit, "offset": offset}
-
-
-def split(rows: Sequence[Row]) -> tuple[list[tuple[Any, ...]], int]:
-    """The items of a page and the total of the whole list.
-
-    :param rows: of a statement whose last column is the total. It stands in one row at least, so that a page beyond
-        the end has a total too: there everything else is NULL
-    """
-    items = [row[:-3] for row in rows]
-    return ([] if items[0][0] is None else items), rows[0][-1]
