@@ -1,0 +1,112 @@
+"""SQL outside of `db` and `maintenance` is what both SQLite and PostgreSQL understand."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import foreman
+
+PACKAGE = Path(foreman.__file__).parent
+
+# They work on SQLite files.
+APART = {"db", "maintenance"}
+
+IS_SQL = re.compile(r"\b(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|FROM|JOIN|WHERE|CAST|PRAGMA)\b")
+
+# What only one of them knows, or what the two take differently.
+ONE_ENGINE = {
+    "PRAGMA": r"\bPRAGMA\b|\bpragma_\w+",
+    "AS BLOB": r"\bBLOB\b",
+    "json_extract": r"\bjson_extract\s*\(",
+    "other functions of JSON": r"\bjson_(?!each\b|array_length\b|extract\b)\w+\s*\(|\bjsonb_\w+\s*\(",
+    "CROSS JOIN ... ON": r"\bCROSS JOIN\s+[\w{}]+(?:\s+AS\s+\w+)?\s+ON\b",
+    "GLOB as an operator": r"\bGLOB\b(?!\s*\()",
+    "LIKE": r"\bI?LIKE\b|\bREGEXP\b|\bSIMILAR TO\b",
+    "conflict clause": r"\bINSERT OR\b|\bREPLACE INTO\b|\bUPDATE OR\b",
+    "rowid": r"\b(?:_?rowid_?|oid|AUTOINCREMENT|SERIAL)\b",
+    "hint for a planner": r"\bINDEXED BY\b|\bNOT INDEXED\b|\bunlikely\s*\(|\blikelihood\s*\(",
+    "catalogue": r"\bsqlite_\w+|\bpg_\w+|\binformation_schema\b",
+    "functions of time": r"\b(?:datetime|strftime|julianday|unixepoch|now)\s*\(|\bCURRENT_TIMESTAMP\b",
+    "functions of text": r"\b(?:instr|ifnull|iif|group_concat|string_agg|printf|total|hex|quote)\s*\(",
+    "cast with colons": r"\w::\w",
+    "array": r"\bARRAY\[|\bANY\s*\(|\bunnest\s*\(",
+    "other parameters": r"(?<![\w:])[@$]\w+|%s|%\(",
+    "double quotes": r"\"\w+\"",
+}
+
+# What is left, and why.
+LEFT = {
+    ("api/run_data_query.py", "AS BLOB"): "JSON is read as bytes, which go into the answer as they are",
+    ("api/runs.py", "AS BLOB"): "as above",
+    ("api/tasks.py", "AS BLOB"): "as above",
+    ("api/run_data_query.py", "json_extract"): "the two ends of a range",
+    ("api/run_data_query.py", "CROSS JOIN ... ON"): "keeps SQLite from walking through all entries in order",
+    ("monitoring/stats.py", "PRAGMA"): "the version of the schema",
+}
+
+
+def texts(tree: ast.AST) -> Iterator[str]:
+    """The SQL in a module: texts that are no docstrings; of f-strings what is written in them."""
+    inside: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr):
+            inside.add(node.value)
+        elif isinstance(node, ast.JoinedStr):
+            inside |= set(node.values)
+            yield "".join(str(each.value) if isinstance(each, ast.Constant) else "{}" for each in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in inside:
+            yield node.value
+
+
+def statements(file: Path) -> list[str]:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    return [re.sub(r"--.*", "", text) for text in texts(tree) if IS_SQL.search(text)]
+
+
+def files() -> list[Path]:
+    return [file for file in PACKAGE.rglob("*.py") if file.relative_to(PACKAGE).parts[0] not in APART]
+
+
+def only_one_engine_knows(sql: str) -> set[str]:
+    return {name for name, pattern in ONE_ENGINE.items() if re.search(pattern, sql)}
+
+
+def test_sql_is_what_both_engines_understand() -> None:
+    sql = [(file.relative_to(PACKAGE).as_posix(), text) for file in files() for text in statements(file)]
+    assert len(sql) > 50
+    assert {(place, name) for place, text in sql for name in only_one_engine_knows(text)} == set(LEFT)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT 1 FROM run WHERE id = :id AND glob(:pattern, key)",
+        "SELECT value FROM json_each(:keys)",
+        "SELECT count(*) FROM task WHERE status IN (SELECT value FROM json_each(:all)) ORDER BY seq DESC NULLS LAST",
+        "INSERT INTO run (id) VALUES (:id) ON CONFLICT (id) DO NOTHING RETURNING *",
+    ],
+)
+def test_what_both_understand_is_let_through(sql: str) -> None:
+    assert only_one_engine_knows(sql) == set()
+
+
+@pytest.mark.parametrize(
+    ("sql", "name"),
+    [
+        ("SELECT CAST(value AS BLOB) FROM run_data", "AS BLOB"),
+        ("SELECT 1 FROM a CROSS JOIN b ON a.x = b.x", "CROSS JOIN ... ON"),
+        ("SELECT 1 FROM a WHERE key GLOB :pattern", "GLOB as an operator"),
+        ("SELECT 1 FROM a WHERE key LIKE :pattern", "LIKE"),
+        ("INSERT OR IGNORE INTO run (id) VALUES (:id)", "conflict clause"),
+        ("SELECT rowid FROM run", "rowid"),
+        ("SELECT data->>'x', json_type(data) FROM run", "other functions of JSON"),
+        ("SELECT id::text FROM run", "cast with colons"),
+        ("SELECT name FROM sqlite_schema", "catalogue"),
+        ("SELECT ifnull(a, b) FROM run", "functions of text"),
+    ],
+)
+def test_what_one_alone_understands_is_found(sql: str, name: str) -> None:
+    assert name in only_one_engine_knows(sql)
