@@ -1,6 +1,7 @@
 """The house: which part of the package may use which, and which libraries belong to one part alone."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -117,3 +118,18 @@ def test_importing_the_package_imports_nothing() -> None:
 @pytest.mark.parametrize("room", sorted({file.parent for file in modules() if file.parent != PACKAGE}))
 def test_room_is_small_enough_to_be_known(room: Path) -> None:
     assert len([file for file in room.glob("*.py") if file.name != "__init__.py"]) <= MOST_FILES
+
+
+def test_files_that_the_documentation_names_exist() -> None:
+    top = PACKAGE.parent
+    pages = [*top.glob("*.md"), *top.glob("docs/*.md")]
+    named = {
+        (page.name, file)
+        for page in pages
+        if page.name != "CHANGELOG.md"
+        for file in re.findall(
+            r"`((?:foreman|tests|bench|chaos|examples|deploy)/[\w./-]+)`", page.read_text(encoding="utf-8")
+        )
+    }
+    assert len(named) > 20
+    assert {(page, file) for page, file in named if not (top / file).exists()} == set()
