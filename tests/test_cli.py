@@ -302,11 +302,14 @@ def test_package_can_be_run(tmp_path: Path, environment: dict[str, str]) -> None
         process.communicate(timeout=30)
 
 
-def test_ctrl_c_while_libraries_are_imported_is_no_traceback(tmp_path: Path, environment: dict[str, str]) -> None:
+@pytest.mark.parametrize("program", [[APP], ["-m", "foreman"]])
+def test_ctrl_c_while_libraries_are_imported_is_no_traceback(
+    tmp_path: Path, environment: dict[str, str], program: list[str | Path]
+) -> None:
     (tmp_path / "flask.py").write_text("import pathlib, time; pathlib.Path('begun').touch(); time.sleep(60)")
     process = subprocess.Popen(
-        [sys.executable, APP, "check"],
-        cwd=tmp_path, env={**environment, "PYTHONPATH": str(tmp_path)}, stderr=subprocess.PIPE, text=True,
+        [sys.executable, *program, "check"],
+        cwd=tmp_path, env={**environment, "PYTHONPATH": f"{tmp_path}:{APP.parent}"}, stderr=subprocess.PIPE, text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored in the background
     )  # fmt: skip
     try:
