@@ -103,7 +103,7 @@ def test_image_has_the_program_its_pins_and_nothing_else(image: Image) -> None:
     assert {path.name for path in program.iterdir()} == {
         ".venv", "LICENSE", "app.py", "foreman", "requirements-metrics.in", "requirements.in", "schema.sql"
     }  # fmt: skip
-    assert list((program / "foreman" / "__pycache__").glob("server.*.pyc"))
+    assert list((program / "foreman" / "server" / "__pycache__").glob("loop.*.pyc"))
     packages = next((program / ".venv" / "lib").glob("python3*")) / "site-packages"
     installed = {path.name.partition("-")[0].replace("_", "-").lower() for path in packages.glob("*.dist-info")}
     pins = "".join((ROOT / f"{name}.txt").read_text() for name in ("requirements", "requirements-metrics"))
