@@ -1,8 +1,10 @@
 """The documentation is true: its examples run, its tables are complete."""
 
+import ast
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -18,16 +20,54 @@ ROOT = Path(__file__).parent.parent
 VARYING = re.compile(r'[0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-\d\d-\d\dT[\d:.]+Z|"durationMs":\d+')
 
 
+def blocks(language: str) -> list[str]:
+    """The README's examples in a language."""
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+
+
+def as_served(example: str, served: Running) -> str:
+    return example.replace("fmn_dev_default_...", served.key("default")).replace("http://localhost:3000", served.url)
+
+
+def run_example(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def readme_in_shell() -> str:
+    (script,) = [block for block in blocks("sh") if "api=" in block]
+    return script
+
+
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_readme_example_works_and_answers_what_it_shows(served: Running) -> None:
-    readme = (ROOT / "README.md").read_text()
-    (script,) = [block for block in re.findall(r"```sh\n(.*?)```", readme, re.DOTALL) if "api=" in block]
-    (shown,) = re.findall(r"```json\n(.*?)```", readme, re.DOTALL)
-    script = script.replace("fmn_dev_default_...", served.key("default"))
-    script = script.replace("http://localhost:3000", served.url)
-    result = subprocess.run(["sh", "-e", "-c", script], capture_output=True, text=True, timeout=60)
+    (shown,) = blocks("json")
+    result = run_example(["sh", "-e", "-c", as_served(readme_in_shell(), served)])
     assert result.returncode == 0, result.stderr
     assert VARYING.sub("~", result.stdout).splitlines()[-2:] == VARYING.sub("~", shown).splitlines()
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_readme_example_with_a_wrong_key_shows_what_the_server_says(served: Running) -> None:
+    result = run_example(["sh", "-c", readme_in_shell().replace("http://localhost:3000", served.url)])
+    first, *others = result.stdout.splitlines()
+    assert first == '{"error":"Invalid API key format","details":[]}'
+    assert all(line.startswith('{"error":') for line in others)
+    assert result.stderr == ""
+
+
+def test_readme_example_needs_only_options_of_curl_that_old_ones_have() -> None:
+    assert set(re.findall(r" (--?\w+)", readme_in_shell())) <= {"-sS", "-H", "-X", "-d"}
+
+
+def test_readme_example_in_python_works(served: Running) -> None:
+    (script,) = blocks("python")
+    result = run_example([sys.executable, "-c", as_served(script, served)])
+    assert result.returncode == 0, result.stderr
+    run = ast.literal_eval(result.stdout)
+    assert (run["status"], run["outputData"], run["completedTasks"]) == ("completed", "mild", 1)
+    refused = run_example([sys.executable, "-c", script.replace("http://localhost:3000", served.url)])
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == '{"error":"Invalid API key format","details":[]}\n'
 
 
 def test_readme_commands_and_links_exist() -> None:
