@@ -14,6 +14,9 @@ from tests.conftest import Running
 
 LIST_RUNS = "#operations-runs-list_runs"
 
+# The button to execute it is there earlier, and does nothing before its parameters are.
+READY = f"{LIST_RUNS} tr[data-param-name=limit] input"
+
 
 @pytest.fixture
 def page(tmp_path: Path) -> Iterator[Page]:
@@ -26,13 +29,13 @@ def page(tmp_path: Path) -> Iterator[Page]:
 def show(page: Page, url: str) -> None:
     """Show the page, with one operation unfolded."""
     page.do("Page.navigate", url=f"{url}#/runs/list_runs")
-    page.wait_for(f"{LIST_RUNS} .execute")
+    page.wait_for(READY)
 
 
 def reload(page: Page) -> None:
     page.value("document.querySelector('#api').remove()")
     page.do("Page.reload")
-    page.wait_for(f"{LIST_RUNS} .execute")
+    page.wait_for(READY)
 
 
 def type_key(page: Page, key: str) -> None:
