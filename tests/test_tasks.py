@@ -756,3 +756,13 @@ def test_value_that_is_not_allowed_is_refused_not_ignored(client: httpx.Client, 
 def test_empty_filters_do_not_narrow(client: httpx.Client, query: str) -> None:
     task = make_task(client, make_run(client))
     assert ok(client.get(f"/tasks?{query}")) == {"items": [task], "total": 1, "limit": 20, "offset": 0}
+
+
+def test_id_of_another_kind_counts_nothing(client: httpx.Client) -> None:
+    run = make_run(client)
+    parent = make_task(client, run)
+    make_task(client, run, parentTaskId=parent["id"])
+    for query in ({"runId": parent["id"]}, {"parentTaskId": run["id"]}):
+        assert ok(client.get("/tasks", params=query)) == {"items": [], "total": 0, "limit": 20, "offset": 0}
+    assert ok(client.get("/tasks", params={"runId": run["id"]}))["total"] == 2
+    assert ok(client.get("/tasks", params={"parentTaskId": parent["id"]}))["total"] == 1

@@ -217,8 +217,10 @@ def list_tasks(wanted: dict[str, Any]) -> Response:
             FROM task_count
             WHERE org_id = :org_id AND scope_id = coalesce(:parent_task_id, :run_id, '') AND type = coalesce(:type, '')
               AND status IN (SELECT value FROM json_each(:statuses))
-              AND (:parent_task_id IS NULL OR :run_id IS NULL OR EXISTS (
-                  SELECT 1 FROM task WHERE org_id = :org_id AND run_id = :run_id AND id = :parent_task_id
+              AND (:run_id IS NULL OR EXISTS (SELECT 1 FROM run WHERE org_id = :org_id AND id = :run_id))
+              AND (:parent_task_id IS NULL OR EXISTS (
+                  SELECT 1 FROM task
+                  WHERE org_id = :org_id AND id = :parent_task_id AND run_id = coalesce(:run_id, run_id)
               ))
         ) AS counted
         LEFT JOIN ({rows_of_page}) AS page ON TRUE
