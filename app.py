@@ -1,12 +1,12 @@
 """Foreman's entry: the command line, and `create_app` for any other WSGI server."""
 
 import logging
-import signal
 from pathlib import Path
 
-if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    # Ctrl-C while the rest is imported, which takes a moment: nothing has begun, so there is nothing to say.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+from foreman.stop_signals import end_quietly_at_ctrl_c
+
+if __name__ == "__main__":
+    end_quietly_at_ctrl_c()  # importing the rest takes a moment
 
 from flask import Flask
 

@@ -1,12 +1,11 @@
 """Where the command line starts: `python -m foreman`, and the command `foreman` of a wheel."""
 
-import signal
+from foreman.stop_signals import end_quietly_at_ctrl_c
 
 
 def main() -> None:
-    """Run a command and exit; Ctrl-C ends it at once while the rest is imported: nothing has begun then."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """Run a command and exit."""
+    end_quietly_at_ctrl_c()  # importing the rest takes a moment
     from foreman.cli.main import main as run
 
     run()

@@ -10,6 +10,18 @@ from types import FrameType
 _TOGETHER = 1.0
 
 
+def end_quietly_at_ctrl_c() -> None:
+    """Let Ctrl-C end the process at once while modules are imported: nothing has begun, so there is nothing to say."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def interrupt_at_ctrl_c() -> None:
+    """Undo `end_quietly_at_ctrl_c`: from now on Ctrl-C raises KeyboardInterrupt."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def on_stop_signals(handle: Callable[[], object]) -> None:
     """Call `handle` when a signal asks to stop. For the main thread.
 

@@ -4,7 +4,6 @@ import errno
 import inspect
 import os
 import re
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -20,6 +19,7 @@ from foreman.db.failures import DatabaseError
 from foreman.db.file import NotAForemanDatabase, refuse_missing
 from foreman.db.sqlite import Database
 from foreman.maintenance.upgrade import UpgradeFailed
+from foreman.stop_signals import interrupt_at_ctrl_c
 
 # What is said without the name of a file when what a command prints cannot be written.
 _OF_OUTPUT = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
@@ -50,8 +50,7 @@ class Commands(click.Group):
                 stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
         if sys.stderr is None:
             sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # for as long as the program runs
-        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+        interrupt_at_ctrl_c()
         status: Any = 1
         try:
             super().main(*args, **kwargs)
