@@ -8,16 +8,15 @@ from foreman.stop_signals import end_quietly_at_ctrl_c
 if __name__ == "__main__":
     end_quietly_at_ctrl_c()  # importing the rest takes a moment
 
-from flask import Flask
-
 from foreman import factory
 from foreman.cli.doubts import doubts
 from foreman.cli.main import main
 from foreman.config import load, variables
+from foreman.factory import Foreman
 from foreman.maintenance.upgrade import open_upgraded
 
 
-def create_app() -> Flask:
+def create_app() -> Foreman:
     """The application with settings from the environment."""
     settings = load()
     for doubt in doubts(settings, variables()):

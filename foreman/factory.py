@@ -1,49 +1,56 @@
 """`create_app`: the list of the parts that the application is made of."""
 
-from collections.abc import Callable
-from typing import Any
-
-from flask import Flask
 from flask_cors import CORS
 
-from foreman import db
 from foreman.api import config, docs, run_data, runs, tasks
-from foreman.auth import caller, rate_limit
+from foreman.auth import caller
+from foreman.auth.caller import Admission
+from foreman.auth.rate_limit import HEADERS, RateLimits
 from foreman.config import Settings, WrongSetting
+from foreman.db.application import Application
 from foreman.db.sqlite import Database
 from foreman.http import contract, errors, request_id
 from foreman.http.contract import BASE_PATH
 from foreman.monitoring import health, ready, request_log
 from foreman.monitoring.metrics_package import how_to_install
+from foreman.monitoring.request_log import Observer, RequestLog
 
 
-class _App(Flask):
-    """Flask, but that no view can be a coroutine: Flask would look for that at each of its calls, six in a request."""
+class Foreman(Application):
+    """The application, with the parts of it that the server uses.
 
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        return func
+    :ivar limits: what the callers may ask
+    :ivar admission: whose bodies the server waits for
+    :ivar request_log: gathers the lines that the server writes
+    :ivar observers: are told of every answer that the server has sent
+    """
+
+    limits: RateLimits
+    admission: Admission
+    request_log: RequestLog
+    observers: list[Observer]
 
 
-def create_app(settings: Settings, database: Database) -> Flask:
+def create_app(settings: Settings, database: Database) -> Foreman:
     """The WSGI application over an open database.
 
     The caller closes the database when no request is under way any more.
 
     :raises WrongSetting: when a setting needs a package that is not installed
     """
-    app = _App(__name__, static_folder=None)
+    app = Foreman(__name__, settings, database)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body
     app.url_map.merge_slashes = False  # a path with a slash too many is a 404, not a redirect
-    app.extensions["settings"] = settings
 
-    db.init_app(app, database)
     request_id.init_app(app)
-    request_log.init_app(app, settings)
+    app.request_log = request_log.init_app(app)
+    app.observers = [app.request_log.answered]
     errors.init_app(app)
-    caller.init_app(app, settings, database)
+    app.limits = RateLimits(app, settings.rate_limit)
+    app.admission = caller.init_app(app, app.limits)
     contract.init_app(app)
     if settings.cors_origins:
-        exposed = ["X-Request-Id", "Location", "Retry-After", "Preference-Applied", *rate_limit.HEADERS]
+        exposed = ["X-Request-Id", "Location", "Retry-After", "Preference-Applied", *HEADERS]
         CORS(app, origins=list(settings.cors_origins), expose_headers=exposed)
 
     if settings.metrics_token is not None:
@@ -51,11 +58,10 @@ def create_app(settings: Settings, database: Database) -> Flask:
             from foreman.monitoring import metrics  # what it imports is an optional installation
         except ModuleNotFoundError as error:
             raise WrongSetting(f"FOREMAN_METRICS_TOKEN is set, and {how_to_install(error)}") from None
-        metrics.init_app(app, database)
-    ready.init_app(app, settings, database)
+        app.observers.append(metrics.init_app(app, app.limits).answered)
 
     app.register_blueprint(health.bp)
-    app.register_blueprint(ready.bp)
+    ready.init_app(app)
     app.register_blueprint(docs.bp)
     for resource in (runs, tasks, run_data, config):
         app.register_blueprint(resource.bp, url_prefix=BASE_PATH)

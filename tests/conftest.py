@@ -10,12 +10,11 @@ from typing import Any
 
 import httpx
 import pytest
-from flask import Flask
 
 from foreman.auth import keys
 from foreman.config import Settings
 from foreman.db.sqlite import Database
-from foreman.factory import create_app
+from foreman.factory import Foreman, create_app
 from foreman.server.server import Server
 
 Json = dict[str, Any]
@@ -41,7 +40,7 @@ class Running:
     """A server under test, its database and clients for it."""
 
     url: str
-    app: Flask
+    app: Foreman
     database: Database
     server: Server
     thread: threading.Thread
@@ -88,7 +87,7 @@ def start(tmp_path: Path, new_database: Path) -> Iterator[Start]:
             shutil.copyfile(new_database, chosen.database)
         database = Database(Path(chosen.database), chosen.durability)
         app = create_app(chosen, database)
-        server = Server(app, database, chosen)
+        server = Server(app)
         thread = threading.Thread(target=server.run)
         thread.start()
         running.append(Running(f"http://127.0.0.1:{server.port}", app, database, server, thread))

@@ -136,7 +136,7 @@ def serving(file: Path, **settings: Any) -> Iterator[Running]:
     chosen = Settings(port=0, database=str(file), rate_limit=None, log_level="warning", **settings)
     with closing(Database(file, chosen.durability)) as database:
         app = create_app(chosen, database)
-        server = Server(app, database, chosen)
+        server = Server(app)
         thread = threading.Thread(target=server.run)
         thread.start()
         running = Running(f"http://127.0.0.1:{server.port}", app, database, server, thread)

@@ -73,5 +73,5 @@ def test_other_wsgi_servers_are_told_too(
 ) -> None:
     monkeypatch.setenv("FOREMAN_DATABASE", str(tmp_path / "foreman.db"))
     monkeypatch.setenv("FOREMAN_PROT", "80")
-    with caplog.at_level(logging.WARNING), closing(app.create_app().extensions["database"]):
+    with caplog.at_level(logging.WARNING), closing(app.create_app().database):
         assert "there is no setting FOREMAN_PROT, so it does nothing; did you mean FOREMAN_PORT?" in caplog.messages

@@ -32,7 +32,7 @@ class Observed:
 
     def __init__(self, served: Running) -> None:
         self._answers: list[Answered] = []
-        served.app.extensions["observers"].append(self._answers.append)
+        served.app.observers.append(self._answers.append)
 
     def wait_for(self, number: int) -> list[Answered]:
         """So many answers, as soon as they have been given, and no more."""

@@ -18,7 +18,8 @@ FLOORS = (
     {"http", "maintenance"},
     {"api", "auth", "background"},
     {"monitoring"},
-    {"factory", "server"},
+    {"factory"},
+    {"server"},
     {"cli"},
     {"__main__"},
 )

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response
 from marshmallow import fields
 
 from foreman import __version__
 from foreman.config import Settings
+from foreman.db.application import current
 from foreman.http import schemas, shapes
 from foreman.http.contract import answer, answers
 
@@ -42,7 +43,7 @@ class Config(schemas.CamelCase):
 @answers(200, Config)
 def get_config() -> Response:
     """Version, environment, and where the queues are."""
-    settings = _settings()
+    settings = current.settings
     return answer(
         {
             "version": __version__,
@@ -57,14 +58,14 @@ def get_config() -> Response:
 @answers(200, RedisConfig)
 def get_redis() -> Response:
     """The Redis server that carries the queues."""
-    return answer(redis_json(_settings()))
+    return answer(redis_json(current.settings))
 
 
 @bp.get("/config/queues")
 @answers(200, QueuesConfig)
 def get_queues() -> Response:
     """The names of the queues."""
-    return answer(queues_json(_settings()))
+    return answer(queues_json(current.settings))
 
 
 def redis_json(settings: Settings) -> dict[str, Any]:
@@ -80,8 +81,3 @@ def redis_json(settings: Settings) -> dict[str, Any]:
 def queues_json(settings: Settings) -> dict[str, Any]:
     """The names under which clients enqueue tasks and results."""
     return {"taskQueue": settings.task_queue, "resultQueue": settings.result_queue}
-
-
-def _settings() -> Settings:
-    settings: Settings = current_app.extensions["settings"]
-    return settings

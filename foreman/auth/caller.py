@@ -8,7 +8,7 @@ import time
 from typing import Protocol
 from wsgiref.types import WSGIEnvironment
 
-from flask import Flask, Request, g, request
+from flask import Request, g, request
 from werkzeug.datastructures import EnvironHeaders
 from werkzeug.exceptions import HTTPException
 
@@ -16,8 +16,7 @@ from foreman.auth import keys
 from foreman.auth.addresses import FORWARDED_FOR, MalformedHeader, client_address
 from foreman.auth.holder import Holder
 from foreman.auth.rate_limit import RateLimits
-from foreman.config import Settings
-from foreman.db.sqlite import Database
+from foreman.db.application import Application
 from foreman.http.contract import is_public, operation_of
 from foreman.http.environ import NOTED, NOTED_BEFORE
 from foreman.http.errors import Forbidden, Unauthorized
@@ -29,10 +28,9 @@ _KNOWN_FOR = 1.0
 _MOST_KNOWN = 10_000
 
 
-def init_app(app: Flask, settings: Settings, db: Database) -> None:
+def init_app(app: Application, limits: RateLimits) -> "Admission":
     """Check the key of every request but those for public views, and count it against its rate limit."""
-    limits = app.extensions["rate_limits"] = RateLimits(app, settings.rate_limit)
-    admission = app.extensions["admission"] = Admission(app, settings, db, limits)
+    admission = Admission(app, limits)
 
     @app.before_request
     def authenticate() -> None:
@@ -69,12 +67,14 @@ def init_app(app: Flask, settings: Settings, db: Database) -> None:
             admission.remember(presented, address, caller)
         return caller
 
+    return admission
+
 
 class Admission:
     """Whose bodies the server waits for: it asks when it has the head of a request, and not all of its body yet."""
 
-    def __init__(self, app: Flask, settings: Settings, db: Database, limits: RateLimits) -> None:
-        self._app, self._settings, self._db, self._limits = app, settings, db, limits
+    def __init__(self, app: Application, limits: RateLimits) -> None:
+        self._app, self._settings, self._db, self._limits = app, app.settings, app.database, limits
         self._routes = app.url_map.bind("")
         # By address and the key's hash: who may write from there, and until when that is remembered.
         self._known: dict[tuple[str | None, str], tuple[Holder, float]] = {}

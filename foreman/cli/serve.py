@@ -148,7 +148,7 @@ def _only_server(path: Path) -> Iterator[ServerLock]:
 
 def _listening(settings: Settings, database: Database) -> Server:
     try:
-        return Server(create_app(settings, database), database, settings)
+        return Server(create_app(settings, database))
     except WrongSetting as error:
         raise WrongUsage(str(error)) from None
     except (OSError, UnicodeError) as error:

@@ -2,11 +2,12 @@
 
 import logging
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response
 from marshmallow import fields, validate
 
 from foreman import db
 from foreman.clock import iso, now_ms
+from foreman.db.application import current
 from foreman.db.failures import DatabaseError
 from foreman.http import schemas, shapes
 from foreman.http.contract import BASE_PATH, answer, answers, public
@@ -49,7 +50,7 @@ def get_health() -> Response:
         {
             "status": "healthy" if connected else "unhealthy",
             "timestamp": iso(now_ms()),
-            "environment": current_app.extensions["settings"].environment,
+            "environment": current.settings.environment,
             "services": {"database": "connected" if connected else "disconnected"},
         },
         200 if connected else 503,

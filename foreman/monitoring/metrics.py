@@ -7,7 +7,7 @@ import hmac
 import logging
 from collections.abc import Iterator
 
-from flask import Blueprint, Flask, Response, current_app, request
+from flask import Blueprint, Response, request
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from foreman import __version__
 from foreman.auth.caller import presented_key
 from foreman.auth.rate_limit import RateLimits
-from foreman.config import Settings
+from foreman.db.application import Application
 from foreman.db.failures import DatabaseError
 from foreman.db.sqlite import Database
 from foreman.http.contract import public
@@ -99,36 +99,33 @@ class Metrics(Collector):
             yield family
 
 
-def init_app(app: Flask, database: Database) -> None:
+def init_app(app: Application, limits: RateLimits) -> Metrics:
     """Count from now on, and answer at `/metrics`."""
     disable_created_metrics()  # type: ignore[no-untyped-call]  # as many lines again, which Prometheus does not use
-    metrics = Metrics(database, app.extensions["rate_limits"])
-    app.extensions["metrics"] = metrics
-    app.extensions["observers"].append(metrics.answered)
-    database.write().observe = metrics.committed
+    metrics = Metrics(app.database, limits)
+    app.database.write().observe = metrics.committed
+    bp = Blueprint("metrics", __name__)
+
+    @bp.get("/metrics")
+    @public
+    def get_metrics() -> Response:
+        """All metrics, in the form that the client accepts. Needs the token, and no API key."""
+        _check_token(app.settings.metrics_token or "", limits)
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        return Response(encode(metrics.registry), content_type=content_type)
+
     app.register_blueprint(bp)
+    return metrics
 
 
-@bp.get("/metrics")
-@public
-def get_metrics() -> Response:
-    """All metrics, in the form that the client accepts. Needs the token, and no API key."""
-    metrics: Metrics = current_app.extensions["metrics"]
-    _check_token()
-    encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-    return Response(encode(metrics.registry), content_type=content_type)
-
-
-def _check_token() -> None:
+def _check_token(expected: str, limits: RateLimits) -> None:
     """Let only those pass who send the token, in place of an API key.
 
     :raises Unauthorized: when it is missing or wrong
     :raises TooManyRequests: when the address has failed too often
     """
-    settings: Settings = current_app.extensions["settings"]
-    limits: RateLimits = current_app.extensions["rate_limits"]
     address = request.remote_addr
-    sent, expected = presented_key(request.headers) or "", settings.metrics_token or ""
+    sent = presented_key(request.headers) or ""
     if not hmac.compare_digest(sent.encode(), expected.encode()):
         limits.count_failure(address)
         raise Unauthorized("Send Authorization: Bearer TOKEN, with the token in FOREMAN_METRICS_TOKEN")

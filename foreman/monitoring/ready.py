@@ -5,11 +5,11 @@ import shutil
 import threading
 import time
 
-from flask import Blueprint, Flask, Response, current_app
+from flask import Blueprint, Response
 from marshmallow import fields, validate
 
 from foreman.clock import iso, now_ms
-from foreman.config import Settings
+from foreman.db.application import Application
 from foreman.db.failures import DatabaseError
 from foreman.db.file import SCHEMA_VERSION
 from foreman.db.sqlite import Database
@@ -19,8 +19,6 @@ from foreman.http.errors import APIError, Detail
 from foreman.vocabulary import WAITING
 
 log = logging.getLogger(__name__)
-
-bp = Blueprint("ready", __name__)
 
 
 class Ready(schemas.CamelCase):
@@ -81,21 +79,22 @@ class Readiness:
         return [{"field": "schema", "message": "It is not of this version"}]
 
 
-def init_app(app: Flask, settings: Settings, database: Database) -> None:
-    """Give the view what it looks at."""
-    app.extensions["readiness"] = Readiness(database, settings.min_disk)
+def init_app(app: Application) -> None:
+    """Answer at `/ready` from now on."""
+    readiness = Readiness(app.database, app.settings.min_disk)
+    bp = Blueprint("ready", __name__)
 
+    @bp.get("/ready")
+    @bp.get(f"{BASE_PATH}/ready")
+    @public
+    @answers(200, Ready)
+    @fails(503, 507)
+    @costs(WAITING)
+    def get_ready() -> Response:
+        """Whether the server can take work: its database can be written to, its disk has room, its schema is current."""  # noqa: E501
+        problems = readiness.problems()
+        if problems:
+            raise NotReady(problems)
+        return answer({"status": "ready", "timestamp": iso(now_ms())})
 
-@bp.get("/ready")
-@bp.get(f"{BASE_PATH}/ready")
-@public
-@answers(200, Ready)
-@fails(503, 507)
-@costs(WAITING)
-def get_ready() -> Response:
-    """Whether the server can take work: its database can be written to, its disk has room, its schema is current."""
-    readiness: Readiness = current_app.extensions["readiness"]
-    problems = readiness.problems()
-    if problems:
-        raise NotReady(problems)
-    return answer({"status": "ready", "timestamp": iso(now_ms())})
+    app.register_blueprint(bp)

@@ -9,10 +9,11 @@ from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import msgspec
-from flask import Flask, Request, g, request
+from flask import Request, g, request
 
 from foreman.clock import iso, now_ms
 from foreman.config import Settings
+from foreman.db.application import Application
 from foreman.http.environ import NOTED
 from foreman.http.request_id import HEADER
 from foreman.http.security_headers import Headers
@@ -63,10 +64,8 @@ class Answered(NamedTuple):
 Observer = Callable[[Answered], None]
 
 
-def init_app(app: Flask, settings: Settings) -> None:
-    """Let the `observers` of an application, of which this is one, know of its requests."""
-    request_log = app.extensions["request_log"] = RequestLog(settings)
-    app.extensions["observers"] = [request_log.answered]
+def init_app(app: Application) -> "RequestLog":
+    """Note of each request what observers of its answer are told."""
 
     @app.before_request
     def note() -> None:
@@ -74,6 +73,8 @@ def init_app(app: Flask, settings: Settings) -> None:
         noted = g._get_current_object()
         noted.route = asked.url_rule.rule if asked.url_rule else "none"
         asked.environ[NOTED] = noted
+
+    return RequestLog(app.settings)
 
 
 def answered(environ: dict[str, Any], status: int, headers: Headers, seconds: float) -> Answered:

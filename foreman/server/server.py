@@ -2,14 +2,10 @@
 
 import time
 
-from flask import Flask
 from waitress.proxy_headers import proxy_headers_middleware
 
-from foreman.auth.caller import Admission
-from foreman.config import Settings
-from foreman.db.sqlite import Database
+from foreman.factory import Foreman
 from foreman.http.contract import costs_of
-from foreman.monitoring.request_log import RequestLog
 from foreman.server import proxy
 from foreman.server.http_server import Bounds, HTTPServer
 from foreman.stop_signals import on_stop_signals
@@ -29,12 +25,13 @@ class Server(HTTPServer):
     :raises UnicodeError: when that cannot be a host name
     """
 
-    def __init__(self, app: Flask, database: Database, settings: Settings) -> None:
-        database.open_readers(settings.threads + 2)  # also for large requests, and the thread that starts the server
-        self._request_log: RequestLog = app.extensions["request_log"]
-        self._database = database
+    def __init__(self, app: Foreman) -> None:
+        settings = app.settings
+        # Also for large requests, and for the thread that starts the server.
+        app.database.open_readers(settings.threads + 2)
+        self._request_log = app.request_log
+        self._database = app.database
         self._next_look_at_reads = 0.0
-        admission: Admission = app.extensions["admission"]
         application = proxy_headers_middleware(
             app,
             trusted_proxy=settings.trusted_proxy,
@@ -46,7 +43,7 @@ class Server(HTTPServer):
         bounds = Bounds(
             settings.host, settings.port, settings.threads, settings.max_body, MOST_IN_ONE * settings.max_body
         )
-        super().__init__(application, bounds, database, admission, app.extensions["observers"], costs_of(app))
+        super().__init__(application, bounds, app.database, app.admission, app.observers, costs_of(app))
         host = "localhost" if settings.host in ("127.0.0.1", "::1") else settings.host
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 

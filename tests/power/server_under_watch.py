@@ -64,7 +64,7 @@ def record(directory: Path, durability: str, requests: int) -> History:
     with closing(Database(Path(settings.database), settings.durability)) as database:
         with database.write() as tx:
             tx.run(f"PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT}")
-        server = Server(create_app(settings, database), database, settings)
+        server = Server(create_app(settings, database))
         server.connection_class = connection_that_records(recorder)
         thread = threading.Thread(target=server.run)
         thread.start()

@@ -83,7 +83,7 @@ def record(directory: Path) -> dict[str, Any]:
     settings = Settings(port=0, database=str(directory / "foreman.db"), rate_limit=None)
     with closing(Database(Path(settings.database))) as database:
         app = create_app(settings, database)
-        server = Server(app, database, settings)
+        server = Server(app)
         thread = threading.Thread(target=server.run)
         thread.start()
         running = Running(f"http://127.0.0.1:{server.port}", app, database, server, thread)
