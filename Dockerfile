@@ -4,10 +4,10 @@
 
 FROM python:3.13-slim-trixie AS build
 WORKDIR /opt/foreman
-COPY requirements.txt requirements-metrics.txt ./
+COPY requirements/metrics.txt ./requirements/
 RUN python -m venv --without-pip .venv \
     && python -m pip --python .venv/bin/python install --no-cache-dir --disable-pip-version-check \
-        --only-binary :all: --require-hashes -r requirements.txt -r requirements-metrics.txt
+        --only-binary :all: --require-hashes -r requirements/metrics.txt
 
 FROM python:3.13-slim-trixie
 RUN groupadd --gid 10001 foreman \
@@ -15,7 +15,7 @@ RUN groupadd --gid 10001 foreman \
     && install --directory --owner 10001 --group 10001 --mode 0700 /data
 WORKDIR /opt/foreman
 COPY --from=build /opt/foreman/.venv ./.venv
-COPY LICENSE app.py requirements.in requirements-metrics.in schema.sql ./
+COPY LICENSE app.py pyproject.toml schema.sql ./
 COPY foreman ./foreman
 RUN .venv/bin/python -m compileall -q foreman
 ENV PATH=/opt/foreman/.venv/bin:$PATH \

@@ -61,12 +61,17 @@ chaos: $(VENV)/installed-dev ## Kill the server again and again under load and c
 soak: $(VENV)/installed-dev ## The highest load for a while: is everything as flat at the end as at the start? MINUTES=3
 	@$(BIN)/python -m chaos soak --minutes $(or $(MINUTES),3)
 
-pins: install ## Resolve requirements*.in again into requirements*.txt, with hashes
+pins: install ## Resolve what pyproject.toml names into requirements.txt and requirements/, with hashes
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
-	@for each in requirements requirements-metrics requirements-dev requirements-bench requirements-clients requirements-package; do \
-		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
-			--no-emit-index-url --custom-compile-command "make pins" $$each.in --output-file $$each.txt; \
-	done
+	@$(pin) pyproject.toml --output-file requirements.txt
+	@$(pin) pyproject.toml --extra metrics --output-file requirements/metrics.txt
+	@$(pin) pyproject.toml --extra metrics --group dev --output-file requirements/dev.txt
+	@$(pin) pyproject.toml --group bench --output-file requirements/bench.txt
+	@$(pin) pyproject.toml --extra metrics --group package --output-file requirements/package.txt
+	@$(pin) --group clients --output-file requirements/clients.txt
+
+pin := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
+	--custom-compile-command "make pins"
 
 clean: ## Remove what the other commands made, but no database
 	@rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov dist build
@@ -95,18 +100,18 @@ fi; \
 mkdir $(VENV) && touch $(VENV)/unfinished && $(PYTHON) -m venv $(VENV) && rm $(VENV)/unfinished || { rm -rf $(VENV); exit 1; }
 endef
 
-$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-dev.txt
+$(VENV)/installed-dev: requirements/dev.txt $(VENV)/installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/dev.txt
 	@touch $@
 
-$(VENV)/installed-bench: requirements-bench.txt $(VENV)/installed
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-bench.txt
+$(VENV)/installed-bench: requirements/bench.txt $(VENV)/installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/bench.txt
 	@touch $@
 
 # Generators need other versions of what Foreman and its tests need.
-$(CLIENTS)/installed-python: requirements-clients.txt
+$(CLIENTS)/installed-python: requirements/clients.txt
 	@$(PYTHON) -m venv $(CLIENTS)/python
-	@$(CLIENTS)/python/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-clients.txt
+	@$(CLIENTS)/python/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/clients.txt
 	@touch $@
 
 # Without npm the test of the TypeScript client is skipped, but in CI it fails.
@@ -118,8 +123,8 @@ $(CLIENTS)/installed-node: tests/clients/package-lock.json
 	else echo "npm is not installed (Node.js 18 or newer has it): the TypeScript client is left out" >&2; fi
 
 # PyInstaller's own build of the program that unpacks dist/foreman needs zlib from the machine: this one has it inside.
-$(VENV)/installed-package: requirements-package.txt $(VENV)/installed
+$(VENV)/installed-package: requirements/package.txt $(VENV)/installed
 	@command -v cc >/dev/null || { echo "Packaging needs a C compiler, named cc" >&2; exit 1; }
 	@PYINSTALLER_COMPILE_BOOTLOADER=1 PYI_STATIC_ZLIB=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--no-binary pyinstaller --no-deps -r requirements-package.txt
+		--no-binary pyinstaller --no-deps -r requirements/package.txt
 	@touch $@

@@ -1,11 +1,19 @@
-"""Where the files of the top level are that the program reads."""
+"""The files of the top level that the program reads."""
 
+import tomllib
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parent
 
 
 def shipped(name: str) -> Path:
-    """The path of such a file. A wheel, and the one-file program, carry it inside the package."""
+    """The path of such a file. A wheel and the executable carry it inside the package."""
     inside = _PACKAGE / name
     return inside if inside.exists() else _PACKAGE.parent / name
+
+
+def requirements(extra: str | None = None) -> list[str]:
+    """What pyproject.toml says the program needs, such as `flask==3.1.3`; with an extra, what only that needs."""
+    project = tomllib.loads(shipped("pyproject.toml").read_text(encoding="utf-8"))["project"]
+    named: list[str] = project["dependencies"] if extra is None else project["optional-dependencies"][extra]
+    return named

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 
 from foreman.cli.main import main
 from foreman.config import Settings
+from foreman.resources import requirements
 from tests.conftest import Running, Start
 
 ROOT = Path(__file__).parent.parent
@@ -110,24 +112,28 @@ def test_every_metric_is_documented(start: Start) -> None:
 
 
 def test_every_dependency_is_pinned_and_justified() -> None:
-    decisions = (ROOT / "docs" / "decisions.md").read_text()
-    for name in (
-        "requirements",
-        "requirements-metrics",
-        "requirements-dev",
-        "requirements-bench",
-        "requirements-clients",
-    ):
-        named = [
-            line for line in (ROOT / f"{name}.in").read_text().splitlines() if line and not line.startswith(("#", "-r"))
-        ]
+    decisions = (ROOT / "docs" / "decisions.md").read_text().lower()
+    about = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    groups, metrics = about["dependency-groups"], requirements(extra="metrics")
+    wanted = {
+        "requirements.txt": requirements(),
+        "requirements/metrics.txt": [*requirements(), *metrics],
+        "requirements/dev.txt": [*requirements(), *metrics, *groups["dev"]],
+        "requirements/bench.txt": [*requirements(), *groups["bench"]],
+        "requirements/package.txt": [*requirements(), *metrics, *groups["package"]],
+        "requirements/clients.txt": groups["clients"],
+    }
+    for file, named in wanted.items():
         assert all(re.fullmatch(r"[\w-]+==[\w.]+", line) for line in named), named
-        pinned = (ROOT / f"{name}.txt").read_text().replace("\\\n", "").splitlines()
+        pinned = (ROOT / file).read_text().replace("\\\n", "").splitlines()
         for line in pinned:
             assert line.startswith("#") or re.match(r"[\w-]+==[\w.]+( ; [^-]+)? +--hash=sha256:\w{64}", line), line
         assert set(named) <= {re.split("[ ;]", line)[0] for line in pinned}
-    for line in (ROOT / "requirements.in").read_text().splitlines()[1:]:
-        assert re.search(rf"\b{line.split('==')[0]}\b", decisions), line
+        for line in named:
+            assert re.search(rf"\b{line.split('==')[0]}\b", decisions), line
+    assert {path.name for path in (ROOT / "requirements").iterdir()} == {Path(file).name for file in wanted} - {
+        "requirements.txt"
+    }
 
 
 def settings_table() -> str:

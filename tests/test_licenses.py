@@ -13,11 +13,7 @@ TOP = Path(__file__).parent.parent
 
 
 def test_every_pinned_distribution_of_this_platform_is_named() -> None:
-    lines = [
-        line
-        for name in ("requirements", "requirements-metrics")
-        for line in (TOP / f"{name}.txt").read_text().splitlines()
-    ]
+    lines = (TOP / "requirements" / "metrics.txt").read_text().splitlines()
     pinned = {line.split("==")[0] for line in lines if "==" in line}
     installed = {owner.lower().replace("_", "-") for owners in packages_distributions().values() for owner in owners}
     named = {each.name.lower().replace("_", "-") for each in distributions()}

@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from foreman.auth import rate_limit
 from foreman.config import WrongSetting, load
+from foreman.resources import requirements
 from tests.conftest import Running, Start, assert_error, make_run, make_task, ok
 
 APP = Path(__file__).parent.parent / "app.py"
@@ -107,7 +108,7 @@ def test_without_its_package_the_start_says_so(tmp_path: Path) -> None:
         env={**os.environ, "FOREMAN_METRICS_TOKEN": TOKEN, "PYTHONPATH": str(tmp_path)},
     )  # fmt: skip
     assert told.returncode == 2
-    (wanted,) = [line for line in (APP.parent / "requirements-metrics.in").read_text().splitlines() if "==" in line]
+    (wanted,) = requirements(extra="metrics")
     assert told.stderr == (
         "foreman: FOREMAN_METRICS_TOKEN is set, and prometheus_client is not installed; install it with: "
         f"{sys.executable} -m pip install {wanted}\n"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from foreman import __version__
 from foreman.db.sqlite import LIBRARY_VERSION
-from foreman.resources import shipped
+from foreman.resources import requirements, shipped
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TEXT = re.compile(r"(LICEN[CS]E|COPYING|NOTICE|AUTHORS)([.-](?!py).*)?", re.IGNORECASE)
@@ -66,15 +66,12 @@ def parts() -> list[Part]:
 
 
 def distributions() -> list[Distribution]:
-    """What requirements.in and requirements-metrics.in name and what that requires, by name: as far as it is installed,
-    for others are for other platforms, or not wanted.
+    """The distributions that Foreman needs, with what they require, sorted by name.
+
+    Only those that are installed: others are for other platforms, or not wanted.
     """
     found: dict[str, Distribution] = {}
-    wanted = [
-        name
-        for file in ("requirements.in", "requirements-metrics.in")
-        for name in _requirements(_read(shipped(file)).splitlines())
-    ]
+    wanted = list(_names([*requirements(), *requirements(extra="metrics")]))
     while wanted:
         try:
             each = distribution(wanted.pop())
@@ -82,11 +79,11 @@ def distributions() -> list[Distribution]:
             continue
         if each.name not in found:
             found[each.name] = each
-            wanted += _requirements(each.requires or [])
+            wanted += _names(each.requires or [])
     return sorted(found.values(), key=lambda each: each.name.lower())
 
 
-def _requirements(lines: list[str]) -> Iterator[str]:
+def _names(lines: list[str]) -> Iterator[str]:
     for line in lines:
         if (name := _NAME.match(line)) and "extra ==" not in line:
             yield name[0]

@@ -3,12 +3,10 @@
 import shlex
 import sys
 
-from foreman.resources import shipped
+from foreman.resources import requirements
 
 
 def how_to_install(error: ModuleNotFoundError) -> str:
     """Which package is not there, and the command that installs it."""
-    lines = shipped("requirements-metrics.in").read_text(encoding="utf-8").splitlines()
-    wanted = [line for line in lines if line and not line.startswith("#")]
-    command = shlex.join([sys.executable, "-m", "pip", "install", *wanted])
+    command = shlex.join([sys.executable, "-m", "pip", "install", *requirements(extra="metrics")])
     return f"{error.name} is not installed; install it with: {command}"

@@ -101,12 +101,12 @@ def test_health_check_is_about_the_answer(image: Image, answer: str, status: int
 def test_image_has_the_program_its_pins_and_nothing_else(image: Image) -> None:
     program = image.root / "opt" / "foreman"
     assert {path.name for path in program.iterdir()} == {
-        ".venv", "LICENSE", "app.py", "foreman", "requirements-metrics.in", "requirements.in", "schema.sql"
+        ".venv", "LICENSE", "app.py", "foreman", "pyproject.toml", "schema.sql"
     }  # fmt: skip
     assert list((program / "foreman" / "server" / "__pycache__").glob("loop.*.pyc"))
     packages = next((program / ".venv" / "lib").glob("python3*")) / "site-packages"
     installed = {path.name.partition("-")[0].replace("_", "-").lower() for path in packages.glob("*.dist-info")}
-    pins = "".join((ROOT / f"{name}.txt").read_text() for name in ("requirements", "requirements-metrics"))
+    pins = (ROOT / "requirements" / "metrics.txt").read_text()
     pinned = set(re.findall(r"^([\w-]+)==", pins, re.MULTILINE))
     assert {"flask", "waitress", "prometheus-client"} <= installed <= pinned
     assert not (packages / "pip").exists()

@@ -1,6 +1,5 @@
 """What is particular to the wheel: what is in it, what it says of itself, and that pip can install it."""
 
-import re
 from email.message import Message
 from email.parser import Parser
 from pathlib import Path
@@ -9,10 +8,11 @@ from zipfile import ZipFile
 import pytest
 
 from foreman import __version__
+from foreman.resources import requirements
 from tests.package.conftest import Program
 
 TOP = Path(__file__).parent.parent.parent
-SHIPPED = {f"foreman/{name}" for name in ("schema.sql", "requirements.in", "requirements-metrics.in", "LICENSE")}
+SHIPPED = {f"foreman/{name}" for name in ("schema.sql", "pyproject.toml", "LICENSE")}
 
 
 @pytest.fixture(scope="session")
@@ -42,10 +42,7 @@ def test_says_what_it_is(metadata: Message) -> None:
 
 
 def test_requires_what_the_code_imports_in_the_versions_that_are_tested(metadata: Message) -> None:
-    pins, on_request = (
-        re.findall(r"^[a-z].*", (TOP / f"{name}.in").read_text(), re.MULTILINE)
-        for name in ("requirements", "requirements-metrics")
-    )
+    pins, on_request = requirements(), requirements(extra="metrics")
     assert len(pins) > 10
     expected = [*pins, *(f"{pin}; extra == 'metrics'" for pin in on_request)]
     assert sorted(metadata.get_all("Requires-Dist", [])) == sorted(expected)
