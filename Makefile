@@ -8,6 +8,9 @@ CLIENTS := build/clients
 .DEFAULT_GOAL := help
 .PHONY: help install run test proof flaky test-packages test-waitress test-clients lint format demo binary wheel bench chaos soak pins clean
 
+# The tests start the program hundreds of times, and may not write bytecode where they do.
+compile = $(BIN)/python -m compileall -q foreman app.py
+
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
@@ -17,12 +20,15 @@ run: install ## Serve on http://localhost:3000; on an empty database print a fir
 	@$(BIN)/python app.py serve --first-key
 
 test: $(VENV)/installed-dev ## Run the test suite; COVERAGE=1 measures what it covers
+	@$(compile)
 	@$(BIN)/python -m pytest -n 2 $(if $(COVERAGE),--cov)
 
 proof: $(VENV)/installed-dev ## Run the long proofs in full: kills, power losses, models of random use, generated requests
-	@PROOF=full $(BIN)/python -m pytest -n 2 -m proof
+	@$(compile)
+	@PROOF=full $(BIN)/python -m pytest -n 2 -m "proof or long"
 
 flaky: $(VENV)/installed-dev ## Run the test suite again and again beside a load on every core; RUNS=10
+	@$(compile)
 	@$(BIN)/python -m tests.beside_load --runs $(or $(RUNS),10)
 
 lint: $(VENV)/installed-dev ## Check style (ruff) and types (mypy)

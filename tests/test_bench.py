@@ -93,6 +93,7 @@ def test_loaded_databases_are_sound(tmp_path: Path) -> None:
     assert check(first.path) == check(tmp_path / "disk.db") == []
 
 
+@pytest.mark.long
 def test_benchmark_fails_when_a_database_is_unsound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = Plan(sizes=(10_000,), rounds=1, seconds=0.1, sized_seconds=0.1, rows=20, deletions=500)
     monkeypatch.setattr(data, "check", lambda _: ["started: it is running"] * 2)
@@ -104,6 +105,7 @@ def test_table() -> None:
     assert table(["a", "b"], [["1", "2"]], "lr") == "| a | b |\n| --- | ---: |\n| 1 | 2 |\n"
 
 
+@pytest.mark.long
 def test_tiny_run_with_the_pure_python_generator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checked = []
     verify = data.verify

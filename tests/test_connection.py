@@ -20,6 +20,7 @@ from foreman.server import connection, http_server
 from foreman.server.connection import Connection, State
 from foreman.server.quotas import Quota
 from tests.conftest import PLAIN, Json, Running, Start, make_run, make_task, ok, put_data
+from tests.proof import much
 from tests.test_abuse import connections, lives, memory, refused
 from tests.test_faults import serving
 from tests.wire import Wire, until
@@ -385,6 +386,7 @@ def everything_large(client: httpx.Client, size: int) -> list[tuple[str, str, An
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+@pytest.mark.proof
 @pytest.mark.parametrize("threads", [4, 32])
 def test_large_answers_stay_below_the_bound_of_memory_and_nobody_who_reads_is_cut(tmp_path: Path, threads: int) -> None:
     with serving(tmp_path / "foreman.db", "--threads", str(threads)) as process:
@@ -413,7 +415,7 @@ def test_large_answers_stay_below_the_bound_of_memory_and_nobody_who_reads_is_cu
             return int(head.split()[1])
 
         with ThreadPoolExecutor(40) as pool:
-            assert set(pool.map(ask, range(80))) == {200}
+            assert set(pool.map(ask, range(much(80, 40)))) == {200}
         lives(process.client)
         assert memory(process) < MOST_MEMORY
 

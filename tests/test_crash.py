@@ -47,11 +47,13 @@ def test_nothing_acknowledged_is_lost_when_the_server_is_killed_again_and_again(
     assert tally.stored + tally.not_stored > 0
 
 
+@pytest.mark.long
 def test_server_that_answers_before_it_commits_is_caught(tmp_path: Path) -> None:
     tally = Crash(tmp_path, seed=2024, program=["-m", "chaos.answer_early"]).run(KILLS_UNTIL_CAUGHT, lambda _: None)
     assert tally.violations
 
 
+@pytest.mark.long
 def test_server_that_fails_after_the_kill_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def over(*_: object, **__: object) -> None:
         raise Unexpected("GET", "/runs", 500, b"{}")

@@ -94,6 +94,7 @@ def test_nothing_is_written_past_the_watch(full: History) -> None:
     assert disk.everything() == full.files
 
 
+@pytest.mark.long
 def test_with_durability_normal_a_power_loss_takes_answered_writes_but_breaks_nothing(
     tmp_path: Path, images: Path
 ) -> None:
@@ -118,6 +119,7 @@ def test_power_loss_while_the_file_is_created_leaves_one_that_can_be_used(
 # The proof itself ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_writer_that_answers_before_it_commits_is_caught(tmp_path: Path, images: Path) -> None:
     history = record(tmp_path, "--hasty", "--requests", str(FEW))
     result = survey(history, images, moments=0)
@@ -126,6 +128,7 @@ def test_writer_that_answers_before_it_commits_is_caught(tmp_path: Path, images:
     assert answers_before_sync(history, images)
 
 
+@pytest.mark.long
 def test_disk_that_does_not_sync_the_database_file_is_caught(full: History, images: Path) -> None:
     databases = full.files_named(full.database)
     events = [

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from urllib.parse import quote
 
@@ -22,6 +22,7 @@ import pytest
 from foreman.auth import keys
 from foreman.db.sqlite import Database
 from tests.conftest import Json, Start
+from tests.proof import much
 from tests.test_cli import APP
 
 # So many characters of a key's random part in a row are nowhere by accident.
@@ -293,6 +294,7 @@ def processes_of(pid: int) -> bytes:
 
 
 @on_linux
+@pytest.mark.proof
 @pytest.mark.parametrize("log_format", LOG_FORMATS)
 @pytest.mark.parametrize("auth", ["keys", "trust"])
 def test_no_part_of_a_key_is_in_the_log_the_answers_the_files_or_the_process_list(
@@ -302,8 +304,9 @@ def test_no_part_of_a_key_is_in_the_log_the_answers_the_files_or_the_process_lis
     serving = serve(log_format, "--auth", auth)
     run_id = a_run(serving.port, presented["good"])
     statuses = set()
-    for name, key in presented.items():
-        for request in requests_with(key, run_id):
+    for number, (name, key) in enumerate(presented.items()):
+        every = 1 if name == "good" else much(1, 5)
+        for request in islice(requests_with(key, run_id), number % every, None, every):
             answer = answered(serving.port, bytes_of(request))
             statuses.add(int(answer.split()[1]))
             secrets.assert_not_in(answer, f"the answer to {request[:2]} with the key {name}")

@@ -112,6 +112,7 @@ def test_table_has_the_medians_of_the_quarters() -> None:
     assert memory == ["2.5", "8.5", "14.5", "20.5"]
 
 
+@pytest.mark.long
 def test_visitor_sends_every_kind_of_request_and_gets_what_it_expects(start: Start) -> None:
     served = start(max_body=MAX_BODY)
     visitor = Visitor(served.server.port, served.key(ORG), "1")
@@ -125,6 +126,7 @@ def test_visitor_sends_every_kind_of_request_and_gets_what_it_expects(start: Sta
     assert visitor.sent == sum(visitor.answered.values())
 
 
+@pytest.mark.long
 def test_visitor_notices_answers_that_it_does_not_expect(served: Running) -> None:
     visitor = Visitor(served.server.port, served.key(ORG), "1")
     for _ in range(5000):  # until a body that should be too large is taken
@@ -135,6 +137,7 @@ def test_visitor_notices_answers_that_it_does_not_expect(served: Running) -> Non
     assert "POST /runs was answered 201" in visitor.unexpected[0]
 
 
+@pytest.mark.long
 def test_visitor_leaves_no_entries_in_runs_that_it_is_done_with(start: Start) -> None:
     served = start(max_body=MAX_BODY)
     visitor = Visitor(served.server.port, served.key(ORG), "1")
@@ -169,6 +172,7 @@ def test_look_sees_files_threads_and_memory_of_a_process(tmp_path: Path) -> None
     assert after.cpu_seconds > 0
 
 
+@pytest.mark.long
 def test_soak_of_a_few_seconds(tmp_path: Path) -> None:
     lines: list[str] = []
     measured = soak(tmp_path, 3, 4, lines.append)
@@ -185,6 +189,7 @@ def test_soak_of_a_few_seconds(tmp_path: Path) -> None:
     assert measured.answered["create run 201"] >= 4
 
 
+@pytest.mark.long
 def test_server_that_dies_ends_the_soak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     running: list[Server] = []
 
