@@ -53,7 +53,7 @@ def plot_ratios(results: Results, cases: Sequence[Case], path: Path) -> None:
     axes.set_yticks(range(len(measured)), [case.name for case, _ in measured])
     axes.invert_yaxis()
     axes.set_xlim(left=0)
-    axes.set_xlabel(f"requests/s at {COMPARED} connections, as a part of the floor's (1 = Flask alone)")
+    axes.set_xlabel(f"requests/s at {COMPARED} connections relative to the floor (1 = Flask alone)")
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)
     figure.legend(loc="outside upper center", ncols=3, fontsize="small")

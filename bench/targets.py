@@ -8,7 +8,7 @@ from bench.footprint import PAYLOAD, Footprint
 from bench.forms import FORMS, LIST_RUNS
 from bench.results import Place, Results, Spread, p50, rate
 
-# (case, floor, at least this part of the floor's requests per second at 16 connections)
+# (case, floor, at least this share of the floor's requests per second at 16 connections)
 FLOOR_TARGETS = [
     ("get run", FLOOR_GET, 0.75),
     ("get task", FLOOR_GET, 0.75),
@@ -27,7 +27,7 @@ FLOOR_TARGETS = [
 ]
 
 LIMITER = ("get run, limit on", "get run, limit off")
-COMMIT = ("create run, shared commits", "create run, a commit each")
+COMMIT = ("create run, group commit", "create run, one commit per request")
 TAGS = ("create run data, 20 tags", "create run data, no tags")
 
 
@@ -55,23 +55,23 @@ def outcomes(results: Results, footprint: Footprint, sizes: Sequence[int]) -> li
     return [
         *(
             Outcome(
-                f"{name}: part of the {floor}",
+                f"{name}: relative to {floor}",
                 bound,
                 True,
                 results.ratio(Place(name, "work", COMPARED), Place(floor, "floor", COMPARED), rate),
             )
             for name, floor, bound in FLOOR_TARGETS
         ),
-        Outcome("create run: group commit against a commit per request", 1.6, True,
+        Outcome("create run: group commit relative to one commit per request", 1.6, True,
                 _pair(results, COMMIT, ("work", "commit-each"))),
-        Outcome("get run: with the rate limit against without", 0.9, True,
+        Outcome("get run: with the rate limit relative to without", 0.9, True,
                 _pair(results, LIMITER, ("work", "unlimited"))),
-        Outcome("p50 of storing entries: 20 tags each against none", 1.6, False,
+        Outcome("p50 of create run data: 20 tags relative to none", 1.6, False,
                 results.ratio(Place(TAGS[0], "work", COMPARED), Place(TAGS[1], "work", COMPARED), p50)),
         _worst_form(results, small, large, sizes),
-        Outcome(f"p50 of list runs: {sizes[-1]:,} runs against {sizes[0]:,}", 1.5, False,
+        Outcome(f"p50 of list runs: {sizes[-1]:,} runs relative to {sizes[0]:,}", 1.5, False,
                 results.ratio(Place(LIST_RUNS, large, 1), Place(LIST_RUNS, small, 1), p50)),
-        Outcome("start to first answer, against importing Flask, marshmallow and Flask-Limiter", 2.5, False,
+        Outcome("start to first response, relative to importing Flask, marshmallow and Flask-Limiter", 2.5, False,
                 footprint.start_ratio),
         Outcome("resident memory, idle", 70, False, _exactly(footprint.idle), "MiB"),
         Outcome("resident memory after the whole benchmark", 130, False,
@@ -95,13 +95,13 @@ def _pair(results: Results, names: tuple[str, str], servers: tuple[str, str]) ->
 
 
 def _worst_form(results: Results, small: str, large: str, sizes: Sequence[int]) -> Outcome:
-    what = f"p50 of a query with the same answer: {int(large):,} entries against {int(small):,}"
+    what = f"p50 of a query with the same response: {int(large):,} entries relative to {int(small):,}"
     grown = [(form.title, growth(results, form.title, sizes)) for form in FORMS if form.same]
     measured = [(spread, title) for title, spread in grown if spread is not None]
     if not measured:
-        return Outcome(f"{what}, worst form", 1.5, False, None)
+        return Outcome(f"{what}, worst query", 1.5, False, None)
     spread, title = max(measured, key=lambda pair: pair[0].middle)
-    return Outcome(f"{what}, worst form ({title})", 1.5, False, spread)
+    return Outcome(f"{what}, worst query ({title})", 1.5, False, spread)
 
 
 def _exactly(value: float | None) -> Spread | None:

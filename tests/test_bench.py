@@ -49,9 +49,9 @@ def test_ratio_compares_only_what_shares_a_chunk() -> None:
 def test_outcome_is_met_missed_or_not_measured() -> None:
     results = Results([sample(FLOOR, 1, 1000), sample(CASE, 1, 800)])
     met = {outcome.what: outcome.met for outcome in outcomes(results, Footprint(idle=71), [10_000])}
-    assert met["get run: part of the floor GET"] is True
+    assert met["get run: relative to floor GET"] is True
     assert met["resident memory, idle"] is False
-    assert met["get task: part of the floor GET"] is None
+    assert met["get task: relative to floor GET"] is None
 
 
 def test_script_goes_on_where_it_stopped() -> None:
@@ -127,5 +127,5 @@ def test_tiny_run_with_the_pure_python_generator(tmp_path: Path, monkeypatch: py
         measured.operations, measured.sized, [("Python", "3")], 1, 0.1, True, ("a.svg", "b.svg"),
     )  # fmt: skip
     text = report.text()
-    assert "| get run: part of the floor GET | ≥ 0.75 |" in text
+    assert "| get run: relative to floor GET | ≥ 0.75 |" in text
     assert str(tmp_path) not in text
