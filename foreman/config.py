@@ -137,7 +137,7 @@ class Settings:
     )  # fmt: skip
     max_body: int = _setting(
         "FOREMAN_MAX_BODY", "10MB", SIZES, _size,
-        "largest request body; a larger one is answered 413", "--max-body",
+        "largest request body; a larger one gets 413", "--max-body",
     )  # fmt: skip
     threads: int = _setting(
         "FOREMAN_THREADS", "4", "a number from 1 to 256", _number(1, 256), "threads that handle requests", "--threads"
@@ -148,11 +148,11 @@ class Settings:
     )  # fmt: skip
     min_disk: int = _setting(
         "FOREMAN_MIN_DISK", "100MB", SIZES, _size,
-        "free disk space below which /ready answers 503", "--min-disk",
+        "free disk space below which /ready returns 503", "--min-disk",
     )  # fmt: skip
     metrics_token: str | None = _setting(
         "FOREMAN_METRICS_TOKEN", None, "16 to 128 letters, digits and - . _ ~ + /", _token,
-        "token that Prometheus sends to GET /metrics; without it there is no such page",
+        "token that Prometheus sends to GET /metrics; without it, /metrics is a 404",
     )  # fmt: skip
     durability: str = _setting(
         "FOREMAN_DURABILITY", "full", "full or normal", _one_of("full", "normal"),
@@ -165,7 +165,7 @@ class Settings:
     )  # fmt: skip
     log_format: str = _setting(
         "FOREMAN_LOG_FORMAT", "auto", "text, json or auto", _one_of("text", "json", "auto"),
-        "form of log lines; `auto`: text on a terminal, else json", "--log-format",
+        "format of log lines; `auto`: text on a terminal, else json", "--log-format",
     )  # fmt: skip
     cors_origins: tuple[str, ...] = _setting(
         "FOREMAN_CORS_ORIGINS", "", "comma-separated origins such as https://app.example.com, or *", _origins,
@@ -173,27 +173,27 @@ class Settings:
     )  # fmt: skip
     trusted_proxy: str | None = _setting(
         "FOREMAN_TRUSTED_PROXY", None, "an IP address", _address,
-        "the proxy whose X-Forwarded-For (its last entry) and X-Forwarded-Proto are believed", "--trusted-proxy",
+        "the proxy whose X-Forwarded-For (its last entry) and X-Forwarded-Proto are trusted", "--trusted-proxy",
     )  # fmt: skip
     environment: str = _setting(
         "FOREMAN_ENVIRONMENT", "production", "any text", _text,
         "label shown by /health and /api/v1/config", "--environment",
     )  # fmt: skip
-    redis_host: str = _setting("REDIS_HOST", "localhost", "any text", _text, "told to clients by /api/v1/config/redis")
+    redis_host: str = _setting("REDIS_HOST", "localhost", "any text", _text, "sent to clients by /api/v1/config/redis")
     redis_port: int = _setting(
-        "REDIS_PORT", "6379", "a number from 1 to 65535", _number(1, 65535), "told to clients by /api/v1/config/redis"
+        "REDIS_PORT", "6379", "a number from 1 to 65535", _number(1, 65535), "sent to clients by /api/v1/config/redis"
     )
     redis_password: str | None = _setting(
-        "REDIS_PASSWORD", None, "any text", _text, "told to clients by /api/v1/config/redis"
+        "REDIS_PASSWORD", None, "any text", _text, "sent to clients by /api/v1/config/redis"
     )
     redis_db: int | None = _setting(
-        "REDIS_DB", None, "a number from 0 to 1000", _number(0, 1000), "told to clients by /api/v1/config/redis"
+        "REDIS_DB", None, "a number from 0 to 1000", _number(0, 1000), "sent to clients by /api/v1/config/redis"
     )
     task_queue: str = _setting(
-        "TASK_QUEUE_NAME", "foreman-tasks", "any text", _text, "told to clients by /api/v1/config/queues"
+        "TASK_QUEUE_NAME", "foreman-tasks", "any text", _text, "sent to clients by /api/v1/config/queues"
     )
     result_queue: str = _setting(
-        "RESULT_QUEUE_NAME", "foreman-results", "any text", _text, "told to clients by /api/v1/config/queues"
+        "RESULT_QUEUE_NAME", "foreman-results", "any text", _text, "sent to clients by /api/v1/config/queues"
     )
 
 
