@@ -16,7 +16,7 @@ import pytest
 from foreman.cli.main import main
 from foreman.config import Settings
 from foreman.resources import requirements
-from tests.conftest import Running, Start
+from tests.conftest import Running, Start, ok
 
 ROOT = Path(__file__).parent.parent
 VARYING = re.compile(r'[0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-\d\d-\d\dT[\d:.]+Z|"durationMs":\d+')
@@ -85,6 +85,15 @@ def test_readme_commands_and_links_exist() -> None:
 def test_every_setting_is_documented_as_it_is() -> None:
     page = (ROOT / "docs" / "settings.md").read_text()
     assert settings_table() in page
+
+
+def test_every_endpoint_is_documented_as_the_openapi_document_says(served: Running) -> None:
+    with served.anonymous() as nobody:
+        paths = ok(nobody.get("/openapi.json"))["paths"]
+    rows = ["| request | what it does |", "|---|---|"]
+    for path, operations in paths.items():
+        rows += [f"| `{method.upper()} {path}` | {each['summary']} |" for method, each in operations.items()]
+    assert "\n".join(rows) in (ROOT / "docs" / "api.md").read_text()
 
 
 def test_every_command_is_documented() -> None:
