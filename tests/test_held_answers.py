@@ -65,7 +65,7 @@ def disks(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> 
     monkeypatch.setattr("foreman.db.sqlite.sqlite3.connect", partial(sqlite3.connect, factory=Disk))
     yield
     messages = [record.getMessage() for record in caplog.get_records("call")]
-    assert "A connection failed while it was answered" not in messages
+    assert "Unexpected error while sending a response" not in messages
 
 
 @pytest.fixture

@@ -1,1 +1,1 @@
-"""The HTTP server below the application, over parts of waitress."""
+"""The HTTP server underneath the application, built on parts of waitress."""

@@ -1,8 +1,7 @@
-"""A connection: reading requests, answering them one after the other, and how long its client may take.
+"""A client connection: its state machine, timeouts and output buffer. Its requests are served one after the other.
 
-One thread, that of the loop, reads, and sends what a client has not taken at once. A request is served by a thread of
-the dispatcher, which sends what the client takes without waiting. No thread ever waits for a client, nor for another
-answer's commit.
+The event loop's thread reads, and sends what a client did not take at once. A pool thread serves a request, and sends
+what the client takes without blocking. No thread ever waits for a client, or for the commit of another response.
 """
 
 import enum
@@ -29,23 +28,23 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Bytes that are read, and sent, before other connections have their turn.
+# Bytes read or sent in one go, before other connections have their turn.
 _READ_AT_ONCE = 65_536
 _SENT_AT_ONCE = 262_144
 
-# Seconds that a client may take to send the head of a request, or to begin with its body or with reading its answer.
+# Seconds that a client gets to send the head of a request, to begin with its body, or to begin reading its response.
 PATIENCE = 30.0
 
-# Bytes a second that earn it more time for a body or an answer.
+# Lowest rate of a body or response, in bytes a second: the timeout grows by a second with this many bytes.
 SLOWEST = 1000
 
-# Seconds in which a client must have moved anything at all, however much it has moved before.
+# Seconds without any progress after which a client has timed out, however much it has moved before.
 STALLED = 60.0
 
-# Seconds that a connection may be idle.
+# Keep-alive timeout in seconds.
 IDLE = 120.0
 
-# Seconds, and bytes, that a client may go on to send what nobody reads any more, so that it sees its answer.
+# Limits of a lingering close, in seconds and bytes: input is discarded, so that the client still gets its response.
 _LINGER = 5.0
 _LINGER_BYTES = 100_000_000
 
@@ -58,19 +57,19 @@ class State(enum.Enum):
     """Whose turn it is."""
 
     READING = enum.auto()  # the client's: to send a request, or the rest of one
-    CHECKING = enum.auto()  # a thread's: to find out whether the body of a request is wanted
-    SERVING = enum.auto()  # a thread's: to answer, or the commit's that the answer waits for
-    SENDING = enum.auto()  # the client's: to read the answer
-    LINGERING = enum.auto()  # the client's: to end, after its last answer
+    CHECKING = enum.auto()  # a thread's: to decide whether a request's body is wanted
+    SERVING = enum.auto()  # a thread's: to make the response; or the commit's that the response waits for
+    SENDING = enum.auto()  # the client's: to read the response
+    LINGERING = enum.auto()  # the client's: to close, after its last response
     CLOSED = enum.auto()
 
 
 class Connection:
-    """A connection of a server, from its beginning to its end.
+    """A client connection.
 
     :param address: the client's host and port
-    :ivar since: when the client's turn began, or when it last began anew
-    :ivar moved: bytes that have been moved since then
+    :ivar since: when the client's turn began, or began anew (`time.monotonic`)
+    :ivar moved: bytes received or sent since then
     :ivar moved_at: when the last of them were
     """
 
@@ -81,24 +80,24 @@ class Connection:
         self.holder = self._anonymous = Holder.at(address[0])
         self.since = self.moved_at = time.monotonic()
         self.moved = 0
-        self.queued_at = self.arrived_at = 0.0  # when it got in line, and when the request had arrived
-        self.uploads: Uploads | None = None  # which it has a part of
-        self.paused_at: float | None = None  # since when it waits for room there
-        self.marked = (0.0, 0)  # when, and at how many bytes moved, it was last looked at for its speed
-        self._lock = threading.RLock()  # of the state, and of what is owed
-        self._ahead = b""  # what has arrived after the request that is being answered
-        self._is_deaf = False  # whether the loop has stopped to look for what arrives
-        self._is_admitted = False  # whether the body of the request is wanted
+        self.queued_at = self.arrived_at = 0.0  # when it was queued, and when the request was ready
+        self.uploads: Uploads | None = None  # the quota that its request counts against
+        self.paused_at: float | None = None  # since when it waits for that quota
+        self.marked = (0.0, 0)  # when its speed was last measured, and `moved` at that time
+        self._lock = threading.RLock()  # guards the state and the unsent output
+        self._ahead = b""  # pipelined input, which arrived after the current request
+        self._is_deaf = False  # whether the loop has stopped watching for input
+        self._is_admitted = False  # whether the request's body is wanted
         self._owed: Owed | None = None
-        self._ends = False  # whether the connection ends with the answer
-        self._is_cut = False  # whether there is more of the last request than was read
-        self._retried: Exchange | None = None  # the request, when it was too large to try at first
+        self._ends = False  # whether the connection closes after the response
+        self._is_cut = False  # whether the last request was not read to its end
+        self._retried: Exchange | None = None  # the first try of a request whose response was too large for it
         server.loop.want(self, READ)
 
-    # For the loop -----------------------------------------------------------------------------------------------------
+    # Called by the loop -----------------------------------------------------------------------------------------------
 
     def ready(self, events: int) -> None:
-        """Send, or read, what can be."""
+        """Send and read what can be sent and read."""
         if self.state is State.CLOSED:
             return
         if events & WRITE:
@@ -107,11 +106,11 @@ class Connection:
             self._read()
 
     def fail(self) -> None:
-        """End it because of a fault."""
+        """Close it after an unexpected error."""
         self.close()
 
     def close(self) -> None:
-        """End it at once. For the thread of the loop."""
+        """Close it at once. Only for the loop's thread."""
         with self._lock:
             if self.state is State.CLOSED:
                 return
@@ -126,22 +125,22 @@ class Connection:
 
     @property
     def is_idle(self) -> bool:
-        """Whether there is nothing to be done for it."""
+        """Whether it has no request in flight."""
         return self.state is State.LINGERING or (self.state is State.READING and self.request is None)
 
     @property
     def is_waiting(self) -> bool:
-        """Whether it is the client's turn: to send, or to read what it is owed."""
+        """Whether it is the client's turn to send, or to read its response."""
         return self.state in (State.READING, State.SENDING, State.LINGERING) and self.paused_at is None
 
     @property
     def owed(self) -> int:
-        """Bytes that the client has yet to read."""
+        """Bytes of output that the client has not read yet."""
         owed = self._owed
         return owed.size if owed is not None else 0
 
     def is_overdue(self, now: float) -> bool:
-        """Whether the client takes too long."""
+        """Whether it has timed out."""
         waited = now - self.since
         if self.paused_at is not None:
             return now - self.paused_at > PATIENCE
@@ -154,7 +153,7 @@ class Connection:
         return waited > PATIENCE + self.moved / SLOWEST or now - max(self.since, self.moved_at) > STALLED
 
     def is_slow(self, now: float, window: float, rate: float) -> bool:
-        """Whether the client has moved fewer bytes a second, in the last so many seconds. To be asked all the time."""
+        """Whether the client moved fewer than `rate` bytes a second in the last `window` seconds. Call it regularly."""
         since, moved = self.marked
         if since < self.since:
             self.marked = (self.since, 0)
@@ -165,7 +164,7 @@ class Connection:
         return self.moved - moved < (now - since) * rate
 
     def give_up(self) -> None:
-        """End it; a client that is in the midst of a request is told why."""
+        """Close it. A client in the middle of a request is told why first, with a 408 or 503."""
         with self._lock:
             request = self.request
             if self.state is not State.READING or request is None or self.owed:
@@ -177,7 +176,7 @@ class Connection:
             self._submit()
 
     def resume(self) -> None:
-        """Go on to read: there is room for more of its body. The time that it has waited does not count."""
+        """Read on: there is quota for more of the body. The time of the pause does not count."""
         if self.paused_at is not None:
             waited, self.paused_at = time.monotonic() - self.paused_at, None
             self.since, self.marked = self.since + waited, (self.marked[0] + waited, self.marked[1])
@@ -186,15 +185,15 @@ class Connection:
 
     def _read(self) -> None:
         with self._lock:
-            if self.state is State.CLOSED:  # when what it is owed could not be sent
+            if self.state is State.CLOSED:  # because sending has failed just before
                 return
-            if self.state not in (State.READING, State.LINGERING):  # it comes back to it
+            if self.state not in (State.READING, State.LINGERING):  # `_listen_again` reads on after the response
                 self._is_deaf = True
                 self._want()
                 if self._is_reset():
                     self.close()
                 return
-            if self._ahead:  # comes before what can be read
+            if self._ahead:  # pipelined input comes first
                 self._listen_again()
                 return
         if self.state is State.READING and not self._has_room():
@@ -217,7 +216,7 @@ class Connection:
                 self.close()
 
     def _take(self, data: bytes) -> None:
-        """Take what has arrived of a request."""
+        """Parse received bytes."""
         idle_since = self.since
         if self.request is None:
             self.request, self.holder = Request(self.server.limits), self._anonymous
@@ -238,7 +237,7 @@ class Connection:
             self._hold(request)
 
     def _admit(self, request: Request) -> None:
-        """Wait for the body, if it is known already that it is wanted; else let a thread find out."""
+        """Read the body if it is known that it is wanted; else let a pool thread decide."""
         holder = self.server.is_admitted(self, request)
         if holder is not None:
             self._go_on_with_body(holder)
@@ -261,7 +260,7 @@ class Connection:
         self._listen_again()
 
     def _submit(self) -> None:
-        """The request is there as a whole, or what is there of it will be answered."""
+        """Queue the request: it is complete, or will be answered as far as it was read."""
         self.state, self.arrived_at = State.SERVING, time.monotonic()
         self.server.dispatcher.add_task(self)
 
@@ -284,7 +283,7 @@ class Connection:
                     self._end_answer()
 
     def _listen_again(self) -> None:
-        """Go on with what the client has sent meanwhile."""
+        """Read on, beginning with pipelined input."""
         with self._lock:
             if self.state not in (State.READING, State.LINGERING):
                 return
@@ -299,10 +298,10 @@ class Connection:
                 raise
 
     def _finish(self) -> None:
-        """The last answer is sent: end, in a way that lets the client read it.
+        """Close after the last response, in a way that lets the client read it.
 
-        When something is unread, closing resets the connection, and the client might lose the answer. So it is told
-        that no more will be sent, and what it goes on to send is thrown away for a while (a lingering close).
+        Closing a socket with unread input resets the connection, and the client might lose the response. So only the
+        sending side is shut down, and what the client still sends is discarded for a while (a lingering close).
         """
         with self._lock:
             if self.state is State.CLOSED:
@@ -317,7 +316,7 @@ class Connection:
         self._listen_again()
 
     def _want(self) -> None:
-        """Let the loop look for what the state needs."""
+        """Watch for the events that the state needs."""
         events = 0 if self._is_deaf or self.paused_at is not None else READ
         self.server.loop.want(self, events if self._owed is None else events | WRITE)
 
@@ -328,7 +327,7 @@ class Connection:
             return False
 
     def _is_reset(self) -> bool:
-        """Whether the client is gone for good. One that has only said all may still read."""
+        """Whether the client has reset the connection. One that has only shut down its sending side may still read."""
         try:
             self.socket.recv(1, socket.MSG_PEEK)
         except BlockingIOError:
@@ -337,13 +336,13 @@ class Connection:
             return True
         return False
 
-    # Room for what arrives --------------------------------------------------------------------------------------------
+    # Quota of requests being received ---------------------------------------------------------------------------------
 
     def _has_room(self) -> bool:
         return self.uploads is None or self.uploads.fits(self)
 
     def _hold(self, request: Request) -> None:
-        """Say how much it holds."""
+        """Update what the request counts against the quota, if it is large."""
         if self.uploads is None:
             uploads = self.server.bodies if request.head_done else self.server.heads
             if request.size <= uploads.free:
@@ -357,38 +356,38 @@ class Connection:
             uploads.leave(self)
             self.paused_at = None
 
-    # For the threads that serve ---------------------------------------------------------------------------------------
+    # Called by the pool's threads -------------------------------------------------------------------------------------
 
     def kind(self) -> int:
-        """What the request costs."""
+        """The cost class of the request."""
         request = self.request
         if request is None or request.error or self.state is State.CHECKING:
             return SHORT
         return self.server.cost(request.command, request.path)
 
     def is_large(self) -> bool:
-        """Whether the request, or its answer, takes much memory."""
+        """Whether the request or its response takes much memory."""
         request = self.request
         if request is None or request.error or self.state is State.CHECKING:
             return False
         return self._retried is not None or request.size > LARGE
 
     def fits(self) -> bool:
-        """Whether there is room for the answer of a large request: as large as any, or as its body to begin with."""
+        """Whether there is quota for a large request's response: of any size on a retry, else of its body's size."""
         request = self.request
         if self._retried is not None or request is None:
             return self.server.answers.fits(self.holder, self.server.largest_answer)
         return self.server.answers.fits(self.holder, request.size)
 
     def check_client_disconnected(self) -> bool:
-        """What applications may ask, under the name that waitress gives it."""
+        """Whether the client has gone. waitress offers applications this method."""
         return self.state is State.CLOSED
 
     def cancel(self) -> None:
-        """The server ends before the request is answered. It closes all connections, so nothing is to be done."""
+        """Do nothing: the server is stopping, and closes all connections itself."""
 
     def service(self) -> None:
-        """Find out whether the body is wanted, or let the application make the answer."""
+        """Decide whether the body is wanted, or run the application."""
         request = self.request
         if request is None or self.state is State.CLOSED:
             return
@@ -406,11 +405,11 @@ class Connection:
             raise
 
     def _ask(self, request: Request) -> Holder | None:
-        """Who sends a body; None when it is not wanted, or nobody can tell: then the application says why."""
+        """Who sends the body; None if it is not wanted or that cannot be decided. Then the application says why."""
         try:
             return self.server.admit(self, request)
         except Exception as error:
-            log.warning("Nobody can tell whether a body is wanted: %s", error)
+            log.warning("Cannot decide whether to accept a request body: %s", error)
             return None
 
     def _serve(self, request: Request) -> None:
@@ -429,13 +428,13 @@ class Connection:
             server.commit_soon(len(exchange.body))
 
     def refuse(self) -> None:
-        """Refuse the request: there was no room for its answer in time."""
+        """Refuse the request: there was no quota for its response in time."""
         if self.request is not None:
             self.request.refuse(NoRoom("there are too many large answers"))
             self.server.dispatcher.add_task(self)
 
     def _answer(self, exchange: Exchange, commit: Pending | None = None) -> None:
-        """Answer a request whose commit is decided. Errors end here: they must not keep others from their answers."""
+        """Send the response, once its commit is decided. Errors stop here, so that other responses still get sent."""
         try:
             if commit is not None:
                 self.server.hold(-len(exchange.body))
@@ -455,11 +454,11 @@ class Connection:
             self._keep(rest)
             exchange.tell()
         except Exception:
-            log.exception("A connection failed while it was answered")
+            log.exception("Unexpected error while sending a response")
             self.server.loop.soon(self.close)
 
     def _end_answer(self) -> None:
-        """The client has taken the whole answer."""
+        """Go on after a response that was sent in full."""
         self._is_cut = self.request is not None and self.request.is_cut
         self.request, self._retried = None, None
         if self._ends:
@@ -472,9 +471,9 @@ class Connection:
     # Sending ----------------------------------------------------------------------------------------------------------
 
     def _send(self, *pieces: bytes) -> list[memoryview]:
-        """Send what the client takes at once; the rest."""
+        """Send what the client takes without blocking; return the rest."""
         rest = [memoryview(piece) for piece in pieces]
-        if self._owed is not None:  # the end of "100 Continue", which goes before it
+        if self._owed is not None:  # the rest of "100 Continue" goes first
             rest.insert(0, memoryview(self._owed.left()))
             self._settle_owed()
         try:
@@ -487,12 +486,12 @@ class Connection:
             pass
         except OSError as error:
             if error.errno not in _GONE:
-                log.warning("A client cannot be answered: %s", error)
+                log.warning("Cannot send a response: %s", error)
             self.server.loop.soon(self.close)
         return rest
 
     def _keep(self, rest: list[memoryview]) -> None:
-        """Keep for the client what it has not taken. Writing a file may take its time, so nobody is locked out."""
+        """Buffer what the client has not taken. Writing a file can be slow, so that is done without the lock."""
         if not rest:
             return
         owed = Owed(rest, self.holder)
@@ -517,10 +516,10 @@ class Connection:
 
 
 class Owed:
-    """What a client has yet to read: a little in memory, more in a temporary file.
+    """Unsent output for a slow client: a little in memory, more in a temporary file.
 
     :param holder: whose quota it counts against
-    :raises OSError: when there is no temporary file to be had
+    :raises OSError: when no temporary file can be written
     """
 
     def __init__(self, pieces: list[memoryview], holder: Holder) -> None:
@@ -541,7 +540,7 @@ class Owed:
             raise
 
     def send(self, sock: socket.socket) -> int:
-        """Send some of it; how many bytes.
+        """Send some of it; return how many bytes.
 
         :raises OSError: when the client is gone
         """
@@ -556,10 +555,10 @@ class Owed:
         return sent
 
     def left(self) -> bytes:
-        """All that is left of it."""
+        """All that is still unsent."""
         return self._piece + (self._file.read() if self._file is not None else b"")
 
     def close(self) -> None:
-        """Forget the rest."""
+        """Discard the rest."""
         if self._file is not None:
             self._file.close()

@@ -1,7 +1,7 @@
-"""Which thread serves which request.
+"""Thread scheduling: which thread serves which request.
 
-Python computes on one thread at a time, and handing over costs more than most requests do. So one thread serves
-requests as long as it gets on, and the others help when it is held up by a long query or a slow disk.
+Under the GIL one thread computes at a time, and a switch of threads costs more than most requests do. So one thread
+serves requests as long as it makes progress. The others step in when a long query or a slow disk holds it up.
 """
 
 import logging
@@ -16,81 +16,82 @@ from foreman.vocabulary import LONG, SHORT, WAITING
 
 log = logging.getLogger(__name__)
 
-# Seconds that a request may take before another thread serves the next ones.
+# Seconds that a job may take before another thread takes over the queue.
 HELD_UP = 0.005
 
-# Seconds that work of no hurry waits at most while there are requests to serve.
+# Seconds that deferrable work waits at most while jobs are queued.
 POSTPONED = 0.005
 
-# Seconds in line after which those that have kept a thread for long should come to an end.
+# Seconds in the queue after which jobs that have long occupied a thread should be ended.
 _STUCK = 0.1
 
 
 class Task(Protocol):
-    """Something to do, such as answering the request of a connection."""
+    """A job for the thread pool, such as serving a connection's request; not a task of the ledger."""
 
     queued_at: float  # set by the dispatcher
-    holder: Holder  # whose it is
+    holder: Holder  # on whose behalf
 
     def kind(self) -> int:
-        """`SHORT`, `LONG` or `WAITING`."""
+        """Its cost class: `SHORT`, `LONG` or `WAITING`."""
 
     def is_large(self) -> bool:
-        """Whether it takes so much memory that only one such task is to be done at once."""
+        """Whether it takes so much memory that only one such job may run at a time."""
 
     def fits(self) -> bool:
-        """Whether there is room for what a large task makes."""
+        """Whether there is quota for the output of a large job."""
 
     def service(self) -> None:
-        """Do it."""
+        """Run it."""
 
     def refuse(self) -> None:
-        """There was no room for it in time: do something smaller."""
+        """Do something smaller instead: there was no quota for it in time."""
 
     def cancel(self) -> None:
-        """It will not be done."""
+        """Note that it will not run."""
 
 
 class Work(NamedTuple):
-    """What a thread has taken on."""
+    """What a thread is running."""
 
     do: Callable[[], None]
     kind: int = SHORT
 
 
 class Dispatcher:
-    """A pool of threads, of which one leads: it does one task after the other.
+    """A thread pool with a leader, which runs one job after the other.
 
-    When one takes it longer than `HELD_UP`, another thread becomes the leader; the old one ends what it does and then
-    stands by. Tasks that may keep their thread for long leave one to those that do not; see `_may_begin`. Large tasks
-    are done one at a time, by a thread of their own: the C library keeps for each thread some of what it has freed.
-    Organisations, and their keys, take turns there.
+    When a job takes longer than `HELD_UP`, another thread becomes the leader. The old one finishes its job and then
+    stands by. Jobs that may occupy a thread for long leave one to short jobs (see `_may_begin`).
 
-    :param later: what has to be done after some tasks, best for many of them at once (see `do_later`)
+    Large jobs run one at a time on a thread of their own, because the C library's allocator keeps some of the memory
+    that each thread has freed. In their queue organisations take turns, and so do the keys of an organisation.
+
+    :param later: work that is best done once for many jobs (see `do_later`)
     """
 
     def __init__(self, later: Callable[[], None]) -> None:
         self.lock = threading.Lock()
         self.threads: set[threading.Thread] = set()
-        self.active_count = 0  # threads that do not sleep
+        self.active_count = 0  # threads that are not asleep
         self._something = threading.Condition(self.lock)
         self._thread_ended = threading.Condition(self.lock)
-        self._wanted = 0  # how many threads there are to be
-        self._queues: tuple[deque[Task], ...] = (deque(), deque(), deque())  # of each kind
+        self._wanted = 0  # target number of threads
+        self._queues: tuple[deque[Task], ...] = (deque(), deque(), deque())  # one for each cost class
         self._large: deque[Task] = deque()
-        self._turns: dict[str | Holder, int] = {}  # when who of those in this line last had a turn
-        self._large_thread: threading.Thread | None = None  # begins with the first large task
+        self._turns: dict[str | Holder, int] = {}  # each caller's last turn in the queue of large jobs
+        self._large_thread: threading.Thread | None = None  # started by the first large job
         self._something_large = threading.Condition(self.lock)
         self._is_ending = False
         self._later = later
-        self._later_is_due: float | None = None  # None while nobody has asked for it
-        self._leader: threading.Thread | None = None  # None when all sleep
-        self._begun_at = 0.0  # when the leader began what it does
-        self._watched = False  # whether one of the others looks at the leader now and then
-        self._under_way = [0, 0, 0]  # how many tasks of each kind
+        self._later_is_due: float | None = None  # None unless it was asked for
+        self._leader: threading.Thread | None = None  # None when all are asleep
+        self._begun_at = 0.0  # when the leader began its present work
+        self._watched = False  # whether a sleeping thread wakes now and then to look at the leader
+        self._under_way = [0, 0, 0]  # how many jobs are running, by cost class
 
     def set_thread_count(self, count: int) -> None:
-        """Have so many threads from now on; those that are too many end when they are free."""
+        """Resize the pool. Surplus threads end once they are free."""
         with self.lock:
             self._wanted = count
             for number in range(len(self.threads), count):
@@ -101,7 +102,7 @@ class Dispatcher:
             self._something.notify_all()
 
     def shutdown(self, timeout: float = 5.0) -> None:
-        """End all threads, at most in so many seconds, and cancel what none of them has begun."""
+        """Wait up to `timeout` seconds for all threads to end, then cancel the jobs that none has begun."""
         self.set_thread_count(0)
         deadline = time.monotonic() + timeout
         with self.lock:
@@ -116,7 +117,7 @@ class Dispatcher:
                     queue.popleft().cancel()
 
     def add_task(self, task: Task) -> None:
-        """Let a thread do this after what was added before."""
+        """Queue a job."""
         with self.lock:
             task.queued_at, kind = time.monotonic(), task.kind()
             if task.is_large():
@@ -126,16 +127,16 @@ class Dispatcher:
                 self._wake()
 
     def waiting(self) -> int:
-        """How many tasks no thread has begun yet, those that wait for room not counted."""
+        """How many jobs are queued, large ones not counted."""
         return sum(map(len, self._queues))
 
     def look_for_room(self) -> None:
-        """There may be room for large tasks again."""
+        """Look at the large jobs again: there may be quota for one now."""
         with self.lock:
             self._something_large.notify()
 
     def is_stuck(self) -> bool:
-        """Whether a task has waited for a thread for a while, and not only for others that wait."""
+        """Whether a job has been queued for too long, unless it only waits for other `WAITING` jobs."""
         since = time.monotonic() - _STUCK
         with self.lock:
             none_is_free = sum(self._under_way) >= len(self.threads)
@@ -146,7 +147,7 @@ class Dispatcher:
             )
 
     def take_overdue(self, seconds: float) -> list[Task]:
-        """The large tasks that have waited for room for longer than so many seconds; they will not be done."""
+        """Remove and return the large jobs that have waited for quota longer than `seconds`."""
         since = time.monotonic() - seconds
         with self.lock:
             overdue = [task for task in self._large if task.queued_at < since]
@@ -155,24 +156,24 @@ class Dispatcher:
             return overdue
 
     def is_short_of_room(self) -> bool:
-        """Whether large tasks wait."""
+        """Whether any large job is queued."""
         return bool(self._large)
 
     def do_later(self) -> None:
-        """Let `later` be called when there is nothing else to do, or in `POSTPONED` seconds."""
+        """Schedule `later`: it is called when the pool has nothing else to do, or after `POSTPONED` seconds."""
         with self.lock:
             if self._later_is_due is None:
                 self._later_is_due = time.monotonic() + POSTPONED
                 self._wake()
 
     def _serve(self) -> None:
-        """What each thread does until it is told to stop."""
+        """The main loop of a pool thread."""
         work: Work | None = None
         while (work := self._next(work)) is not None:
             try:
                 work.do()
             except BaseException:
-                log.exception("A task has failed: %r", work.do)
+                log.exception("Unexpected error in %r", work.do)
 
     def _add_large(self, task: Task) -> None:
         self._large.append(task)
@@ -182,7 +183,7 @@ class Dispatcher:
         self._something_large.notify()
 
     def _serve_large(self) -> None:
-        """What the thread for large tasks does until it is told to stop."""
+        """The main loop of the thread for large jobs."""
         while True:
             with self.lock:
                 while (task := self._take_large()) is None:
@@ -194,10 +195,10 @@ class Dispatcher:
             try:
                 task.service()
             except BaseException:
-                log.exception("A task has failed: %r", task)
+                log.exception("Unexpected error in %r", task)
 
     def _take_large(self) -> Task | None:
-        """The first task of whoever has waited longest for a turn, and for which there is room."""
+        """Dequeue the first large job with quota, of the organisation and key whose last turn was longest ago."""
 
         def last_turn(task: Task) -> tuple[int, int, float]:
             return self._turns.get(task.holder.org, 0), self._turns.get(task.holder, 0), task.queued_at
@@ -213,7 +214,7 @@ class Dispatcher:
         return None
 
     def _next(self, ended: Work | None) -> Work | None:
-        """Wait for something to do; None when this thread has to end."""
+        """Wait for work; None if this thread has to end."""
         thread = threading.current_thread()
         with self.lock:
             if ended is not None:
@@ -250,7 +251,7 @@ class Dispatcher:
         return None
 
     def _may_begin(self, kind: int) -> bool:
-        """Whether a thread is left for short tasks then, or two when it is a long one."""
+        """Whether that leaves a thread for short jobs; two threads if it is a long one."""
         if kind == SHORT:
             return True
         threads, long = len(self.threads), self._under_way[LONG]
@@ -263,7 +264,7 @@ class Dispatcher:
         return work
 
     def _sleep(self) -> None:
-        """Wait to be woken; when the leader has more to do than it has begun, one of the sleepers watches it."""
+        """Wait to be woken. If more work is queued, one of the sleeping threads wakes regularly to watch the leader."""
         self.active_count -= 1
         if self._has_more() and not self._watched:
             self._watched = True
@@ -274,12 +275,12 @@ class Dispatcher:
         self.active_count += 1
 
     def _wake(self) -> None:
-        """Something has come: for the leader, if there is none, or else for a watcher."""
+        """Announce new work: wake a leader if there is none, else a watcher if nobody watches."""
         if self._leader is None or not self._watched:
             self._something.notify()
 
     def _wake_watcher(self) -> None:
-        """A sleeper has become the leader: another one has to watch it, when there is more to do."""
+        """Replace the watcher that has become the leader, if there is more work."""
         if self._has_more() and not self._watched:
             self._something.notify()
 

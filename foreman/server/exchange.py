@@ -1,4 +1,4 @@
-"""A request and its answer: what the application makes of it, or an error in our envelope."""
+"""A request and its response: the application's, or an error in our envelope."""
 
 import logging
 import re
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Headers that speak of one answer and not of its request.
+# Headers that describe one response, so they are dropped when an error takes its place.
 _OF_THE_ANSWER = ("Location", "Retry-After", "Content-Length", "Content-Type")
 
-# What waitress repeats of a malformed request, which may be a key.
+# What waitress quotes from a malformed request: it may be a key.
 _QUOTED = re.compile(r' ".*', re.DOTALL)
 
-# Bytes up to which head and body are sent as one.
+# A body smaller than this (bytes) is sent together with its head.
 _SENT_AT_ONCE = 65_536
 
 
 class Exchange(WSGITask):
-    """A request and its answer: `run` lets the application make it, `pieces` is what is sent.
+    """A request and its response: `run` calls the application, `pieces` returns what to send.
 
-    :param before: the same request, when it has been tried before and was too large for that
-    :ivar environ: what the application was called with; None when it was not asked
+    :param before: the first try of the same request, if its response was too large for that
+    :ivar environ: the WSGI environment that the application was called with; None if it was not called
     """
 
     environ: dict[str, Any] | None
@@ -51,7 +51,7 @@ class Exchange(WSGITask):
             self.set_close_on_finish()
 
     def run(self) -> None:
-        """Let the application make the answer."""
+        """Call the application, and collect its response."""
         self.start()
         request = self.request
         if request.error:
@@ -65,18 +65,18 @@ class Exchange(WSGITask):
                 if hasattr(parts, "close"):
                     parts.close()
             if not self.complete:
-                raise RuntimeError("The application has not called start_response")
-        except BaseException:  # also SystemExit: what has begun is ended in any case
-            log.exception("The application has failed")
+                raise RuntimeError("The application did not call start_response")
+        except BaseException:  # even SystemExit: a request that was begun gets its response
+            log.exception("Unexpected error in the application")
             self._say(InternalServerError("the application has failed"))
 
     def environment(self) -> dict[str, Any]:
-        """What the application is called with (PEP 3333)."""
+        """The WSGI environment (PEP 3333)."""
         request = self.request
         if request.body_rcv is not None and not request.is_cut:
-            request.get_body_stream().seek(0)  # it may have been read before
+            request.get_body_stream().seek(0)  # a first try may have read it
         environ: dict[str, Any] = self.get_environment()
-        environ["PATH_INFO"] = request.path  # waitress takes //api for /api
+        environ["PATH_INFO"] = request.path  # waitress turns //api into /api
         if request.is_cut:
             environ["wsgi.input"], environ[BODY_NOT_READ] = BytesIO(), True
         if self._before is not None and self._before.environ is not None:
@@ -85,28 +85,28 @@ class Exchange(WSGITask):
 
     @property
     def is_too_large(self) -> bool:
-        """Whether the application says that it has to be tried again as a large one."""
+        """Whether the application asks for a second try, as a large request."""
         return self.environ is not None and TOO_LARGE_TO_TRY in self.environ
 
     def start_response(self, status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], None]:
-        """What the application calls with the head of its answer (PEP 3333)."""
+        """WSGI's `start_response`: takes the head of the application's response (PEP 3333)."""
         self.status, self.response_headers = status, list(headers)
         self.complete = True
         return self._written.append
 
     def refuse(self, error: Exception) -> None:
-        """Say, in place of the application's answer, that the commit has failed."""
+        """Replace the application's response, because its commit failed."""
         kept = [each for each in self.response_headers if each[0] not in _OF_THE_ANSWER]
-        log.error("The commit of request %s has failed", dict(kept).get(HEADER), exc_info=error)
+        log.error("The commit of request %s failed", dict(kept).get(HEADER), exc_info=error)
         answer = database_failed(error)
         self.status, self.body = answer.status, answer.get_data()
         self.response_headers = [*kept, *answer.headers]
 
     def pieces(self) -> list[bytes]:
-        """The answer as it is sent."""
+        """The response as bytes to send."""
         head_only = self.request.command == "HEAD" or not self.has_body
         if self.has_body:
-            self.content_length = len(self.body)  # of an answer to HEAD only when the application has not said it
+            self.content_length = len(self.body)  # used for HEAD only if the application gave none
         if not head_only:
             self.response_headers = [each for each in self.response_headers if each[0] != "Content-Length"]
         head = self.build_response_header()
@@ -115,13 +115,13 @@ class Exchange(WSGITask):
         return [head + self.body] if len(self.body) < _SENT_AT_ONCE else [head, self.body]
 
     def build_response_header(self) -> bytes:
-        """The head of the answer; while the server stops, it says that the connection will close."""
+        """The head of the response. A server that is stopping announces that it closes the connection."""
         if self.channel.server.stopping.is_set() or self.request.is_cut:
             self.set_close_on_finish()
         return protected(super().build_response_header(), self.response_headers)
 
     def tell(self) -> None:
-        """Tell the server's observers of the answer."""
+        """Notify the server's observers of the response."""
         seconds, status = time.monotonic() - self.channel.arrived_at, int(self.status[:3])
         if self.environ is not None:
             told = answered(self.environ, status, self.response_headers, seconds)
@@ -132,7 +132,7 @@ class Exchange(WSGITask):
             observe(told)
 
     def _say(self, error: Error) -> None:
-        """Answer an error from outside of the application in the one envelope; the connection ends with it."""
+        """Answer an error from outside the application in the usual envelope, and close the connection."""
         said = _QUOTED.sub("", str(error.body))
         self.body = envelope(MESSAGES.get(error.code) or (f"{error.reason}: {said}" if said else error.reason))
         self.status, self.environ = f"{error.code} {error.reason}", None

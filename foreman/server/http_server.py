@@ -1,7 +1,7 @@
-"""The HTTP server for any WSGI application: its loop, its threads, its connections, and what bounds them.
+"""The HTTP server for any WSGI application: its event loop, threads and connections, with their limits.
 
-It knows nothing of the application but what it is told: what makes its changes lasting (`Storage`), and who may send a
-body (`Admission`).
+It knows nothing about the application except what it is given: `Storage` makes the application's changes durable, and
+`Admission` decides who may send a body.
 """
 
 import heapq
@@ -29,73 +29,74 @@ from foreman.vocabulary import MOST_IN_ONE, READING_METHODS, SHORT, WAITING
 
 log = logging.getLogger(__name__)
 
-# Seconds that requests under way have to finish after the server is told to stop.
+# Seconds that in-flight requests get to finish after the server is told to stop.
 GRACE = 10.0
 
-# Bytes, for all clients together, of large heads that are arriving (in memory), of large bodies that are arriving, and
-# of answers that have not been read yet (both in temporary files).
+# Quotas in bytes, each shared by all clients: large heads being received (in memory), large bodies being received, and
+# responses that clients have not read yet (both in temporary files).
 HEADS, BODIES, ANSWERS = 32_000_000, 512_000_000, 512_000_000
 
-# Bytes of a head that are not counted.
+# A head no larger than this (bytes) does not count against the quota.
 _SMALL_HEAD = 16_384
 
-# Bytes of an answer that any thread may make at any time, for all threads together and for each. A request whose answer
-# turns out to be larger is tried again when it is its turn among the large ones.
+# Largest response, in bytes, that any thread may build at any time: for all threads together, and for each. A request
+# whose response turns out larger is retried in the queue of large requests.
 _SMALL_ANSWERS, _SMALL_ANSWER = 16_000_000, 1_000_000
 
-# Bytes of answers that are held until their commit, before the commit is done at once.
+# Bytes of responses that may wait for their group commit; beyond that it is done at once.
 _HELD = 16_000_000
 
-# Seconds that a large request waits for room for its answer. While any waits: seconds in which a client must have read
-# so many bytes a second, or makes room. The kernel's buffers hide for seconds what a client has read.
+# Seconds that a large request waits for quota for its response. While any waits, a client is disconnected if over this
+# window (seconds) it reads slower than this rate (bytes a second). The window is long because the kernel's buffers hide
+# for seconds what a client has read.
 _WAIT_FOR_ROOM = 60.0
 _READING_WINDOW, _SLOWEST_READING = 30.0, 50_000
 
-# Seconds between two looks at all connections, and between two warnings.
+# Seconds between two scans of all connections, and between two warnings.
 _LOOK_EVERY = 1.0
 _WARNED_EVERY = 60.0
 
-# How long reading and writing rest while requests wait to be served: so many seconds, so often, then there is a turn.
+# How the loop rests while requests are queued: the length of a nap in seconds, and how many fit between two turns.
 _NAP = 0.0006
 _NAPS = 5
 
 
-# Who sends a body to an application that admits everybody.
+# Who sends a body when everybody is admitted.
 _ANYBODY = Holder("", "")
 
 
 class Storage(Protocol):
-    """What makes lasting what the application has changed."""
+    """Makes the application's changes durable."""
 
     def begin(self, most: int | None) -> None:
-        """The thread begins with a request, whose answer may have so many bytes of stored data; None for any number."""
+        """Begin a request on this thread. Its response may have `most` bytes of stored data; None for no limit."""
 
     def end(self) -> Pending | None:
-        """The thread has ended it; the commit that its answer has to wait for."""
+        """End this thread's request. Return the commit that its response must wait for, if any."""
 
     def commit(self) -> None:
         """Commit now what requests have changed."""
 
 
 class Admission(Protocol):
-    """Who may send a body."""
+    """Decides who may send a body."""
 
     def known(self, environ: WSGIEnvironment) -> Holder | None:
-        """Who sends it, when that is known without asking anybody and the body is wanted."""
+        """Who sends the body, if it is wanted and that is known without a lookup; else None."""
 
     def wants_body(self, environ: WSGIEnvironment) -> Holder | None:
-        """Who sends it; None when the application will not want the body, such as without a valid key."""
+        """Who sends the body; None if the application will not want it, such as without a valid key."""
 
     def holder_of(self, environ: WSGIEnvironment) -> Holder | None:
-        """Whom the application has found out to have sent the request."""
+        """Who sent the request, if the application found out."""
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """What a server is given.
+    """A server's address, number of threads and limits.
 
-    :ivar max_body: bytes that a body may have
-    :ivar largest_answer: bytes that an answer may have
+    :ivar max_body: largest request body in bytes
+    :ivar largest_answer: largest response in bytes
     """
 
     host: str = "127.0.0.1"
@@ -106,18 +107,18 @@ class Bounds:
 
 
 def cost_by_method(method: str, path: str) -> int:  # noqa: ARG001
-    """What a request costs as far as its method says: a write may have to wait for its turn."""
+    """Cost class of a request by its method alone: a write may have to wait for its turn."""
     return SHORT if method in READING_METHODS else WAITING
 
 
 class HTTPServer:
-    """A listening server over a WSGI application.
+    """A listening HTTP server for a WSGI application.
 
-    :param observers: are told of every answer
-    :param cost: what a request costs, by its method and path: `SHORT`, `LONG` or `WAITING`
+    :param observers: called with every response
+    :param cost: gives a request's cost class by its method and path: `SHORT`, `LONG` or `WAITING`
 
-    :raises OSError: when it cannot listen there
-    :raises UnicodeError: when that cannot be a host name
+    :raises OSError: when it cannot listen on the address
+    :raises UnicodeError: when the host cannot be a host name
     """
 
     connection_class = Connection
@@ -134,7 +135,7 @@ class HTTPServer:
         self.application, self.observers, self.cost = application, observers, cost
         self.stopping = threading.Event()
         self.loop = Loop()
-        # What waitress's parser and tasks ask for.
+        # The settings that waitress's parser and tasks read.
         self.adj = self.limits = SimpleNamespace(
             max_request_header_size=LONGEST_HEAD, max_request_body_size=bounds.max_body, inbuf_overflow=IN_MEMORY,
             url_scheme="http", url_prefix="", ident=None,
@@ -166,10 +167,10 @@ class HTTPServer:
         self.dispatcher = Dispatcher(storage.commit if storage is not None else lambda: None)
         self.dispatcher.set_thread_count(bounds.threads)
 
-    # Its life ---------------------------------------------------------------------------------------------------------
+    # Lifecycle --------------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Serve until `stop` is called; then finish the requests under way, at most `GRACE` seconds long."""
+        """Serve until `stop` is called, then give in-flight requests up to `GRACE` seconds to finish."""
         while not self.stopping.is_set():
             self._safe_turn(_LOOK_EVERY)
             self._give_way()
@@ -183,18 +184,18 @@ class HTTPServer:
         self.loop.close()
 
     def stop(self) -> None:
-        """Ask `run` to return; asked again, it gives up on requests under way. For any thread, and signal handlers."""
+        """Ask `run` to return; a second call abandons in-flight requests. For any thread, and for signal handlers."""
         if self.stopping.is_set():
             self._give_up.set()
         self.stopping.set()
         self.loop.wake()
 
     def connections(self) -> list[Connection]:
-        """Those that there are now."""
+        """The open connections."""
         return list(self._connections)
 
     def look(self, now: float) -> None:
-        """See to it that nobody takes more than a share of time and room. Called once a second."""
+        """Enforce timeouts and quotas on all connections. Called once a second."""
         for connection in self.connections():
             if connection.is_overdue(now):
                 connection.give_up()
@@ -208,15 +209,15 @@ class HTTPServer:
                     connection.close()
 
     def _safe_turn(self, timeout: float) -> None:
-        """What fails for one connection must not end the server for all."""
+        """Run one turn of the loop. An error on one connection must not end the server for all."""
         try:
             self._turn(timeout)
         except Exception:
-            log.exception("The server goes on after a fault")
+            log.exception("Unexpected error in the event loop; the server continues")
             time.sleep(PAUSE)
 
     def _turn(self, timeout: float) -> None:
-        """Read and write what can be, or wait so many seconds for something."""
+        """Handle the sockets that are ready; wait up to `timeout` seconds for one."""
         pausing = [each for each in self._listeners if each.is_pausing()]
         for each in pausing:
             self.loop.want(each, 0)
@@ -236,10 +237,10 @@ class HTTPServer:
             self.look(now)
 
     def _give_way(self) -> None:
-        """Let the threads that serve get on, as long as they have enough to do.
+        """Leave the interpreter to the pool's threads while they have enough to do.
 
-        Python computes on one thread at a time: this one would take it from them at every statement of SQLite, to read
-        requests that have to wait anyway, a few at a time.
+        Under the GIL one thread computes at a time. This one would take the GIL from them at every SQLite statement,
+        only to read requests, a few at a time, that have to wait anyway.
         """
         for _ in range(_NAPS):
             if self.dispatcher.waiting() < 2:
@@ -247,7 +248,7 @@ class HTTPServer:
             time.sleep(_NAP)
 
     def _is_busy(self) -> bool:
-        """Whether any request is under way; connections without one are closed."""
+        """Whether any request is in flight. Closes idle connections."""
         for connection in self.connections():
             if connection.is_idle:
                 connection.close()
@@ -265,44 +266,44 @@ class HTTPServer:
             connection.close()
         if now >= self._next_warning:
             self._next_warning = now + _WARNED_EVERY
-            log.warning("There are too many connections: those that have waited longest for their client are closed")
+            log.warning("Too many connections: closing those that have waited longest for their client")
 
-    # For its connections ----------------------------------------------------------------------------------------------
+    # Called by connections --------------------------------------------------------------------------------------------
 
     def _connect(self, sock: Any, address: Address) -> None:
         self._connections[self.connection_class(self, sock, address)] = None
 
     def closed(self, connection: Connection) -> None:
-        """A connection has ended."""
+        """Forget a connection that has closed."""
         self._connections.pop(connection, None)
 
     def is_admitted(self, connection: Connection, request: Request) -> Holder | None:
-        """Who sends a body, when it is known without asking anybody that it is wanted."""
+        """Who sends the body, if it is known without a lookup that it is wanted; else None."""
         if self._admission is None:
             return _ANYBODY
         return self._admission.known(Exchange(connection, request).environment())
 
     def admit(self, connection: Connection, request: Request) -> Holder | None:
-        """Who sends a body; None when it is not wanted."""
+        """Who sends the body; None if it is not wanted."""
         if self._admission is None:
             return _ANYBODY
         return self._admission.wants_body(Exchange(connection, request).environment())
 
     def holder_of(self, exchange: Exchange, otherwise: Holder) -> Holder:
-        """Who has sent a request that the application has seen."""
+        """Who sent a request that the application has handled; `otherwise` if the application did not find out."""
         if self._admission is None or exchange.environ is None:
             return otherwise
         return self._admission.holder_of(exchange.environ) or otherwise
 
     def run_exchange(self, exchange: Exchange, *, is_large: bool) -> Pending | None:
-        """Let the application make an answer; the commit that it has to wait for.
+        """Run the application for a request. Return the commit that the response must wait for, if any.
 
-        :param is_large: whether the answer may have any size; if not, it may repeat a large body
+        :param is_large: whether the response may have any size; if not, it must be small, or may repeat a large body
         """
         if self._storage is None:
             exchange.run()
             return None
-        # When much is owed, only little is made without knowing for whom.
+        # Over half of the quota is in use: until it is known whose share a response takes, build only little.
         small = IN_MEMORY if self.answers.used > self.answers.total // 2 else self._small_answer
         repeated = MOST_IN_ONE * (exchange.request.size + LARGE) if exchange.request.size > LARGE else 0
         self._storage.begin(None if is_large else max(small, repeated))
@@ -313,19 +314,19 @@ class HTTPServer:
         return commit
 
     def hold(self, number: int) -> None:
-        """So many bytes of answers more, or with a negative number fewer, wait for their commit."""
+        """Add to the bytes of responses that wait for their commit; a negative number subtracts."""
         with self._held_lock:
             self._held += number
 
     def commit_soon(self, size: int) -> None:
-        """Commit for an answer of so many bytes: when there is nothing else to do, or at once when it takes much."""
+        """Schedule the commit of a response of `size` bytes: when the pool is idle, or now if much memory is held."""
         if self._storage is not None and (size > _SMALL_ANSWER or self._held > _HELD):
             self._storage.commit()
         else:
             self.dispatcher.do_later()
 
     def owed(self, holder: Holder, number: int) -> None:
-        """So many bytes more, or with a negative number fewer, have not been read by their client yet."""
+        """Add to the bytes that a client has not read yet; a negative number subtracts."""
         self.answers.take(holder, number)
         if number < 0 and self.dispatcher.is_short_of_room():
             self.dispatcher.look_for_room()

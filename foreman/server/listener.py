@@ -1,4 +1,4 @@
-"""A listening socket, and how many connections there may be."""
+"""Listening sockets, and the limit on the number of connections."""
 
 import errno
 import resource
@@ -8,20 +8,21 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-# With more, the memory that each may take in the worst case would add up to too much.
+# With more connections, the memory that each may take in the worst case would add up to too much.
 MOST_CONNECTIONS = 2000
 
-# Connections that are accepted before those that are there have their turn.
+# Connections accepted in one go, before the existing ones have their turn.
 ACCEPTED_AT_ONCE = 32
 
-# Connections that the kernel keeps until they are accepted.
+# Accept queue: connections that the kernel keeps until they are accepted.
 _BACKLOG = 1024
 
-# A connection has a socket and at most one temporary file, with what its client has sent or with what it has not read;
-# a thread has two files of the database open, and for its request perhaps one of SQLite's and the other temporary one.
+# File descriptors. A connection has a socket and at most one temporary file, with input or with unsent output. A thread
+# has two files of the database open, and for its request perhaps a temporary file of SQLite's and a second one of the
+# connection's.
 _DESCRIPTORS_OF_CONNECTION, _DESCRIPTORS_OF_THREAD, _OTHER_DESCRIPTORS = 2, 4, 100
 
-# Seconds until the next attempt to accept a connection when there was no file descriptor for it.
+# Seconds before `accept` is tried again when it found no file descriptor.
 PAUSE = 0.1
 
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -30,12 +31,12 @@ Address = tuple[str, int]
 
 
 class Listener:
-    """A listening socket that accepts several connections at once, and bears a lack of file descriptors.
+    """A listening socket that accepts connections in batches, and survives running out of file descriptors.
 
-    :param family: of the address, such as `socket.AF_INET`
-    :param address: what to bind it to, as `socket.getaddrinfo` gives it
+    :param family: the address family, such as `socket.AF_INET`
+    :param address: what to bind it to, as `socket.getaddrinfo` returns it
     :param connect: called with each new socket and the client's address
-    :raises OSError: when it cannot listen there
+    :raises OSError: when it cannot listen on the address
     """
 
     def __init__(
@@ -58,34 +59,34 @@ class Listener:
         self.port = int(self.socket.getsockname()[1])
 
     def was_exhausted(self) -> bool:
-        """Whether a connection could not be accepted, since this was last asked, for want of a file descriptor."""
+        """Whether `accept` has failed since the last call because file descriptors, or kernel memory, had run out."""
         exhausted, self._exhausted = self._exhausted, False
         return exhausted
 
     def is_pausing(self) -> bool:
-        """Whether it does not accept just now."""
+        """Whether it has stopped accepting for a moment."""
         return time.monotonic() < self._pause_ends
 
     def ready(self, _events: int) -> None:
-        """Accept who is there."""
+        """Accept what is in the accept queue."""
         for _ in range(ACCEPTED_AT_ONCE):
             try:
                 client, address = self.socket.accept()
             except OSError as error:
-                # accept(2) asks for the file descriptor before it looks whether anybody is there.
+                # accept(2) allocates the file descriptor before it looks into the accept queue, which may be empty.
                 if error.errno in _EXHAUSTED and self._somebody_waits():
                     self._exhausted, self._pause_ends = True, time.monotonic() + PAUSE
                 return
             try:
                 client.setblocking(False)
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            except OSError:  # it has gone away
+            except OSError:  # the client has gone
                 client.close()
             else:
                 self._hand_over(client, address[:2])
 
     def fail(self) -> None:
-        """Go on in a moment, whatever it was."""
+        """Pause after an unexpected error."""
         self._pause_ends = time.monotonic() + PAUSE
 
     def _hand_over(self, client: socket.socket, address: Address) -> None:
@@ -96,7 +97,7 @@ class Listener:
             raise
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self.socket.close()
 
     def _somebody_waits(self) -> bool:
@@ -106,17 +107,17 @@ class Listener:
 
 
 def addresses(host: str, port: int) -> list[tuple[int, tuple[Any, ...]]]:
-    """The family and address of each socket that listens at a host.
+    """The family and address of each socket to bind for a host.
 
     :raises OSError: when there is no such host
-    :raises UnicodeError: when that cannot be a host name
+    :raises UnicodeError: when it cannot be a host name
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     return list(dict.fromkeys((int(family), address) for family, _, _, _, address in found))
 
 
 def most_connections(threads: int) -> int:
-    """How many connections there may be, by the limit of file descriptors, which is raised as far as useful."""
+    """The limit on connections that the file descriptors allow. Raises the soft limit as far as that is useful."""
     others = _OTHER_DESCRIPTORS + _DESCRIPTORS_OF_THREAD * threads
     wanted = others + _DESCRIPTORS_OF_CONNECTION * MOST_CONNECTIONS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -1,4 +1,4 @@
-"""The event loop: which sockets can be read or written to, for the one thread that does so."""
+"""The event loop: one thread waits for all sockets, and reads and writes them."""
 
 import logging
 import selectors
@@ -14,19 +14,19 @@ READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
 class Watched(Protocol):
-    """Something with a socket in the loop."""
+    """An object whose socket the loop watches."""
 
     socket: socket.socket
 
     def ready(self, events: int) -> None:
-        """Called when the socket is ready for `READ`, `WRITE` or both of what is wanted."""
+        """Handle its socket being ready for `READ`, `WRITE` or both, as far as they are wanted."""
 
     def fail(self) -> None:
-        """Called when `ready` has raised."""
+        """Handle an exception that `ready` has raised."""
 
 
 class Loop:
-    """Waits for sockets, and does what other threads want done on the thread that reads and writes."""
+    """An event loop, which also runs callbacks for other threads."""
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
@@ -35,10 +35,10 @@ class Loop:
         self._waker.setblocking(False)
         self._woken.setblocking(False)
         self._selector.register(self._woken, READ)
-        self._is_awake = False  # whether `turn` will look at `_soon` without being woken
+        self._is_awake = False  # whether `turn` will look at `_soon` without a wake-up
 
     def want(self, watched: Watched, events: int) -> None:
-        """From now on wait for these events of a socket; 0 for none. For the thread that calls `turn`."""
+        """Watch a socket for these events from now on; 0 for none. Only for the loop's thread."""
         try:
             key = self._selector.get_key(watched.socket)
         except KeyError:
@@ -51,19 +51,19 @@ class Loop:
             self._selector.modify(watched.socket, events, watched)
 
     def soon(self, callback: Callable[[], object]) -> None:
-        """Let `turn` call this. For any thread."""
+        """Run a callback on the loop's thread. For any thread."""
         self._soon.append(callback)
         self.wake()
 
     def wake(self) -> None:
-        """Let `turn` return soon. For any thread, and for signal handlers; also when the loop is closed already."""
+        """Make `turn` return soon. For any thread, and for signal handlers; does nothing on a closed loop."""
         if not self._is_awake:
             self._is_awake = True
-            with suppress(OSError):  # it is closed, or so full of calls to wake up that one more is not needed
+            with suppress(OSError):  # closed, or so full of wake-ups that one more is not needed
                 self._waker.send(b"\0")
 
     def turn(self, timeout: float) -> None:
-        """Wait at most so many seconds for something to do, and do it."""
+        """Wait up to `timeout` seconds for events and callbacks, and handle them."""
         for key, events in self._selector.select(0 if self._soon else timeout):
             if key.data is None:
                 self._woken.recv(4096)
@@ -71,17 +71,17 @@ class Loop:
             try:
                 key.data.ready(events)
             except Exception:
-                log.exception("A connection has failed")
+                log.exception("Unexpected error while handling a socket")
                 key.data.fail()
         self._is_awake = False
         for _ in range(len(self._soon)):
             try:
                 self._soon.popleft()()
             except Exception:
-                log.exception("A connection has failed")
+                log.exception("Unexpected error in a callback of the event loop")
 
     def close(self) -> None:
-        """Give the file descriptors back."""
+        """Release the file descriptors."""
         self._selector.close()
         self._waker.close()
         self._woken.close()

@@ -1,8 +1,8 @@
-"""Who a request comes from when it comes through a proxy: `X-Forwarded-For` and `X-Forwarded-Proto`.
+"""Forwarded headers of a trusted reverse proxy: `X-Forwarded-For` and `X-Forwarded-Proto`.
 
-waitress believes the one address that is set, takes the last entry, and removes such headers of everybody else. But it
-takes any text for an address, reads `::ffff:192.0.2.1` as an address with a port, and answers some malformed headers in
-plain text; so they are looked at before it sees them.
+waitress trusts the one configured address, takes the last entry, and removes these headers from everyone else. But it
+accepts any text as an address, parses `::ffff:192.0.2.1` as an address with a port, and answers some malformed headers
+in plain text. So the headers are validated before waitress sees them.
 """
 
 from collections.abc import Iterable
@@ -12,16 +12,16 @@ from foreman.auth.addresses import FORWARDED_FOR, MalformedHeader, client_addres
 from foreman.http.errors import envelope
 from foreman.http.request_id import HEADER, sane_or_new
 
-# What waitress is told to believe.
+# The headers that waitress is told to trust.
 HEADERS = frozenset({"x-forwarded-for", "x-forwarded-proto"})
 
 _PROTO = "HTTP_X_FORWARDED_PROTO"
 
 
 def checked(app: WSGIApplication, proxy: str) -> WSGIApplication:
-    """The application, to which the proxy's headers come in one spelling; malformed ones are answered 400.
+    """Wrap an application: normalise the proxy's headers, and answer malformed ones with 400.
 
-    :param proxy: the address whose headers are believed
+    :param proxy: the address whose headers are trusted
     """
 
     def check(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -1,4 +1,4 @@
-"""Quotas: how much of what is scarce each caller may hold, so that nobody can leave nothing to the others."""
+"""Quotas: how much of a scarce resource each caller may hold, so that nobody can starve the others."""
 
 import threading
 from collections import Counter
@@ -7,13 +7,13 @@ from foreman.auth.holder import Holder
 
 
 class Quota:
-    """Bytes that callers hold, with a bound for all together and for each.
+    """A quota in bytes, shared by all callers.
 
     An organisation may hold as much as it leaves free, and each of its keys as much as the organisation could still
-    take. So one key alone gets a third, and however many hold something already, there is some left for whoever comes
-    next (dynamic thresholds, as switches use them for their buffers: Choudhury and Hahne, 1998).
+    take. So one key alone gets a third. However many callers hold something already, some is left for the next
+    (dynamic thresholds, as switches use them for their buffers: Choudhury and Hahne, 1998).
 
-    :param total: how many bytes there are
+    :param total: its size in bytes
     """
 
     def __init__(self, total: int) -> None:
@@ -24,9 +24,10 @@ class Quota:
         self._lock = threading.Lock()
 
     def fits(self, holder: Holder, number: int) -> bool:
-        """Whether a caller may take so many bytes more.
+        """Whether a caller may take `number` bytes more.
 
-        An organisation that has nothing yet may as long as there is room at all, and whoever comes to an empty place.
+        An organisation that holds nothing yet may take all that is free. If nobody holds anything, a caller may take
+        any number.
         """
         with self._lock:
             free = self.total - self.used - number
@@ -36,7 +37,7 @@ class Quota:
             return left_to_org >= self._of_key[holder] + number
 
     def take(self, holder: Holder, number: int) -> None:
-        """Count so many bytes more, or with a negative number fewer."""
+        """Take `number` bytes; a negative number gives them back."""
         with self._lock:
             self.used += number
             self._of_org[holder.org] += number

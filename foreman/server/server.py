@@ -1,4 +1,4 @@
-"""Foreman's own server: the HTTP server over the application and its database."""
+"""Foreman's server: the HTTP server with the application and its database."""
 
 import time
 
@@ -11,18 +11,18 @@ from foreman.server.http_server import Bounds, HTTPServer
 from foreman.stop_signals import on_stop_signals
 from foreman.vocabulary import MOST_IN_ONE
 
-# Seconds that a request may read from the database: at most, and while others wait for a thread.
+# Timeout in seconds of a request's reads from the database: normally, and while others wait for a thread.
 _LONGEST_READ, _LONGEST_READ_WHILE_STUCK = 10.0, 1.0
 
-# Seconds between two looks for those that have read for too long.
+# Seconds between two looks for reads that have timed out.
 _LOOK_EVERY = 0.1
 
 
 class Server(HTTPServer):
-    """A listening server over an application and its database.
+    """A listening server for an application and its database.
 
-    :raises OSError: when it cannot listen there
-    :raises UnicodeError: when that cannot be a host name
+    :raises OSError: when it cannot listen on the address
+    :raises UnicodeError: when the host cannot be a host name
     """
 
     def __init__(self, app: Foreman) -> None:
@@ -48,16 +48,16 @@ class Server(HTTPServer):
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     def run(self) -> None:
-        """Serve until `stop` is called; then finish the requests under way."""
+        """Serve until `stop` is called, then let in-flight requests finish."""
         with self._request_log.written():
             super().run()
 
     def stop_on_signals(self) -> None:
-        """Stop on SIGTERM and Ctrl-C. For the main thread."""
+        """Stop on SIGTERM and Ctrl-C. Only for the main thread."""
         on_stop_signals(self.stop)
 
     def _turn(self, timeout: float) -> None:
-        """Also, no filter may keep a thread from others for minutes."""
+        """Also interrupt reads that have timed out: no filter may keep a thread from others for minutes."""
         super()._turn(timeout)
         now = time.monotonic()
         if now >= self._next_look_at_reads:

@@ -1,4 +1,4 @@
-"""Large requests that are arriving: who may go on to send, and who has to wait, or to go, when there is no room."""
+"""Backpressure for large requests: who may go on sending when the quota is used up, who waits, and who is cut off."""
 
 import threading
 
@@ -6,62 +6,63 @@ from foreman.auth.holder import Holder
 from foreman.server.connection import Connection
 from foreman.server.quotas import Quota
 
-# Bytes that may arrive at once, which is looked at before each reading.
+# Bytes that one read may add; whether they fit is checked before each read.
 _STEP = 65_536
 
-# While others wait for room: seconds in which a client must have sent so many bytes a second, or makes room.
+# While others wait for quota: a client is cut off if over this window (seconds) it sends slower than this rate (bytes a
+# second).
 WINDOW, SLOWEST = 10.0, 10_000
 
 
 class Uploads:
-    """The parts of requests that have arrived, as far as they are large.
+    """The large requests being received, and their quota.
 
-    A connection that finds no room is not read from until there is some, so its client waits too. The one that has been
-    here longest always goes on, or with every place taken nobody could ever come to an end.
+    A connection that does not fit is not read from until it does, so its client waits, too. The connection that has
+    been a member longest always goes on: with the quota used up, none could ever finish otherwise.
 
-    :param total: bytes that all have together; the first may exceed it
-    :param free: bytes that each connection may have without being counted
+    :param total: quota in bytes; the oldest member may exceed it
+    :param free: bytes up to which a connection does not count
     """
 
     def __init__(self, total: int, free: int) -> None:
         self.free = free
         self._quota = Quota(total)
-        self._members: dict[Connection, tuple[Holder, int]] = {}  # in the order in which they came
+        self._members: dict[Connection, tuple[Holder, int]] = {}  # the oldest first
         self._lock = threading.Lock()
 
     @property
     def used(self) -> int:
-        """Bytes that they have now."""
+        """Bytes in use."""
         return self._quota.used
 
     def hold(self, connection: Connection, size: int) -> None:
-        """Take note of how many bytes of a request have arrived."""
+        """Record how many bytes a connection's request takes."""
         with self._lock:
             holder, before = self._members.get(connection, (connection.holder, 0))
             self._members[connection] = holder, size
         self._quota.take(holder, size - before)
 
     def leave(self, connection: Connection) -> None:
-        """It has arrived as a whole and been answered, or never will. For any thread."""
+        """Release a connection's bytes. For any thread."""
         with self._lock:
             holder, size = self._members.pop(connection, (connection.holder, 0))
         self._quota.take(holder, -size)
 
     def fits(self, connection: Connection) -> bool:
-        """Whether there is room for what a connection sends next."""
+        """Whether there is quota for the next read from a connection."""
         with self._lock:
             holder, _ = self._members.get(connection, (connection.holder, 0))
             is_first = next(iter(self._members), None) is connection
         return is_first or self._quota.fits(holder, _STEP)
 
     def look(self) -> None:
-        """Let those go on for which there is room now, those who came first before the others. Called all the time."""
+        """Resume the paused connections that fit now, the oldest first. Called at every turn of the loop."""
         for connection in self._paused():
             if self.fits(connection):
                 connection.resume()
 
     def end_slow(self, now: float) -> None:
-        """While others wait, those that are slow have to go."""
+        """Cut off slow clients while others wait."""
         if self._paused():
             for connection in list(self._members):
                 if connection.is_waiting and connection.is_slow(now, WINDOW, SLOWEST):
