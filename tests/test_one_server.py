@@ -46,7 +46,7 @@ def test_second_server_is_refused_at_once_with_the_process_of_the_first(tmp_path
         second = run(tmp_path, "serve", "--port", "0", "--database", spelling)
         assert second.returncode == 1
         assert line_of(second.stderr) == (
-            f"foreman: {tmp_path}/foreman.db has a server already, process {first.pid}: stop that one, or choose "
+            f"foreman: {tmp_path}/foreman.db already has a server, process {first.pid}: stop that one, or choose "
             "another database"
         )
         ok(httpx.post(f"{url}/api/v1/runs", json={"inputData": 1}, headers=TRUSTED, **PLAIN), 201)
@@ -153,7 +153,7 @@ def test_holder_that_has_not_said_who_it_is(
     with file.open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         with (
-            pytest.raises(AlreadyServed, match=f"has a server already, {words}:"),
+            pytest.raises(AlreadyServed, match=f"already has a server, {words}:"),
             only_server(tmp_path / "foreman.db"),
         ):
             raise AssertionError

@@ -1,4 +1,4 @@
-"""What handlers see of the database: `read`, `write`, and `one` and `each` for single statements."""
+"""The database as handlers use it: `read` and `write`, and `one` and `each` for single statements."""
 
 import sqlite3
 from typing import Any

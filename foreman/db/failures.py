@@ -1,25 +1,25 @@
-"""What can go wrong with the database, told apart in words that do not depend on which database it is."""
+"""Database failures, classified in terms that do not depend on which database it is."""
 
 import re
 import sqlite3
 from enum import Enum, auto
 
-# Whatever the database refuses.
+# The base class of what the database raises.
 DatabaseError = sqlite3.Error
 
 
 class Failure(Enum):
-    """Why the database has refused something."""
+    """Why the database refused something."""
 
-    UNAVAILABLE = auto()  # for now; also what is none of the others
+    UNAVAILABLE = auto()  # for now; also the default
     LOCKED = auto()  # by another process
-    INTERRUPTED = auto()  # because it took too long
+    INTERRUPTED = auto()  # by a timeout
     FULL = auto()  # its disk
     READ_ONLY = auto()
     DAMAGED = auto()
-    TOO_LARGE = auto()  # a value or row, see `Database.begin`
-    TOO_DEEP = auto()  # JSON that is nested deeper than the database can look into
-    MISUSE = auto()  # an error of ours
+    TOO_LARGE = auto()  # a value or row; see `Database.begin`
+    TOO_DEEP = auto()  # JSON nested deeper than the database can parse
+    MISUSE = auto()  # a bug of ours
 
 
 # SQLite's primary result codes (https://www.sqlite.org/rescode.html).
@@ -35,15 +35,15 @@ _OF_CODE = {
 
 _MISUSE = (sqlite3.ProgrammingError, sqlite3.DataError, sqlite3.NotSupportedError, sqlite3.InterfaceError)
 
-# The names of the schema's CHECKs on JSON. What they refuse is well-formed, or it would not have come this far: the
-# database's own limit of nesting is the only one left.
+# The names of the schema's CHECKs on JSON. What they refuse is well-formed, or it would have been refused earlier: so
+# it can only exceed the database's own limit of nesting.
 _IS_JSON = re.compile(r"_is_json$")
 
 
 def failure_of(error: BaseException) -> Failure:
-    """Why the database has refused something.
+    """Classify a failure of the database.
 
-    :param error: what it said, or an error that was caused by that (`__cause__`)
+    :param error: what the database raised, or an exception caused by that (`__cause__`)
     """
     if isinstance(error, sqlite3.IntegrityError):
         return Failure.TOO_DEEP if _IS_JSON.search(str(error)) else Failure.MISUSE

@@ -1,9 +1,9 @@
-"""The database as a file: whether it is ours, and whether it is still where it was opened."""
+"""The database file: whether it is ours, and whether it is still at its path."""
 
 import sqlite3
 from pathlib import Path
 
-# "FMAN" in the header of the file (https://www.sqlite.org/fileformat2.html, offset 68) tells our files from others.
+# "FMAN" in the file's header (https://www.sqlite.org/fileformat2.html, offset 68) tells our files from others.
 APPLICATION_ID = 0x464D414E
 SCHEMA_VERSION = 3
 
@@ -12,22 +12,22 @@ _JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
 
 
 class NotAForemanDatabase(Exception):
-    """The file is something else, or from a newer version; it has not been touched."""
+    """The file is not a Foreman database, or is from a newer version. It has not been touched."""
 
     @classmethod
     def at(cls, path: Path | str) -> "NotAForemanDatabase":
-        """The error that names the file."""
+        """The error for the file at this path."""
         return cls(f"{path} is not a Foreman database; it has not been changed")
 
 
 class EarlierVersion(NotAForemanDatabase):
-    """The file is ours and has to be upgraded; it has not been touched."""
+    """The file is ours and needs an upgrade. It has not been touched."""
 
 
 def refuse_foreign_file(path: Path) -> None:
-    """Look at the file's header without opening it as a database, so that a file of somebody else stays untouched.
+    """Check a file's header without opening it as a database, so that somebody else's file stays untouched.
 
-    :raises NotAForemanDatabase: when the file, or the place for a new one, is not for us
+    :raises NotAForemanDatabase: when the file is not ours, or a new one cannot be created there
     """
     refuse_loop(path)
     if path.exists() and not path.is_file():
@@ -39,16 +39,16 @@ def refuse_foreign_file(path: Path) -> None:
     with path.open("rb") as file:
         header = file.read(100)
     application_id, in_wal_mode = int.from_bytes(header[68:72]), header[18:19] == b"\x02"
-    # Without an id, in the mode before WAL, it may be ours: empty, or about to be created by another process.
+    # Without an id and in rollback-journal mode it may be ours: empty, or being created by another process.
     if not header.startswith(_MAGIC) or (application_id != APPLICATION_ID and (application_id != 0 or in_wal_mode)):
         raise NotAForemanDatabase.at(path)
     refuse_newer(path, int.from_bytes(header[60:64]))
 
 
 def refuse_missing(path: Path) -> None:
-    """Check that there is a file: only `serve` and `restore` make a database.
+    """Check that the file exists: only `serve` and `restore` create a database.
 
-    :raises NotAForemanDatabase: when there is none; it says where was looked
+    :raises NotAForemanDatabase: when it does not; the message has the absolute path
     """
     refuse_loop(path)
     if not path.is_file():
@@ -56,18 +56,18 @@ def refuse_missing(path: Path) -> None:
 
 
 def refuse_loop(path: Path) -> None:
-    """Check that a path does not lead back to itself.
+    """Check that a path's symbolic links do not form a loop.
 
-    :raises NotAForemanDatabase: when its symbolic links do
+    :raises NotAForemanDatabase: when they do
     """
     try:
         path.resolve()
-    except RuntimeError:  # OSError from Python 3.13 on, and only when it is asked to be strict
-        raise NotAForemanDatabase(f"{path.absolute()} leads in a circle of symbolic links") from None
+    except RuntimeError:  # until Python 3.12; later versions raise OSError, and only in strict mode
+        raise NotAForemanDatabase(f"{path.absolute()} leads into a loop of symbolic links") from None
 
 
 def _creation_was_cut_off(path: Path) -> bool:
-    """Whether SQLite will empty the file when it opens it, because power was lost while it was created.
+    """Whether SQLite will empty the file when it opens it, because the power failed while it was being created.
 
     Until then its first page may be anything. The rollback journal says that the file had no page before
     (https://www.sqlite.org/fileformat2.html, section 3).
@@ -81,9 +81,9 @@ def _creation_was_cut_off(path: Path) -> bool:
 
 
 def refuse_newer(path: Path | str, version: int) -> None:
-    """Check the version of a file's schema.
+    """Check that a schema version is not too new.
 
-    :raises NotAForemanDatabase: when it is one that this program does not know yet
+    :raises NotAForemanDatabase: when this program does not know it yet
     """
     if version > SCHEMA_VERSION:
         raise NotAForemanDatabase(
@@ -93,9 +93,9 @@ def refuse_newer(path: Path | str, version: int) -> None:
 
 
 def refuse_earlier(path: Path | str, version: int) -> None:
-    """Check the version of a file's schema before working with it.
+    """Check that a schema version is not too old.
 
-    :raises EarlierVersion: when migrations are lacking
+    :raises EarlierVersion: when the database lacks migrations
     """
     if version < SCHEMA_VERSION:
         raise EarlierVersion(
@@ -105,10 +105,10 @@ def refuse_earlier(path: Path | str, version: int) -> None:
 
 
 class OpenFile:
-    """A database file and its write-ahead log as they were when they were opened.
+    """The identities of a database file and its write-ahead log, as of when they were opened.
 
-    Deleting or replacing a file does not stop a process that has it open: it would go on writing where nobody ever
-    looks again.
+    A process that has a file open goes on writing to it after the file was deleted or replaced, where nobody would ever
+    look.
     """
 
     def __init__(self, path: Path) -> None:
@@ -116,16 +116,16 @@ class OpenFile:
         target = path.resolve()  # SQLite follows links, and keeps the log beside the file itself
         self._log = target.with_name(f"{target.name}-wal")
         self._file = _identity(path)
-        self._log_file: tuple[int, int] | None = None  # it is created when it is needed first
+        self._log_file: tuple[int, int] | None = None  # the log is created on first use
 
     def is_in_place(self) -> bool:
-        """Whether the path still leads to the database that is open."""
+        """Whether the path still leads to the open database."""
         return _identity(self._path) == self._file
 
     def log_is_in_place(self) -> bool:
-        """Whether its write-ahead log is still there, where the next process would look for it.
+        """Whether the write-ahead log is still where the next process would look for it.
 
-        To be asked after each commit: the first time, it finds out which file the log is.
+        To be called after each commit: the first call finds out which file the log is.
         """
         found = _identity(self._log)
         self._log_file = self._log_file or found
@@ -133,7 +133,7 @@ class OpenFile:
 
 
 class DatabaseMoved(sqlite3.OperationalError):
-    """The database file has been deleted, moved or replaced while it was open."""
+    """The database file was deleted, moved or replaced while it was open."""
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

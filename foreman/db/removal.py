@@ -1,8 +1,8 @@
-"""Removing a run with everything in it: all at once, or in pieces that leave time for others between them.
+"""Deleting a run with everything in it: in one go, or in pieces that leave others time in between.
 
-Deleting the row of the run alone would do it as well, by foreign keys. But a chain of more than 1,000 child tasks is
-deeper than SQLite lets triggers go (https://www.sqlite.org/limits.html, section 10), each task would look through all
-entries of the run, and the triggers of each entry would keep right what is deleted a moment later.
+Deleting only the run's row would also do, through foreign keys. But a chain of more than 1,000 child tasks is deeper
+than SQLite lets triggers nest (https://www.sqlite.org/limits.html, section 10). Each task would scan all entries of the
+run. And the triggers of each entry would maintain what is deleted a moment later.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,11 +12,11 @@ from typing import NamedTuple
 from foreman.db.transactions import Transaction
 from foreman.db.values import as_list
 
-# Entries and tasks that a piece deletes: few milliseconds, unless they have many tags or megabytes of JSON.
+# Entries and tasks in one piece: it takes a few milliseconds, unless they have many tags or megabytes of JSON.
 ENTRIES_AT_ONCE = 25
 TASKS_AT_ONCE = 100
 
-# Newest first: a child is newer than its parent, so deleting them in this order cascades to nothing outside a piece.
+# Newest first: a child is newer than its parent, so deletes in this order cascade to nothing outside a piece.
 SELECT_TASKS = "SELECT seq FROM task WHERE org_id = :org_id AND run_id = :run_id ORDER BY seq DESC"
 
 
@@ -30,12 +30,12 @@ class OldRun(NamedTuple):
 
 
 def delete_run_and_all_in_it(tx: Transaction, org_id: str, run_id: str) -> int:
-    """Delete a run's data, its tasks and the run itself.
+    """Delete a run with its data and tasks.
 
-    :return: how many runs were deleted: 1, or 0 when the organisation has no such run
+    :return: how many runs were deleted: 1, or 0 if the organisation has no such run
     """
     which = {"org_id": org_id, "run_id": run_id}
-    # The triggers keep the newest entries right as entries go: with these gone first, they find nothing to do.
+    # The triggers of entries maintain the latest entries. With these gone first, they find nothing to do.
     tx.run("DELETE FROM run_data_latest WHERE org_id = :org_id AND run_id = :run_id", **which)
     tx.run("DELETE FROM run_data_tag WHERE org_id = :org_id AND run_id = :run_id", **which)
     tx.run("DELETE FROM run_data WHERE org_id = :org_id AND run_id = :run_id", **which)
@@ -50,11 +50,12 @@ def delete_run_and_all_in_it(tx: Transaction, org_id: str, run_id: str) -> int:
     return tx.run("DELETE FROM run WHERE org_id = :org_id AND id = :run_id", **which)
 
 
-# Each of the following leaves counters and totals exact, and does nothing to a run that has been taken up again.
+# The functions below keep counters and totals exact. They do nothing to a run that a client has resumed, by a change of
+# its status.
 
 
 def delete_some_entries(tx: Transaction, run: OldRun) -> int:
-    """Delete a few entries, of the same keys if possible, because those lie side by side under each tag.
+    """Delete a few entries, with the same keys if possible, because those are adjacent under each tag.
 
     :return: how many
     """
@@ -75,7 +76,7 @@ def delete_some_entries(tx: Transaction, run: OldRun) -> int:
 
 
 def delete_tasks(tx: Transaction, run: OldRun, tasks: Sequence[int]) -> int:
-    """Delete one of the `groups` of tasks; all newer ones have to be gone.
+    """Delete one of the `groups` of tasks. All newer groups have to be gone.
 
     :return: how many
     """
@@ -88,13 +89,13 @@ def delete_tasks(tx: Transaction, run: OldRun, tasks: Sequence[int]) -> int:
         """,
         **run._asdict(), tasks=as_list(tasks),
     )  # fmt: skip
-    return len(tasks) if deleted else 0  # SQLite does not count to which of them it cascades
+    return len(tasks) if deleted else 0  # SQLite does not count rows deleted by a cascade
 
 
 def delete_empty_run(tx: Transaction, run: OldRun) -> int:
     """Delete the run, with the little that may have been added to it meanwhile.
 
-    :return: how many: 1, or 0 when it has been taken up again
+    :return: how many: 1, or 0 if it has been resumed
     """
     return tx.run(
         "DELETE FROM run WHERE org_id = :org_id AND id = :run_id AND status = :status AND completed_at < :before",
@@ -103,7 +104,7 @@ def delete_empty_run(tx: Transaction, run: OldRun) -> int:
 
 
 def groups(tasks: Sequence[Sequence[int]]) -> Iterator[list[int]]:
-    """The rows of `SELECT_TASKS` in groups that are deleted one after the other."""
+    """The rows of `SELECT_TASKS` in groups, to be deleted one after the other."""
     remaining = (seq for (seq,) in tasks)
     while some := list(islice(remaining, TASKS_AT_ONCE)):
         yield some

@@ -1,8 +1,8 @@
-"""The versions of the schema: each file in migrations/ makes the next version of the one before, 0001 the first of all.
+"""Schema versions: each file in migrations/ makes the next version of the one before, 0001 the first of all.
 
-schema.sql is the newest in full. A file in migrations/ never changes again once it has been released. To change the
-schema after that: run `python -m tests.schemas.record`, so that the tests have a database of the version until then;
-change schema.sql, write the next file, whose first line is its title, and raise SCHEMA_VERSION.
+schema.sql is the newest version in full. A released file in migrations/ never changes. To change the schema after that:
+run `python -m tests.schemas.record`, so that the tests have a database of the version until then; change schema.sql;
+write the next file, whose first line is its title; and raise SCHEMA_VERSION.
 """
 
 import re
@@ -20,9 +20,9 @@ _DIRECTORY = Path(__file__).parent / "migrations"
 
 
 class Migration(NamedTuple):
-    """A step from one version of the schema to the next.
+    """A migration from one schema version to the next.
 
-    :ivar version: what it leads to
+    :ivar version: the version that it leads to
     :ivar title: its first line
     """
 
@@ -36,7 +36,7 @@ class Migration(NamedTuple):
 
 @cache
 def migrations() -> tuple[Migration, ...]:
-    """All of them, in order."""
+    """All migrations, in order."""
     found = []
     for file in sorted(_DIRECTORY.glob("[0-9]*_*.sql")):
         script = file.read_text(encoding="utf-8")
@@ -45,13 +45,13 @@ def migrations() -> tuple[Migration, ...]:
 
 
 def since(version: int) -> tuple[Migration, ...]:
-    """Those that a database of this version lacks."""
+    """The migrations that a database of this version lacks."""
     return tuple(migration for migration in migrations() if migration.version > version)
 
 
 @cache
 def schema_of(version: int) -> tuple[tuple[str, str, str], ...]:
-    """All that the schema of this version has: type, name and definition."""
+    """Everything in the schema of this version: type, name and definition."""
     with closing(sqlite3.connect(":memory:")) as connection:
         for migration in migrations():
             if migration.version <= version:
@@ -63,12 +63,12 @@ def schema_of(version: int) -> tuple[tuple[str, str, str], ...]:
 
 
 def definition(sql: str | None) -> str:
-    """What `sqlite_schema.sql` says, without comments and layout: the same however the database came to it."""
+    """`sqlite_schema.sql` without comments and layout: the same whether the database was created or upgraded."""
     return " ".join(re.sub(r"--.*", "", sql or "").split())
 
 
 def statements(script: str) -> Iterator[str]:
-    """The statements of a script one by one: `executescript` would commit an open transaction first."""
+    """Split a script into its statements: `executescript` would commit an open transaction first."""
     statement = ""
     for line in script.splitlines(keepends=True):
         statement += line
@@ -78,7 +78,7 @@ def statements(script: str) -> Iterator[str]:
 
 
 def set_version(connection: sqlite3.Connection, version: int) -> None:
-    """Write down that the database has this version from now on, as a part of the open transaction."""
+    """Record that the database has this version from now on, as part of the open transaction."""
     connection.execute(
         "INSERT INTO schema_migration (version, applied_at, foreman_version) VALUES (?, ?, ?)",
         (version, now_ms(), __version__),

@@ -1,8 +1,8 @@
-"""One server a database: a lock beside the file, which its process loses when it ends, however it ends.
+"""The server lock: one server per database. The kernel releases it when its process ends, however that ends.
 
-It is in a file of its own because closing any descriptor of the database file would make the process lose SQLite's
-locks (https://www.sqlite.org/howtocorrupt.html, section 2.2). A server that is killed leaves that file behind, with no
-lock on it. Only the command `serve` takes it: other WSGI servers may have the application in several processes.
+The lock is on a file of its own, because closing any descriptor of the database file would drop the process's SQLite
+locks (https://www.sqlite.org/howtocorrupt.html, section 2.2). A killed server leaves that file behind, unlocked. Only
+the command `serve` takes the lock: other WSGI servers may run the application in several processes.
 """
 
 import fcntl
@@ -17,13 +17,13 @@ from typing import NamedTuple
 
 log = logging.getLogger(__name__)
 
-# What the file's name has behind that of the database.
+# Suffix of the lock file's name, after the database's.
 ENDING = "-server.lock"
 
-# Seconds that the next server waits for one that is stopping: longer than requests under way have to finish.
+# Seconds that a new server waits for one that is stopping: longer than in-flight requests get to finish.
 _PATIENCE_WITH_STOPPING = 30.0
 
-# Seconds in which a server that has just locked the file has written who it is.
+# Seconds within which a server that has just locked the file writes its process id.
 _PATIENCE_WITH_UNKNOWN = 1.0
 
 _LOOK_EVERY = 0.05
@@ -34,9 +34,9 @@ class AlreadyServed(Exception):
 
 
 class _Holder(NamedTuple):
-    """Who has locked the file.
+    """The owner of the lock.
 
-    :ivar process: as people read it; None when it is not known, or has ended
+    :ivar process: for people to read; None if it is unknown, or has ended
     """
 
     process: str | None
@@ -44,28 +44,28 @@ class _Holder(NamedTuple):
 
 
 class ServerLock:
-    """A lock that this process holds."""
+    """The lock, held by this process."""
 
     def __init__(self, handle: int) -> None:
         self._handle = handle
 
     def say(self, *more: str) -> None:
-        """Write down who this is. A disk that is full keeps no server from starting or stopping."""
+        """Write the owner into the file. A full disk must not keep a server from starting or stopping."""
         with suppress(OSError):
             os.ftruncate(self._handle, 0)
             os.pwrite(self._handle, " ".join([str(os.getpid()), platform.node(), *more]).encode() + b"\n", 0)
 
     def stopping(self) -> None:
-        """Let the next server wait instead of refusing to start: this one only finishes what has begun."""
+        """Let the next server wait instead of refusing to start: this one only finishes in-flight requests."""
         self.say("stopping")
 
 
 @contextmanager
 def only_server(database: Path) -> Iterator[ServerLock]:
-    """Be the one server of a database file, which need not exist yet, until the end of the block.
+    """Hold the server lock of a database file, which need not exist yet, until the end of the block.
 
     :param database: any path that leads to it
-    :raises AlreadyServed: when another process is
+    :raises AlreadyServed: when another process holds the lock
     :raises OSError: when the directory cannot be written to
     """
     place = database.resolve()
@@ -83,16 +83,16 @@ def only_server(database: Path) -> Iterator[ServerLock]:
 
 
 def _locked(file: Path, database: Path) -> int:
-    """Lock the file, waiting for a server that is stopping; its descriptor."""
+    """Lock the file, waiting for a server that is stopping; return the file descriptor."""
     begun, told = time.monotonic(), False
     while True:
         handle = _opened(file)
         try:
             if _lock(handle):
-                if _is_at(file, handle):  # else who had it has ended, and deleted it
+                if _is_at(file, handle):  # else its owner has ended, and deleted it
                     if _is_writable(handle):
                         return handle
-                    file.unlink()  # another user's server was killed
+                    file.unlink()  # it was left by a killed server of another user
                 os.close(handle)
                 continue
             holder = _holder(handle)
@@ -106,13 +106,13 @@ def _locked(file: Path, database: Path) -> int:
         if time.monotonic() - begun >= _patience(holder):
             process = holder.process or "another process"
             raise AlreadyServed(
-                f"{database} has a server already, {process}: stop that one, or choose another database"
+                f"{database} already has a server, {process}: stop that one, or choose another database"
             )
         time.sleep(_LOOK_EVERY)
 
 
 def _opened(file: Path) -> int:
-    """Open the file, which is made when it is not there."""
+    """Open the lock file, or create it."""
     while True:
         with suppress(FileNotFoundError):
             try:
@@ -121,7 +121,7 @@ def _opened(file: Path) -> int:
                 return os.open(file, os.O_RDONLY | os.O_NOFOLLOW)
         with suppress(FileExistsError):
             handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL)
-            os.fchmod(handle, 0o644)  # so that every user is told who has it
+            os.fchmod(handle, 0o644)  # so that every user can read whose it is
             return handle
 
 
@@ -134,7 +134,7 @@ def _lock(handle: int) -> bool:
 
 
 def _is_at(file: Path, handle: int) -> bool:
-    """Whether the file that is open is the one that others will find."""
+    """Whether the open file is the one that others find at its path."""
     try:
         return os.path.samestat(file.stat(follow_symlinks=False), os.fstat(handle))
     except FileNotFoundError:
@@ -161,7 +161,7 @@ def _is_alive(pid: int) -> bool:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
         return False
-    except PermissionError:  # it is another user's
+    except PermissionError:  # it belongs to another user
         return True
     return True
 

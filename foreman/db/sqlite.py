@@ -1,7 +1,7 @@
-"""The SQLite file: one writer connection, a reader connection per thread, and the schema.
+"""The SQLite database: one writer connection, a reader connection per thread, and the schema.
 
-With `transactions.py` the only module that says PRAGMA, BEGIN, COMMIT and SAVEPOINT; an upgrade, which
-is over before the server begins, is in `maintenance/upgrade.py`.
+Requests reach PRAGMA, BEGIN, COMMIT and SAVEPOINT only through this module and `transactions.py`. `foreman/maintenance`
+has its own.
 """
 
 import os
@@ -34,14 +34,14 @@ LIBRARY_VERSION = sqlite3.sqlite_version
 
 _CACHED_STATEMENTS = 256
 
-# Large values that a row may have.
+# How many large values a row may have.
 _VALUES = 4
 
 
 class _OfThread(threading.local):
-    """What a thread has of a database.
+    """Per-thread state.
 
-    :ivar most: bytes that it may read for its request; None for any number
+    :ivar most: bytes that it may read for its request; None for no limit
     """
 
     reader: Reader | None = None
@@ -49,11 +49,11 @@ class _OfThread(threading.local):
 
 
 class Database:
-    """One open database file.
+    """An open database file.
 
     :param path: the SQLite file
     :param durability: `full` or `normal`, as in the settings
-    :param create: make a new database where there is no file, or an empty one
+    :param create: create a new database if there is no file, or an empty one
     :raises NotAForemanDatabase: when the file is not ours to write to
     """
 
@@ -62,20 +62,20 @@ class Database:
         self._may_create = create
         self._synchronous = durability.upper()
         self._readers: list[Reader] = []  # all of them
-        self._spare: list[Reader] = []  # those that no thread has taken yet
+        self._spare: list[Reader] = []  # not yet taken by a thread
         self._local = _OfThread()
-        self._generation = 0  # grows when the file has been replaced and opened again
+        self._generation = 0  # how often the file was replaced, and opened again
         if not create:
             refuse_missing(path)
         refuse_foreign_file(path)
         self._writer = Writer(*self._create(), reopen=self._reopen)
 
     def open_readers(self, number: int) -> None:
-        """Open connections ahead for so many threads, so that they can read also when files cannot be opened later."""
+        """Open connections for `number` threads ahead, so that they can read even if no file can be opened later."""
         self._spare += [self._open_reader() for _ in range(number)]
 
     def read(self) -> Reader:
-        """`with db.read() as tx:` one unchanging view of the database, whatever writers do meanwhile."""
+        """`with db.read() as tx:` a snapshot of the database, whatever writers do meanwhile."""
         reader = self._local.reader
         if reader is None or reader.generation != self._generation:
             if reader is not None:
@@ -86,24 +86,24 @@ class Database:
         return reader
 
     def one(self, sql: str, /, **values: Any) -> sqlite3.Row | None:
-        """The first row of a statement that needs no other: it is a transaction in itself."""
+        """The first row of a single statement, which is a transaction by itself."""
         return self.read().statements.one(sql, **values)
 
     def each(self, sql: str, /, **values: Any) -> sqlite3.Cursor:
-        """The rows of a statement that needs no other: a transaction in itself, until they are read or it is closed."""
+        """The rows of a single statement: a transaction by itself, until they are read or the cursor is closed."""
         return self.read().statements.each(sql, **values)
 
     def begin(self, most: int | None) -> None:
-        """This thread begins with a request, and leaves blocks of `write` before their commit; see `end`.
+        """Begin a request on this thread. Its `write` blocks end before their commit; see `end`.
 
-        :param most: bytes that it may read at once, about: more fails with SQLITE_TOOBIG before it takes memory. None
-            for any number
+        :param most: how many bytes it may read at once, roughly: more fails with SQLITE_TOOBIG before it takes memory.
+            None for no limit
         """
         self._local.most = most
         self._writer.defer(LARGEST if most is None else most // _VALUES)
 
     def end(self) -> Commit | None:
-        """The request of this thread has ended; the commit that decides about what it wrote, if any does."""
+        """End this thread's request. Return the commit that decides about what it wrote, if it wrote anything."""
         self._local.most = None
         return self._writer.deferred()
 
@@ -113,32 +113,32 @@ class Database:
 
     @property
     def most(self) -> int | None:
-        """Bytes that this thread may read for its request; None for any number."""
+        """Bytes that this thread may read for its request; None for no limit."""
         return self._local.most
 
     def interrupt_reads(self, seconds: float) -> None:
-        """Let what has been read for longer than so many seconds fail with SQLITE_INTERRUPT."""
+        """Interrupt reads that have taken longer than `seconds`: they fail with SQLITE_INTERRUPT."""
         for reader in list(self._readers):
             reader.interrupt(seconds)
 
     def write(self) -> Writer:
-        """`with db.write() as tx:` a transaction that is on disk when the block has been left without an error."""
+        """`with db.write() as tx:` a transaction that is on disk once the block has ended without an error."""
         return self._writer
 
     def prove_writable(self) -> int:
-        """Write something to the file that changes nothing.
+        """Write a page to the file, which changes nothing.
 
-        :return: the version of its schema
-        :raises sqlite3.Error: when it cannot be written to
+        :return: the schema version
+        :raises sqlite3.Error: when the file cannot be written to
         """
         with self.write() as tx:
             version = int(tx.value("PRAGMA user_version"))
-            tx.run(f"PRAGMA user_version = {version}")  # SQLite writes the page also when it stays the same
+            tx.run(f"PRAGMA user_version = {version}")  # SQLite writes the page even if the value stays the same
         self._writer.settle()
         return version
 
     def close(self) -> None:
-        """Close all connections and fold the write-ahead log into the file. No other thread may be using it."""
+        """Close all connections, and checkpoint the write-ahead log. No other thread may be using the database."""
         for reader in self._readers:
             reader.close()
         self._readers.clear()
@@ -152,15 +152,15 @@ class Database:
         connection = self._connect()
         with _closed_on_error(connection):
             connection.execute("PRAGMA query_only = ON")
-            connection.execute("SELECT 1 FROM run LIMIT 1").fetchone()  # opens the log as well
+            connection.execute("SELECT 1 FROM run LIMIT 1").fetchone()  # opens the log, too
         reader = Reader(connection, self._generation)
         self._readers.append(reader)
         return reader
 
     def _reopen(self) -> tuple[sqlite3.Connection, OpenFile]:
-        """Open the file that has taken the place of the one that was open."""
+        """Open the file that has replaced the one that was open."""
         try:
-            if not self.path.is_file() or self.path.stat().st_size == 0:  # which would become a new database
+            if not self.path.is_file() or self.path.stat().st_size == 0:  # it would become a new database
                 raise DatabaseMoved(f"{self.path} is gone")
             refuse_foreign_file(self.path)
             opened = self._create()
@@ -174,17 +174,17 @@ class Database:
         return opened
 
     def _create(self) -> tuple[sqlite3.Connection, OpenFile]:
-        """The first connection: it makes the file what it must be."""
+        """Open the writer's connection, and set up the file."""
         try:
             with _closed_on_error(self._connect()) as connection:
-                # While there is no write-ahead log yet, less would not even keep the file whole.
+                # Before there is a write-ahead log, a lower level would not even protect the file from corruption.
                 connection.execute("PRAGMA synchronous = FULL")
                 _create_or_check_schema(connection, may_create=self._may_create)
                 _switch_to_wal(connection)
-                # From now on nobody can upgrade it, but somebody may have done so just before.
+                # From now on nobody can upgrade it, but somebody may have done so a moment ago.
                 _check_version(connection)
                 connection.execute(f"PRAGMA synchronous = {self._synchronous}")
-                # What a statement may have to undo; in a file, which is the default, it would be half of its cost.
+                # For statement journals: in temporary files, the default, they would be half of a statement's cost.
                 connection.execute("PRAGMA temp_store = MEMORY")
                 self._file = OpenFile(self.path)
                 return connection, self._file
@@ -223,15 +223,15 @@ def _create_or_check_schema(connection: sqlite3.Connection, *, may_create: bool)
     if _check_version(connection):
         return
     if not may_create:
-        raise NotAForemanDatabase(f"{_path_of(connection)} is empty: the server, at its start, makes a database of it")
-    # incremental vacuum gives deleted space back; it can only be chosen before the first table is created.
+        raise NotAForemanDatabase(f"{_path_of(connection)} is empty: the server creates a database in it at start")
+    # Incremental vacuum, which gives deleted space back, can only be enabled before the first table is created.
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("BEGIN IMMEDIATE")
     try:
         if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
             for statement in statements(SCHEMA.read_text(encoding="utf-8")):
                 connection.execute(statement)
-            # Set here and not in WAL mode, so that the file's header carries them from its first moment.
+            # Set here and not in WAL mode, so that the file's header has them from the first moment.
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             set_version(connection, SCHEMA_VERSION)
         connection.execute("COMMIT")
@@ -241,7 +241,7 @@ def _create_or_check_schema(connection: sqlite3.Connection, *, may_create: bool)
 
 
 def _check_version(connection: sqlite3.Connection) -> int:
-    """The version of the schema: this program's own, or 0 when the file is empty.
+    """The schema version: this program's own, or 0 if the file is empty.
 
     :raises NotAForemanDatabase: when the file is something else, or from a newer or an earlier version
     """
@@ -264,14 +264,17 @@ def _path_of(connection: sqlite3.Connection) -> Path:
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:
-    """Let readers go on while the writer writes (https://www.sqlite.org/wal.html). The file stays in this mode."""
+    """Switch to WAL mode, so that readers and the writer do not block each other (https://www.sqlite.org/wal.html).
+
+    The file stays in this mode.
+    """
     deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             return
         except sqlite3.OperationalError:
-            # While another process opens the file too; SQLite's own busy timeout does not cover this statement.
+            # Another process is opening the file, too. SQLite's own busy timeout does not cover this statement.
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""Transactions: a reader's unchanging view, and the one writer whose commits are shared (group commit)."""
+"""Transactions: a reader's snapshot, and the single writer with its group commit."""
 
 import sqlite3
 import threading
@@ -13,18 +13,18 @@ from typing import Any
 from foreman.db.file import DatabaseMoved, OpenFile
 from foreman.pending import Pending
 
-# How long a statement waits for another process that holds the database's lock.
+# Busy timeout: how long a statement waits for another process that holds the database's lock.
 BUSY_TIMEOUT_MS = 5000
 
-# Bytes that a value or row may have (https://www.sqlite.org/limits.html, section 1).
+# SQLite's limit for a value or row, in bytes (https://www.sqlite.org/limits.html, section 1).
 LARGEST = 1_000_000_000
 
-# Seconds after a wait in vain in which nobody waits that long again: those in line must not wait one after the other.
+# Seconds after a busy timeout in which others wait only briefly: threads in the queue must not time out one by one.
 _IMPATIENT = 2.0
 
 
 class Transaction:
-    """Statements with bound values on one connection."""
+    """Runs statements with bound values on one connection."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -39,7 +39,7 @@ class Transaction:
         return self._connection.execute(sql, values).fetchall()
 
     def each(self, sql: str, /, **values: Any) -> sqlite3.Cursor:
-        """Every row, one by one."""
+        """The rows, one by one."""
         return self._connection.execute(sql, values)
 
     def value(self, sql: str, /, **values: Any) -> Any:
@@ -48,14 +48,14 @@ class Transaction:
         return row[0] if row else None
 
     def run(self, sql: str, /, **values: Any) -> int:
-        """How many rows the statement changed, those of its triggers not counted."""
+        """Run a statement; return how many rows it changed, those changed by triggers not counted."""
         return self._connection.execute(sql, values).rowcount
 
 
 class Reader:
-    """A thread's own connection for reading: statements one by one, or in a `with` block several over one view.
+    """A thread's own read-only connection: for single statements, or in a `with` block for several on one snapshot.
 
-    :param generation: of the file that it reads, see `Database`
+    :param generation: of the file that it reads; see `Database`
     """
 
     def __init__(self, connection: sqlite3.Connection, generation: int) -> None:
@@ -80,22 +80,22 @@ class Reader:
             self._connection.close()
 
     def begin(self, most: int) -> None:
-        """From now on the thread reads something new, with at most so many bytes in each value and row."""
+        """Begin a read: restart the clock that `interrupt` looks at, and limit each value and row to `most` bytes."""
         self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, most)
         with self._lock:
             self._begun_at = time.monotonic()
 
     def interrupt(self, seconds: float) -> None:
-        """Let what has been read for longer than so many seconds fail with SQLITE_INTERRUPT. For any thread."""
-        with self._lock:  # or the thread might have begun something else meanwhile
+        """Interrupt a read that has taken longer than `seconds`: it fails with SQLITE_INTERRUPT. For any thread."""
+        with self._lock:  # else the thread might have begun another read meanwhile
             if not self._closed and time.monotonic() - self._begun_at > seconds:
                 self._connection.interrupt()
 
 
 class Commit(Pending):
-    """A commit to come, shared by several writes. When it fails, none of them is stored.
+    """A group commit that several writes share. If it fails, none of them is stored.
 
-    :ivar members: how many writes they are
+    :ivar members: how many writes share it
     """
 
     def __init__(self) -> None:
@@ -103,10 +103,10 @@ class Commit(Pending):
         self.members = 0
 
     def check(self) -> None:
-        """Return when it has succeeded.
+        """Return if it has succeeded.
 
-        :raises sqlite3.OperationalError: when it has failed; a new one for each caller, because one exception object
-            must not be raised in two threads
+        :raises sqlite3.OperationalError: when it has failed; a new exception for each caller, because one exception
+            object must not be raised in two threads
         """
         if self.error is not None:
             raise sqlite3.OperationalError(f"commit failed: {self.error}") from self.error
@@ -115,7 +115,7 @@ class Commit(Pending):
 class _Deferring(threading.local):
     """Whether this thread leaves its blocks before their commit, and which commit that is.
 
-    :ivar most: bytes that a value or row may have in its blocks
+    :ivar most: limit in bytes of a value or row in its blocks
     """
 
     active = False
@@ -124,18 +124,19 @@ class _Deferring(threading.local):
 
 
 class Writer:
-    """The one writer: threads take turns, and several share one commit, so that they share its wait for the disk.
+    """The single writer, with group commit: threads take turns, and several share one commit and its sync.
 
-    A thread waits when it leaves its `with` block: whoever ends a block while others wait for their turn leaves the
-    transaction open for them, and the last in line commits for all. So a block is left without an error only after its
-    changes are on disk. A thread that defers leaves its blocks at once, and must not tell anybody of them before the
-    commit that `deferred` names; somebody then has to call `commit`.
+    A block (`with writer as tx:`) ends without an error only after its changes are on disk. A thread that ends a block
+    while others are queued leaves the transaction open for them, and waits. The last in the queue commits for all.
 
-    A block that joins an open transaction runs in a savepoint, so that an error in it undoes only what it did itself.
+    A thread that defers ends its blocks at once. It must not tell anybody about them before the commit that `deferred`
+    returns. Somebody then has to call `commit`.
 
-    :param reopen: opens the file that is at the database's path now; called when it is not the same any more
-    :ivar observe: told of each commit: how many blocks it was for, how many seconds it took, and why it failed, if it
-        did; it must not raise
+    A block that joins an open transaction runs in a savepoint, so that an error in it rolls back only its own changes.
+
+    :param reopen: opens the file that is now at the database's path; called after the file was replaced
+    :ivar observe: called after each commit with the number of its blocks, its duration in seconds, and its error or
+        None; it must not raise
     """
 
     def __init__(
@@ -146,12 +147,12 @@ class Writer:
     ) -> None:
         self._connection, self._file, self._reopen = connection, file, reopen
         self._transaction = Transaction(connection)
-        self._moved = False  # whether a commit went to a file that is not at its path any more
-        self._locked_at = float("-inf")  # when another process last kept us from writing
+        self._moved = False  # whether a commit went to a file that is no longer at its path
+        self._locked_at = float("-inf")  # when the last busy timeout was
         self._turn = threading.Lock()
-        self._waiting: deque[None] = deque()  # its length counts; appending and popping are atomic
+        self._waiting: deque[None] = deque()  # the queue's length; appending and popping are atomic
         self._shared = Commit()
-        self._joined = False  # whether the block that has the turn joined an open transaction
+        self._joined = False  # whether the current block joined an open transaction
         self._deferring = _Deferring()
         self.observe: Callable[[int, float, Exception | None], object] = lambda *_: None
 
@@ -188,7 +189,7 @@ class Writer:
         finally:
             self._end_turn(keep_open=deferring.active, cause=error)
         if deferring.active and not commit.decided.is_set():
-            # An error waits as well: it may come from what others wrote and have not committed yet.
+            # An error waits, too: its cause may be what others have written and not committed yet.
             if kind is None or joined:
                 deferring.commit = commit
         elif kind is None:
@@ -196,15 +197,16 @@ class Writer:
             commit.check()
 
     def defer(self, most: int = LARGEST) -> None:
-        """Let this thread leave its blocks before their commit, until it asks for `deferred`.
+        """Let this thread end its blocks before their commit, until it calls `deferred`.
 
-        :param most: bytes that a value or row may have meanwhile
+        :param most: limit in bytes of a value or row meanwhile
         """
         self._deferring.active, self._deferring.commit, self._deferring.most = True, None, most
 
     def deferred(self) -> Commit | None:
-        """The commit that will decide about the blocks that this thread has left since `defer`; None when there is none
-        or somebody has committed them already.
+        """End `defer`. Return the commit that decides about the blocks that this thread has ended since then.
+
+        :return: None when there were none, or somebody has committed them already
         """
         commit, self._deferring.active, self._deferring.commit = self._deferring.commit, False, None
         self._deferring.most = LARGEST
@@ -218,9 +220,9 @@ class Writer:
             ended()
 
     def settle(self) -> None:
-        """Commit at once what this thread has written, also when it defers.
+        """Commit now what this thread has written, even if it defers.
 
-        :raises Exception: why what it has written is not on disk
+        :raises Exception: the reason why it is not on disk
         """
         commit = self.deferred()
         if commit is not None:
@@ -229,10 +231,10 @@ class Writer:
             commit.check()
 
     def close(self) -> None:
-        """Commit what is left open, fold the write-ahead log into the file and close."""
+        """Commit what is left open, checkpoint the write-ahead log into the file, and close."""
         self.commit()
         with self._turn:
-            with suppress(sqlite3.Error):  # such as on a full disk: what is committed is safe in the log as well
+            with suppress(sqlite3.Error):  # such as on a full disk: committed data is safe in the log, too
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._connection.close()
 
@@ -253,7 +255,7 @@ class Writer:
                 self._connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
 
     def _return_to_file(self) -> None:
-        """Go on with the file that is at the path now."""
+        """Continue with the file that is now at the path."""
         if not self._file.is_in_place():
             replaced = self._connection
             self._connection, self._file = self._reopen()
@@ -262,18 +264,18 @@ class Writer:
         self._moved = False
 
     def _check_earlier_blocks(self) -> None:
-        """Fail when this thread defers and the commit of its block before has failed meanwhile."""
+        """Fail if this thread defers and the commit of its previous block has failed meanwhile."""
         earlier = self._deferring.commit
         if earlier is not None and earlier is not self._shared:
             earlier.decided.wait()
             earlier.check()
 
     def _end_turn(self, *, keep_open: bool, cause: BaseException | None = None) -> None:
-        """Hand the open transaction to the next in line, or commit when nobody waits."""
+        """Leave the open transaction to the next in the queue, or commit if the queue is empty."""
         ended = None
         try:
             if not self._connection.in_transaction:
-                # SQLite itself rolled everything back, as it does when the disk is full or a read fails
+                # SQLite has rolled back by itself, as it does when the disk is full or a read fails
                 # (https://www.sqlite.org/lang_transaction.html, section 3).
                 failure = sqlite3.OperationalError("the transaction was rolled back")
                 failure.__cause__ = cause
@@ -290,7 +292,7 @@ class Writer:
         try:
             self._connection.execute("COMMIT")
             self._check_file()
-        except Exception as error:  # also MemoryError, which is how sqlite3 says SQLITE_NOMEM
+        except Exception as error:  # also MemoryError, which sqlite3 raises for SQLITE_NOMEM
             with suppress(sqlite3.Error):  # it may have rolled back by itself
                 self._connection.execute("ROLLBACK")
             failure = error
@@ -298,17 +300,17 @@ class Writer:
         return failure
 
     def _check_file(self) -> None:
-        """Fail when what was committed is in a file that nobody will find."""
+        """Fail if the commit went to a file that nobody will find."""
         if not self._file.is_in_place():
             self._moved = True
             raise DatabaseMoved("the database file has been deleted, moved or replaced")
         if not self._file.log_is_in_place():
-            # The log has lost its name: what it holds is safe in the database itself.
+            # The log was deleted, but is still open: a checkpoint saves its content in the database file.
             busy, *_ = self._connection.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
             if busy:
                 raise DatabaseMoved("the write-ahead log has been deleted")
 
     def _end_commit(self, error: Exception | None) -> Callable[[], None]:
-        """What tells everybody; to be called when the turn is free again."""
+        """Begin the next group commit. Return what decides the ended one, to be called after the turn is released."""
         ended, self._shared = self._shared, Commit()
         return partial(ended.decide, error)

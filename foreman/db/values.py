@@ -1,6 +1,6 @@
-"""Values on their way in and out: rows, and how lists (as JSON arrays), prefixes and globs (as ranges) are bound.
+"""SQL values: rows, and how lists (as JSON arrays), prefixes and globs (as ranges) are bound.
 
-Text sorts by code point, and the length of keys and tags is bounded; that is what bounds the ranges.
+Text sorts by code point. The length of keys and tags is limited, and that limits the ranges.
 """
 
 import re
@@ -11,19 +11,19 @@ import msgspec
 
 from foreman.vocabulary import LONGEST_TEXT
 
-# What a statement finds: a tuple whose items have the columns' names as well.
+# A row of a result: a tuple whose items also have their columns' names.
 Row = sqlite3.Row
 
 LAST_CHARACTER = "\U0010ffff"
 
-# Larger than every key and tag.
+# Sorts after every key and tag.
 BEYOND = LAST_CHARACTER * (LONGEST_TEXT + 1)
 
 _GLOB_MAGIC = re.compile(r"[*?\[]")
 
 
 def prefix_range(prefix: str) -> tuple[str, str]:
-    """The first text that starts with the prefix, and the first one after them all."""
+    """The range of texts that start with a prefix: the first of them, and the first text after them all."""
     kept = prefix.rstrip(LAST_CHARACTER)
     if not kept:
         return prefix, BEYOND
@@ -34,12 +34,12 @@ def prefix_range(prefix: str) -> tuple[str, str]:
 
 
 def glob_range(pattern: str) -> tuple[str, str]:
-    """The range of the part of a glob before its first wildcard: everything the glob matches is in it."""
+    """The range of a glob's literal prefix, up to its first wildcard. Everything that the glob matches is in it."""
     return prefix_range(_GLOB_MAGIC.split(pattern, maxsplit=1)[0])
 
 
 def as_list(items: Iterable[str | int] | None) -> str | None:
-    """A list as the one JSON value that a statement binds and takes apart with `json_each`; None stays None."""
+    """A list as one JSON value to bind, which the statement unpacks with `json_each`; None stays None."""
     return None if items is None else msgspec.json.encode(list(items)).decode()
 
 
