@@ -240,7 +240,7 @@ def in_place(name: str, prepare: Callable[[Path, Path], object]) -> Callable[[Pa
 
 REFUSED: dict[str, tuple[Callable[[Path, Path], Path], str]] = {
     "a missing directory": (lambda _, place: place / "no" / "copy.db", "backups/no does not exist"),
-    "a directory": (lambda _, place: place, "backups is a directory; with --keep"),
+    "a directory": (lambda _, place: place, "backups is a directory; .+ use --keep"),
     "a pipe": (in_place("copy.db", lambda _, target: os.mkfifo(target)), "copy.db is not a file that can be replaced"),
     "the database": (lambda database, _: database, "foreman.db is the database itself"),
     "a link to the database": (
@@ -280,7 +280,7 @@ UNFIT: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing": (Path.unlink, "foreman.db does not exist"),
     "foreign": (lambda file: file.write_bytes(b"a diary, not a database" * 200), "is not a Foreman database"),
     "newer": (set_version, "from a newer Foreman"),
-    "unsound": (break_, "is not sound, so it is not copied: `check` names 1 violations"),
+    "unsound": (break_, "is not sound, so it was not copied: `check` finds 1 violations"),
     "cut off": (lambda file: os.truncate(file, 20_480), "is not sound|malformed"),
 }
 
@@ -439,7 +439,7 @@ def test_command_keeps_as_many_as_it_is_told_and_names_the_new_one(database: Pat
     for arguments, status, words in [
         (["backup", "--keep", "0", place], 2, "--keep"),
         (["backup", "--keep", "7", place / "no"], 1, "foreman: .*no is not a directory"),
-        (["backup", place], 1, "foreman: .*is a directory; with --keep"),
+        (["backup", place], 1, "foreman: .*is a directory; .+ use --keep"),
     ]:
         done = run_command(*arguments, "--database", database)
         assert (done.returncode, done.stdout) == (status, "")

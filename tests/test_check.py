@@ -247,7 +247,7 @@ BROKEN = {
         [
             ("schema", "type='index' name='api_key_by_hash_prefix'"),
             ("schema", "type='table' name='api_key'"),
-            ("unchecked", "'no such table: api_key' keeps from checking: id, key_hash, key_read_only, key_name"),
+            ("unchecked", "not checked because of 'no such table: api_key': id, key_hash, key_read_only, key_name"),
         ],
     ),
     "a version that no migration led to": Broken(
@@ -846,9 +846,9 @@ def test_command_prints_each_broken_rule_with_a_count_and_the_rows_then_how_many
     assert told.stderr == "foreman: 4 violations\n"
     lines = told.stdout.splitlines()
     assert lines[:4] == [
-        "key_name: the organisation or environment of an API key cannot be a part of a key: 1 violation",
+        "key_name: the organisation or environment of an API key cannot be part of a key: 1 violation",
         f"    org_id='acme' id='{KEY}' environment='Test'",
-        "run_tally: a counter of a run is not what counting gives: 3 violations",
+        "run_tally: a run's counter differs from a count of the rows: 3 violations",
         f"    org_id='acme' run_id='{RUN}' counter='total_tasks' kept=7 counted=2",
     ]
     assert len(lines) == 6
@@ -865,7 +865,7 @@ def test_command_shows_five_examples_of_a_rule_and_says_how_many_more_there_are(
     told = run_check(file)
     assert told.stderr == f"foreman: {len(found)} violations\n"
     lines = told.stdout.splitlines()
-    first = lines.index("run_tally: a counter of a run is not what counting gives: 9 violations")
+    first = lines.index("run_tally: a run's counter differs from a count of the rows: 9 violations")
     assert lines[first + 1 : first + 6] == [f"    {row}" for row in of_counters[:5]]
     assert lines[first + 6] == "    and 4 more: `check --all` shows them"
     assert len([line for line in lines if not line.startswith(" ")]) == len({line.partition(":")[0] for line in found})
@@ -879,7 +879,7 @@ def test_command_does_not_speak_of_more_when_the_examples_are_all(file: Path) ->
         f"UPDATE run_tally SET total_tasks = 70; UPDATE run_tally SET failed_tasks = 70 WHERE run_id > '{runs[0]}'",
     )
     told = run_check(file)
-    assert "run_tally: a counter of a run is not what counting gives: 5 violations" in told.stdout
+    assert "run_tally: a run's counter differs from a count of the rows: 5 violations" in told.stdout
     assert "more" not in told.stdout
 
 
@@ -1029,7 +1029,7 @@ def test_journal_that_a_crash_has_left_is_not_rolled_back(file: Path, tmp_path: 
     before = content(crashed)
     told = run_check(crashed / "foreman.db")
     assert (told.returncode, told.stdout) == (1, "")
-    assert told.stderr.startswith(f"foreman: {crashed / 'foreman.db'}: a change was cut off, such as an upgrade; ")
+    assert told.stderr.startswith(f"foreman: {crashed / 'foreman.db'}: a change, such as an upgrade, was interrupted: ")
     assert content(crashed) == before
 
 

@@ -108,7 +108,7 @@ def test_failure_on_a_terminal_has_a_line_of_its_own_below_the_bar(live: Path) -
         connection.execute("UPDATE run_count SET runs = runs + 5")
     stdout, shown = on_a_terminal(*call(live, "backup"))
     assert stdout == ""
-    assert re.search(r"\nforeman: .+ is not sound, so it is not copied: .+\r\n$", shown), shown
+    assert re.search(r"\nforeman: .+ is not sound, so it was not copied: .+\r\n$", shown), shown
 
 
 def test_parts_of_the_work_add_up_to_the_whole() -> None:
@@ -310,7 +310,7 @@ def test_check_that_is_stopped_shows_what_it_has_found_and_says_that_the_rest_is
         connection.execute("UPDATE run_tally SET total_tasks = 7")
     status, stdout, stderr = signalled(number, AT_THE_LAST_RULE, *call(live, "check"))
     assert status == 130
-    assert stdout.startswith("run_tally: a counter of a run is not what counting gives: 2 violations\n    org_id=")
+    assert stdout.startswith("run_tally: a run's counter differs from a count of the rows: 2 violations\n    org_id=")
     assert len(stdout.splitlines()) == 3
     assert re.fullmatch(r"foreman: stopped at \d+ %: 2 violations until then, the rest is not checked\n", stderr)
 

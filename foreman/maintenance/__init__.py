@@ -1,1 +1,1 @@
-"""What is done to a database as a whole: checks, backups, upgrades, removing what is old."""
+"""Maintenance of a whole database: checks, backups, upgrades, and deleting what is old."""

@@ -1,4 +1,4 @@
-"""Backups: a verified copy of a database, put into place as a whole or not at all."""
+"""Backups: verified copies of a database, put in place atomically."""
 
 import os
 import re
@@ -16,23 +16,23 @@ from foreman.db.file import NotAForemanDatabase, refuse_loop
 from foreman.maintenance.check import contents, snapshot, violations
 from foreman.maintenance.progress import NOBODY, Progress
 
-# What SQLite keeps beside a database, and reads with it (https://www.sqlite.org/tempfiles.html).
+# Suffixes of the files that SQLite keeps beside a database, and reads with it (https://www.sqlite.org/tempfiles.html).
 ENDINGS = ("-wal", "-shm", "-journal")
 
 _PAGES = 2048  # copied at a time: 8 MB
-_COPYING = 0.15  # of the time that a verified copy takes
+_COPYING = 0.15  # share of the time that a verified copy takes
 _KEPT = re.compile(r"foreman-\d{8}T\d{6}Z\.db")
 
 
 class CopyFailed(Exception):
-    """There is no new file, and what was there is as it was. The message is one line that says why."""
+    """A copy failed. The message is one line that says why. Unless it says otherwise, what was there is as it was."""
 
 
 def take(source: Path, target: Path, progress: Progress = NOBODY) -> None:
-    """Copy a database to a file, whatever a server writes meanwhile. A file that is there is replaced.
+    """Back up a database to a file, even while a server writes to it. An existing file is replaced.
 
-    Under its name is at every moment, also when this process is killed, either what was there or the complete copy:
-    verified, on disk, as of one moment after the call.
+    At every moment, even if this process is killed, the file's name stands for what was there before, or for the
+    complete copy: verified, synced to disk, and a snapshot of one moment after the call.
 
     :raises CopyFailed: when there is no backup
     """
@@ -47,16 +47,16 @@ def take(source: Path, target: Path, progress: Progress = NOBODY) -> None:
 
 
 def take_and_keep(source: Path, directory: Path, number: int, progress: Progress = NOBODY) -> Path:
-    """Copy a database to `foreman-YYYYMMDDTHHMMSSZ.db` (UTC) in a directory, and delete the oldest of such files there.
+    """Back up a database to `foreman-YYYYMMDDTHHMMSSZ.db` (UTC) in a directory, and delete the oldest such files there.
 
-    :param number: how many are left; the new one is always among them
-    :return: the new one
-    :raises CopyFailed: when there is no backup, and then nothing was deleted; or when an old one cannot be deleted
+    :param number: how many to keep; the new one is always among them
+    :return: the new file
+    :raises CopyFailed: when there is no backup, and nothing was deleted; or when an old one cannot be deleted
     """
     begun = now()
     with told(f"{source} cannot be copied into {directory}"):
         if not directory.is_dir():
-            raise CopyFailed(f"{directory} is not a directory; with --keep, backups are files in one")
+            raise CopyFailed(f"{directory} is not a directory, which --keep needs")
         with verified_copy(source, directory, progress=progress) as copy:
             progress.beyond_return()
             file = link(copy, begun, "foreman-", ".db")
@@ -67,7 +67,7 @@ def take_and_keep(source: Path, directory: Path, number: int, progress: Progress
 
 
 def summary(file: Path) -> str:
-    """What is in a database: `45056 bytes, 1 runs, 2 tasks, 3 entries`.
+    """The contents of a database: `45056 bytes, 1 runs, 2 tasks, 3 entries`.
 
     :raises CopyFailed: when it cannot be read
     """
@@ -79,12 +79,12 @@ def summary(file: Path) -> str:
 def verified_copy(
     source: Path, directory: Path, reader: sqlite3.Connection | None = None, progress: Progress = NOBODY
 ) -> Iterator[Path]:
-    """A complete and sound copy, on disk, in a temporary file that is deleted at the end unless it has been renamed.
+    """A verified copy, synced to disk, in a temporary file that is deleted at the end unless it was renamed.
 
-    A process that is killed leaves it behind, as `.foreman-*.partial`.
+    A killed process leaves it behind, as `.foreman-*.partial`.
 
     :param reader: a connection to the source that keeps others from opening it
-    :raises CopyFailed: when the copy is not sound
+    :raises CopyFailed: when the copy violates an invariant
     :raises NotAForemanDatabase: when the source is not a Foreman database, or from a newer version
     :raises sqlite3.Error: when the source cannot be read or the copy cannot be written
     :raises OSError: when the copy cannot be written
@@ -100,7 +100,7 @@ def verified_copy(
         with snapshot(copy) as view:
             found = sum(1 for _ in violations(view, progress=progress.stretch(_COPYING, 1)))
         if found:
-            raise CopyFailed(f"{source} is not sound, so it is not copied: `check` names {found} violations")
+            raise CopyFailed(f"{source} is not sound, so it was not copied: `check` finds {found} violations")
         copy.chmod(_permissions(source, copy))
         sync(copy)
         yield copy
@@ -115,14 +115,14 @@ def beside(file: Path) -> list[Path]:
 
 
 def now() -> datetime:
-    """The present second, UTC."""
+    """The current time, UTC, in whole seconds."""
     return datetime.fromtimestamp(clock.now_ms() // 1000, UTC)
 
 
 def link(file: Path, moment: datetime, prefix: str, suffix: str = "") -> Path:
     """Give a file a second name in its directory, `prefixYYYYMMDDTHHMMSSZsuffix`.
 
-    When there is such a name, it is that of the next second that is free: unlike a rename, this never replaces a file.
+    If that name is taken, it is that of the next free second. Unlike a rename, this never replaces a file.
 
     :return: the second name
     """
@@ -136,7 +136,7 @@ def link(file: Path, moment: datetime, prefix: str, suffix: str = "") -> Path:
 
 
 def sync(path: Path) -> None:
-    """Bring a file's content, or the names in a directory, onto the disk."""
+    """Sync a file's content, or a directory's names, to disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -146,9 +146,9 @@ def sync(path: Path) -> None:
 
 @contextmanager
 def told(what: str) -> Iterator[None]:
-    """Turn whatever goes wrong with files and databases into one line.
+    """Turn errors of files and databases into one line.
 
-    :raises CopyFailed: with what has failed, and why
+    :raises CopyFailed: with what failed, and why
     """
     try:
         yield
@@ -161,11 +161,11 @@ def told(what: str) -> Iterator[None]:
 
 
 def _copy(view: sqlite3.Connection, copy: Path, progress: Progress) -> None:
-    """Copy what a view of a database holds at one moment, with SQLite's backup API (https://www.sqlite.org/backup.html).
+    """Copy a snapshot of a database with SQLite's backup API (https://www.sqlite.org/backup.html).
 
-    That starts again whenever another connection has written, unless the source's connection has a transaction open, as
-    it has here: then it reads one snapshot, and in WAL mode nobody waits for it. A checkpoint cannot go beyond that
-    snapshot (https://www.sqlite.org/wal.html, section 2.2), so the log grows until the end: there are no pauses.
+    The API starts over whenever another connection has written, unless the source's connection has a transaction open,
+    as here. Then it reads one snapshot, and in WAL mode nobody waits for it. A checkpoint cannot go beyond that
+    snapshot (https://www.sqlite.org/wal.html, section 2.2), so the log grows until the end. Hence there are no pauses.
     """
 
     def on_step(_status: int, remaining: int, total: int) -> None:
@@ -183,19 +183,19 @@ def _copy(view: sqlite3.Connection, copy: Path, progress: Progress) -> None:
 
 
 def _after_step(written: BinaryIO) -> None:
-    """Sync step by step: a server's commits would have to wait longer for the disk if all of it came at the end.
+    """Sync step by step: if all of it came at the end, a server's commits would have to wait longer for the disk.
 
-    Python also handles signals, such as Ctrl-C, when it gets here.
+    Python also handles signals, such as Ctrl-C, between steps.
     """
     os.fsync(written.fileno())
 
 
 def _refuse(source: Path, target: Path) -> None:
-    """Check that a file may be put there."""
+    """Check that a backup may be written to the target."""
     if not target.parent.is_dir():
         raise CopyFailed(f"{target.parent} does not exist: the backup cannot be written into it")
     if target.is_dir():
-        raise CopyFailed(f"{target} is a directory; with --keep, backups are kept in it")
+        raise CopyFailed(f"{target} is a directory; to keep several backups in it, use --keep")
     if target.exists() and not target.is_file():
         raise CopyFailed(f"{target} is not a file that can be replaced")
     if target.exists() and source.exists() and target.samefile(source):
@@ -208,7 +208,7 @@ def _refuse(source: Path, target: Path) -> None:
 
 
 def _permissions(source: Path, copy: Path) -> int:
-    """Those of the source, without those of groups and others when that would let in somebody else."""
+    """The source's permissions, without those of groups and others if they would let in somebody else."""
     ours, theirs = copy.stat(), source.stat()
     same = (ours.st_uid, ours.st_gid) == (theirs.st_uid, theirs.st_gid)
     return stat.S_IMODE(theirs.st_mode) & (0o666 if same else 0o600)

@@ -1,4 +1,4 @@
-"""Whether a database is sound: all of `invariants.py`, in one view of the file."""
+"""The `check` of a database: verifies every invariant of `invariants.py` in one snapshot of the file."""
 
 import errno
 import json
@@ -27,18 +27,18 @@ from foreman.maintenance.progress import NOBODY, STEPS, Progress, attentive
 from foreman.stop_signals import undisturbed
 from foreman.vocabulary import ENDED, MOST_TAGS, RUN_STATUSES, TASK_STATUSES
 
-# What SQLite says of a file or a schema that is damaged; other errors, such as a lock, are not the database's fault.
+# SQLite's result codes for a damaged file or schema. Other errors, such as a lock, are not the database's fault.
 _DAMAGE = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
-# Instructions of SQLite that a rule takes for each row of each table that it names, on average.
+# Virtual machine instructions that a rule takes for each row of each table that it names, on average.
 _STEPS_A_ROW = 12
 
 
 class Violation(NamedTuple):
-    """A row that breaks an invariant.
+    """A row that violates an invariant.
 
     :ivar rule: the invariant's name
-    :ivar wrong: what is wrong with a row that breaks it
+    :ivar wrong: what is wrong with a row that violates it
     :ivar row: which row it is
     """
 
@@ -51,7 +51,7 @@ class Violation(NamedTuple):
 
 
 def check(path: Path) -> list[str]:
-    """Every violation of an invariant in a database file, as a line; none when it is sound.
+    """Every violation in a database file, one line each; none if it is sound.
 
     :raises NotAForemanDatabase: when there is no such file, or it is something else, or from a newer version
     :raises sqlite3.Error: when the file cannot be read
@@ -62,7 +62,7 @@ def check(path: Path) -> list[str]:
 
 @contextmanager
 def snapshot(path: Path) -> Iterator[sqlite3.Connection]:
-    """One unchanging view of a database file, whatever a server writes to it meanwhile. The file is never changed.
+    """A snapshot of a database file, whatever a server writes to it meanwhile. The file is never changed.
 
     :raises NotAForemanDatabase: when there is no such file, or it is something else, or from a newer version
     :raises PermissionError: when the file may not be read
@@ -74,7 +74,8 @@ def snapshot(path: Path) -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(_uri(path), uri=True, isolation_level=None)) as connection:
         connection.text_factory = _text
         connection.execute("PRAGMA query_only = ON")
-        # SQLite checks these only in files that it may write to, and does not name the row: there are rules for them.
+        # SQLite verifies CHECKs only in files that it may write to, and does not name the row. So there are rules for
+        # them.
         connection.execute("PRAGMA ignore_check_constraints = ON")
         connection.execute("BEGIN")
         _refuse_others(connection, path)
@@ -83,7 +84,7 @@ def snapshot(path: Path) -> Iterator[sqlite3.Connection]:
 
 @contextmanager
 def reading(path: Path) -> Iterator[Transaction]:
-    """A `snapshot` of a database of this version, to be asked like any other. It works on a file that may only be read.
+    """A `snapshot` of a database of this version, as a `Transaction`. It works on a read-only file, too.
 
     :raises NotAForemanDatabase, EarlierVersion, PermissionError, sqlite3.Error: as `snapshot`, and when the file has to
         be upgraded first
@@ -97,12 +98,12 @@ def reading(path: Path) -> Iterator[Transaction]:
 def violations(
     connection: sqlite3.Connection, rules: Sequence[Rule] = (INTEGRITY, *RULES), progress: Progress = NOBODY
 ) -> Iterator[Violation]:
-    """Which invariant is broken by which row, rule by rule. Signals get through meanwhile.
+    """Find the violations, rule by rule. Signals are handled meanwhile.
 
-    A database of an earlier version has to be what its version was.
+    A database of an earlier version is checked against that version.
 
-    :param connection: a view of the whole database, such as `snapshot` gives
-    :raises sqlite3.Error: when the file cannot be read for another reason than damage
+    :param connection: a snapshot of the database, as from `snapshot`
+    :raises sqlite3.Error: when the file cannot be read for a reason other than damage
     """
     version = _version(connection)
     values = {
@@ -126,11 +127,11 @@ def violations(
                     raise
                 unchecked[str(error)].append(rule.name)
     for message, names in unchecked.items():
-        yield Violation("unchecked", f"{message!r} keeps from checking", ", ".join(names))
+        yield Violation("unchecked", f"not checked because of {message!r}", ", ".join(names))
 
 
 def contents(connection: sqlite3.Connection) -> tuple[int, int, int]:
-    """How many runs, tasks and entries of run data there are."""
+    """The number of runs, tasks and entries of run data."""
     runs, tasks, entries = connection.execute(
         "SELECT (SELECT count(*) FROM run), (SELECT count(*) FROM task), (SELECT count(*) FROM run_data)"
     ).fetchone()
@@ -138,7 +139,7 @@ def contents(connection: sqlite3.Connection) -> tuple[int, int, int]:
 
 
 class _Way:
-    """How far checking is, in rows that are read: those of each table that a rule names."""
+    """The progress of a check, in rows to read: for each rule those of the tables that it names."""
 
     def __init__(self, connection: sqlite3.Connection, rules: Sequence[Rule], progress: Progress) -> None:
         rows = {} if progress is NOBODY else _rows_to_read(connection)
@@ -151,7 +152,7 @@ class _Way:
         self._done = self._of_rule = self._at = 0
 
     def rules(self) -> Iterator[Rule]:
-        """Each rule, to be checked now."""
+        """Each rule, to be checked before the next one."""
         for rule, work in self._work:
             self._of_rule, self._at = work, 0
             yield rule
@@ -159,16 +160,16 @@ class _Way:
             self._progress.at(self._done / self._whole)
 
     def go_on(self) -> None:
-        """A little of the present rule is done."""
+        """Advance a little within the current rule."""
         self._at = min(self._of_rule, self._at + STEPS // _STEPS_A_ROW)
         self._progress.at((self._done + self._at) / self._whole)
 
 
 def _rows_to_read(connection: sqlite3.Connection) -> dict[str, int]:
-    """How many rows each table has; and how many SQLite's own checks take the time of, as measured."""
+    """The rows of each table; and for SQLite's own checks, how many rows take as long to read, as measured."""
     rows = {}
     for table in ("run", "run_tally", "task", "task_count", "run_data", "run_data_tag", "run_data_latest"):
-        with suppress(sqlite3.DatabaseError):  # damage is told by the rules
+        with suppress(sqlite3.DatabaseError):  # the rules report damage
             (rows[table],) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
     everything = sum(rows.values())
     return {**rows, "integrity_check": 3 * everything, "pragma_foreign_key_check": everything // 3}
@@ -179,14 +180,14 @@ def _is_damage(error: sqlite3.DatabaseError) -> bool:
 
 
 def _uri(path: Path) -> str:
-    """How to open the file so that neither it nor what lies beside it is another one afterwards."""
-    file = path.resolve()  # SQLite keeps a log beside the file that a link leads to
+    """The URI that opens the file so that neither it nor what lies beside it is changed afterwards."""
+    file = path.resolve()  # SQLite keeps the log beside the file that a link leads to
     if any(file.with_name(file.name + ending).exists() for ending in ("-wal", "-journal")):
-        mode = "mode=ro"  # a server has it open, or has left it in a crash: its log stays as it is
+        mode = "mode=ro"  # a server has it open, or crashed: its log stays as it is
     elif os.access(file, os.W_OK) and os.access(file.parent, os.W_OK):
-        mode = "mode=rw"  # SQLite makes a log, and takes it away again
+        mode = "mode=rw"  # SQLite creates a log, and removes it again
     else:
-        mode = "immutable=1"  # SQLite could not take it away, or not even make it
+        mode = "immutable=1"  # SQLite could not remove a log, or not even create one
     return f"{file.as_uri()}?{mode}"
 
 
@@ -198,10 +199,10 @@ def _refuse_others(connection: sqlite3.Connection, path: Path) -> None:
         if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
             raise NotAForemanDatabase.at(path) from None
         if error.sqlite_errorcode == sqlite3.SQLITE_CORRUPT:
-            return  # a violation
+            return  # reported as a violation
         if error.sqlite_errorcode == sqlite3.SQLITE_READONLY_ROLLBACK:
             raise sqlite3.OperationalError(
-                "a change was cut off, such as an upgrade; the next start of the server, or `migrate`, undoes it first"
+                "a change, such as an upgrade, was interrupted: `migrate`, or the server at its start, rolls it back"
             ) from None
         raise
     if application_id != APPLICATION_ID:
@@ -210,14 +211,14 @@ def _refuse_others(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _integrity(connection: sqlite3.Connection) -> list[str]:
-    """What SQLite finds. One finding may have several lines."""
+    """The findings of SQLite's integrity check, as lines. One finding may have several."""
     try:
         found = connection.execute(f"{INTEGRITY.sql}({MOST_FINDINGS})").fetchall()
     except sqlite3.DatabaseError as error:
         if not _is_damage(error):
             raise
-        # Some damage ends the statement, and sqlite3 then drops the row that it has read last, which is often the only
-        # one. A statement that ends at its first finding does not come as far as that.
+        # Some damage aborts the statement. sqlite3 then drops the row read last, which is often the only one. A
+        # statement that stops at its first finding does not get as far as that.
         found = connection.execute(f"{INTEGRITY.sql}(1)").fetchall()
     lines = [line for (text,) in found for line in text.splitlines()]
     return [line for line in lines if line != "ok" and not line.startswith("*** in database ")]
@@ -226,7 +227,7 @@ def _integrity(connection: sqlite3.Connection) -> list[str]:
 def _found(connection: sqlite3.Connection, rule: Rule, values: dict[str, Any]) -> Iterable[str]:
     if rule is INTEGRITY:
         return _integrity(connection)
-    if "definition(" in rule.sql:  # calls Python
+    if "definition(" in rule.sql:  # a Python function
         with undisturbed():
             return list(_rows(connection, rule.sql, values))
     return _rows(connection, rule.sql, values)
@@ -240,7 +241,7 @@ def _rows(connection: sqlite3.Connection, sql: str, values: dict[str, Any]) -> I
 
 
 def _version(connection: sqlite3.Connection) -> int:
-    """The version that the database has to be like: this program's when it does not say."""
+    """The schema version to check against: this program's if the database does not say."""
     try:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
     except sqlite3.DatabaseError:

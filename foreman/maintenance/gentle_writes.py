@@ -1,4 +1,4 @@
-"""Writing a lot beside clients that want to write, too: for a short time, then not for a while, and so on."""
+"""Bulk writes beside clients that want to write, too: in short transactions with pauses between them."""
 
 import threading
 import time
@@ -9,23 +9,23 @@ from types import TracebackType
 from foreman.db.sqlite import Database
 from foreman.db.transactions import Transaction
 
-# Seconds that the lock is kept before the next commit, and that it is left to others after it, at least. Another
-# process that waits for it looks again after 1, 2, 5, 10 and 15 ms (sqliteDefaultBusyCallback in SQLite's main.c), so
-# it finds one of the first pauses.
+# Seconds after which a transaction is committed, and the shortest pause after it, when others get the lock. Another
+# process that waits for it tries again after 1, 2, 5, 10 and 15 ms (sqliteDefaultBusyCallback in SQLite's main.c), so
+# it hits one of the first pauses.
 HOLD, PAUSE = 0.010, 0.015
 
 
 class Stopped(Exception):
-    """The work has been told to stop. What was done is committed."""
+    """The work was told to stop. What it has done until then is committed."""
 
 
 class ShortTurns:
-    """Transactions that end before each statement when they have lasted long enough.
+    """Short transactions: one that has lasted long enough is committed before the next statement.
 
-    So every statement has to leave the database as it must be.
+    So every statement has to leave the database sound.
 
-    :param stopping: when it is set, the next turn is not begun
-    :param between: called after each commit: what may take its time must not be done while others wait
+    :param stopping: once it is set, no further transaction begins
+    :param between: called after each commit; slow work belongs here, where nobody waits for the lock
     """
 
     def __init__(self, database: Database, stopping: threading.Event, between: Callable[[], object]) -> None:
@@ -60,7 +60,7 @@ class ShortTurns:
         return self._tx
 
     def end(self) -> None:
-        """Commit now, and leave the others as much time as this has taken."""
+        """Commit now, and pause for at least as long as the transaction took."""
         if self._tx is not None:
             self._tx = None
             self._turn.close()

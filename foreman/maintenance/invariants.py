@@ -1,4 +1,4 @@
-"""What must hold in every Foreman database: each invariant is a statement that selects the rows that break it."""
+"""The invariants of every Foreman database: each is a query that selects the rows that violate it."""
 
 from typing import NamedTuple
 
@@ -7,9 +7,9 @@ class Rule(NamedTuple):
     """An invariant.
 
     :ivar name: how its violations begin
-    :ivar wrong: what is wrong with a row that breaks it
-    :ivar sql: selects the rows that break it
-    :ivar since: the first version of the schema that has what it is about
+    :ivar wrong: what is wrong with a row that violates it
+    :ivar sql: selects the rows that violate it
+    :ivar since: the first schema version that has what it is about
     """
 
     name: str
@@ -18,7 +18,7 @@ class Rule(NamedTuple):
     since: int = 1
 
 
-# The most findings that SQLite is asked for; without a number it stops at 100.
+# The most findings to ask SQLite for. Its default is 100.
 MOST_FINDINGS = 1_000_000
 
 INTEGRITY = Rule("integrity", "SQLite finds", "PRAGMA integrity_check")
@@ -26,7 +26,7 @@ INTEGRITY = Rule("integrity", "SQLite finds", "PRAGMA integrity_check")
 FILE = (
     Rule(
         "schema",
-        "the schema has it and the database does not",
+        "missing from the database, although the schema has it",
         """
         SELECT json_extract(value, '$[0]') AS type, json_extract(value, '$[1]') AS name
         FROM json_each(:schema)
@@ -36,7 +36,7 @@ FILE = (
     ),
     Rule(
         "definition",
-        "the database defines it otherwise than the schema",
+        "defined differently in the database than in the schema",
         """
         SELECT kept.type, kept.name
         FROM json_each(:schema) AS part
@@ -52,7 +52,7 @@ FILE = (
     ),
     Rule(
         "schema_migration",
-        "the newest row in schema_migration is not the version of the database",
+        "the newest version in schema_migration is not that of the database",
         """
         SELECT newest, user_version
         FROM pragma_user_version, (SELECT max(version) AS newest FROM schema_migration)
@@ -63,11 +63,11 @@ FILE = (
 )
 
 INDEXES = (
-    # SQLite finds the rows that an index lacks, but in newer versions (3.46, not 3.40) no longer the entries that
-    # an index with a condition has too many. The plus keeps SQLite from counting in the index again.
+    # SQLite finds rows that are missing from an index. But newer versions (3.46, not 3.40) no longer find surplus
+    # entries of a partial index. The plus keeps SQLite from counting in the index again.
     Rule(
         "partial_index",
-        "an index with a condition has not one entry for each row that meets it",
+        "a partial index has more or fewer entries than there are rows that meet its condition",
         """
         WITH index_count AS MATERIALIZED (
             SELECT 'task_by_parent' AS name,
@@ -89,11 +89,11 @@ INDEXES = (
     ),
 )
 
-# What refers to what. These hold whether or not foreign keys were enforced while the rows were written.
+# References. These hold whether or not foreign keys were enforced while the rows were written.
 REFERENCES = (
     Rule(
         "task_run",
-        "the run of a task is not in its organisation",
+        "a task's run is not in its organisation",
         """
         SELECT org_id, id, run_id
         FROM task
@@ -102,7 +102,7 @@ REFERENCES = (
     ),
     Rule(
         "task_parent",
-        "the parent of a task is not in its run",
+        "a task's parent is not in its run",
         """
         SELECT org_id, id, run_id, parent_task_id
         FROM task
@@ -113,11 +113,11 @@ REFERENCES = (
         )
         """,
     ),
-    # Every cycle of parents has a task whose parent is not older than itself. Otherwise there is none: a parent is
-    # there before its child, and does not change.
+    # Every cycle of parents has a task whose parent is not older than itself. A sound database has none: a parent is
+    # created before its child, and does not change.
     Rule(
         "task_parent_cycle",
-        "the parent of a task was created after it, as in a cycle of parents",
+        "a task's parent is not older than the task, as in a cycle of parents",
         """
         SELECT task.org_id, task.id, task.parent_task_id
         FROM task
@@ -127,7 +127,7 @@ REFERENCES = (
     ),
     Rule(
         "run_data_run",
-        "the run of an entry is not in its organisation",
+        "an entry's run is not in its organisation",
         """
         SELECT org_id, id, run_id
         FROM run_data
@@ -136,7 +136,7 @@ REFERENCES = (
     ),
     Rule(
         "run_data_task",
-        "the task of an entry is not in its run",
+        "an entry's task is not in its run",
         """
         SELECT org_id, id, run_id, task_id
         FROM run_data
@@ -149,11 +149,11 @@ REFERENCES = (
     ),
 )
 
-# What a row may hold. Each CHECK of the schema is among these rules or those below.
+# What a row may hold. Every CHECK of the schema is covered by these rules or those below.
 VALUES = (
     Rule(
         "id",
-        "an id is not a UUID in lower case",
+        "an id is not a lower-case UUID",
         """
         SELECT 'api_key' AS "table", org_id, id FROM api_key WHERE id NOT GLOB :uuid
         UNION ALL
@@ -164,11 +164,11 @@ VALUES = (
         SELECT 'run_data', org_id, id FROM run_data WHERE id NOT GLOB :uuid
         """,
     ),
-    # Also across organisations, although no statement of the API depends on that. Runs and tasks share the column
-    # task_count.scope_id, so their ids must differ too.
+    # Across organisations, too, although no statement of the API depends on that. Runs and tasks share the column
+    # task_count.scope_id, so their ids must differ as well.
     Rule(
         "id_unique",
-        "an id is there more than once",
+        "an id is used more than once",
         """
         SELECT 'run' AS "table", min(org_id) AS org_id, id, count(*) AS times FROM run GROUP BY id HAVING count(*) > 1
         UNION ALL
@@ -183,7 +183,7 @@ VALUES = (
     ),
     Rule(
         "status",
-        "there is no such status",
+        "a status is unknown",
         """
         SELECT 'run' AS "table", org_id, id, status
         FROM run
@@ -196,7 +196,7 @@ VALUES = (
     ),
     Rule(
         "text",
-        "a text has not 1 to 255 characters, or has a NUL",
+        "a text is not 1 to 255 characters long, or has a NUL",
         """
         SELECT 'task' AS "table", 'type' AS "column", org_id, id
         FROM task
@@ -264,7 +264,7 @@ VALUES = (
     ),
     Rule(
         "tags",
-        "the tags of an entry are not an array, or too many",
+        "an entry's tags are not an array, or are too many",
         """
         SELECT org_id, id, json_type(tags) AS type, json_array_length(tags) AS tags
         FROM run_data
@@ -297,7 +297,7 @@ VALUES = (
     ),
     Rule(
         "key_hash",
-        "the hash of an API key has not 64 hexadecimal digits, or does not begin with its prefix",
+        "the hash of an API key is not 64 hexadecimal digits, or does not begin with its prefix",
         """
         SELECT org_id, id
         FROM api_key
@@ -311,7 +311,7 @@ VALUES = (
     ),
     Rule(
         "key_name",
-        "the organisation or environment of an API key cannot be a part of a key",
+        "the organisation or environment of an API key cannot be part of a key",
         """
         SELECT org_id, id, environment
         FROM api_key
@@ -321,12 +321,12 @@ VALUES = (
     ),
 )
 
-# Which times and counts come with a status. Only whether a time is set: the clock may be set back at any moment, so
-# that no time has to be later than another, nor the order of ids the order of insertion.
+# Which times and counts go with a status. Only whether a time is set is checked: the clock may be set back at any
+# moment, so no time has to be later than another, and ids need not be in the order of insertion.
 STATUSES = (
     Rule(
         "ended",
-        "completed_at is set although it has not ended, or is not although it has",
+        "completed_at is set although it has not ended, or is not set although it has",
         """
         SELECT 'run' AS "table", org_id, id, status, completed_at
         FROM run
@@ -346,7 +346,7 @@ STATUSES = (
         SELECT 'task', org_id, id FROM task WHERE status = 'running' AND started_at IS NULL
         """,
     ),
-    # A run cannot go back to pending, as tasks can.
+    # A run, unlike a task, cannot go back to pending.
     Rule(
         "not_started",
         "a run is pending and started_at is set",
@@ -368,7 +368,7 @@ STATUSES = (
     ),
 )
 
-# What triggers keep, against the rows that it is kept of.
+# What triggers maintain, compared with the rows that it is derived from.
 KEPT = (
     Rule(
         "run_tally_missing",
@@ -390,7 +390,7 @@ KEPT = (
     ),
     Rule(
         "run_tally",
-        "a counter of a run is not what counting gives",
+        "a run's counter differs from a count of the rows",
         """
         SELECT org_id, run_id, counter, kept, counted
         FROM (
@@ -432,7 +432,7 @@ KEPT = (
     ),
     Rule(
         "run_tally_cancelled",
-        "the counter of a run's cancelled tasks is not what counting gives",
+        "a run's counter of cancelled tasks differs from a count of the rows",
         """
         SELECT org_id, run_id, cancelled_tasks AS kept, counted
         FROM (
@@ -449,7 +449,7 @@ KEPT = (
     ),
     Rule(
         "run_count",
-        "the count of an organisation's runs in a status is not what counting gives",
+        "the stored number of an organisation's runs in a status differs from a count of the rows",
         """
         SELECT org_id, status, sum(kept) AS kept, sum(counted) AS counted
         FROM (
@@ -463,7 +463,7 @@ KEPT = (
     ),
     Rule(
         "task_count",
-        "the count of tasks in a scope (of a type, or '' for all) in a status is not what counting gives",
+        "the stored number of tasks in a scope, of a type ('' for all) and status, differs from a count of the rows",
         """
         SELECT org_id, scope_id, type, status, sum(kept) AS kept, sum(counted) AS counted
         FROM (
@@ -513,7 +513,7 @@ KEPT = (
     ),
     Rule(
         "run_data_tag_extra",
-        "a row in run_data_tag is of no entry that has this tag",
+        "a row in run_data_tag belongs to no entry with this tag",
         """
         SELECT kept.org_id, kept.run_id, kept.tag, kept.key, kept.seq
         FROM run_data_tag AS kept
@@ -529,7 +529,7 @@ KEPT = (
     ),
     Rule(
         "run_data_tag_time",
-        "a row in run_data_tag has not the time of its entry",
+        "a row in run_data_tag does not have the time of its entry",
         """
         SELECT kept.org_id, kept.run_id, kept.tag, kept.key, kept.seq, kept.created_at, entry.created_at AS entrys
         FROM run_data_tag AS kept
@@ -539,10 +539,10 @@ KEPT = (
         WHERE kept.created_at <> entry.created_at
         """,
     ),
-    # created_at is of the row with the largest seq: https://www.sqlite.org/lang_select.html#bareagg.
+    # created_at is that of the row with the largest seq: https://www.sqlite.org/lang_select.html#bareagg.
     Rule(
         "run_data_latest",
-        "a key's latest entry under a tag, its time or the number of entries is not what run_data_tag gives",
+        "a key's latest entry under a tag, its time or the number of entries differs from run_data_tag",
         """
         SELECT org_id, run_id, tag, key, kept.seq, kept.created_at, kept.entries, newest.seq AS newest_seq,
                newest.created_at AS newest_created_at, newest.entries AS counted

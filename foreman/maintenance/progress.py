@@ -1,27 +1,27 @@
-"""How far a long piece of work is; and how signals get through while SQLite computes."""
+"""Progress of long work, and the handling of signals while SQLite computes."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-# Instructions of SQLite's virtual machine between two looks: some 5 to 10 ms.
+# SQLite virtual machine instructions between two calls of the progress handler: some 5 to 10 ms.
 STEPS = 100_000
 
 
 class Progress:
-    """Whoever wants to know how far a piece of work is. This one does not."""
+    """A receiver of progress. This one ignores it."""
 
     def at(self, part: float) -> None:
-        """Note which part is done, from 0 to 1. What this raises, such as a KeyboardInterrupt, ends the work."""
+        """Note the part that is done, from 0 to 1. What this raises, such as a KeyboardInterrupt, ends the work."""
 
     def doing(self, what: str) -> None:
         """Note what is being done from now on, such as `Verifying`."""
 
     def beyond_return(self) -> None:
-        """Note that what has been asked for happens from now on, in a moment: it is too late to stop."""
+        """Note the point of no return: it is too late to stop, and the result is put in place in a moment."""
 
     def stretch(self, begin: float, end: float) -> "Progress":
-        """For a part of the work that is from `begin` to `end` of the whole."""
+        """The receiver for a part of the work, from `begin` to `end` of the whole."""
         return _Stretch(self, begin, end)
 
 
@@ -49,7 +49,9 @@ NOBODY: Progress = _Nobody()
 
 @contextmanager
 def attentive(connection: sqlite3.Connection, look: Callable[[], object] = lambda: None) -> Iterator[None]:
-    """Call `look` every `STEPS` while statements run. Python handles signals then, which otherwise wait for their end.
+    """Call `look` every `STEPS` instructions while statements run, so that Python handles signals then.
+
+    Otherwise signals wait for the end of the statement.
 
     :raises KeyboardInterrupt: when a signal's handler has raised it; likewise whatever `look` raises
     """

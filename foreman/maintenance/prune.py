@@ -1,4 +1,4 @@
-"""Old runs: which they are, and removing them while a server works."""
+"""Pruning: finds old runs, and deletes them while a server works."""
 
 import sqlite3
 import threading
@@ -13,16 +13,16 @@ from foreman.db.values import as_list
 from foreman.maintenance.gentle_writes import ShortTurns
 from foreman.vocabulary import ENDED
 
-# Runs that are looked up at once, and pages at the end of the file that are given back at once.
+# Batch sizes: runs that are looked up at once, and pages at the end of the file that are freed at once.
 _RUNS, _PAGES = 100, 32
 
-# From so many tasks on, listing them takes too long to do it while others wait for the lock.
+# Beyond this number of tasks, listing them takes too long to be done while others wait for the lock.
 _MANY = 1_000
 
 
 @dataclass
 class Amount:
-    """How much is old, or was deleted; `bytes_given_back` to the file system."""
+    """How much is old, or was deleted. `bytes_given_back` went to the file system."""
 
     runs: int = 0
     tasks: int = 0
@@ -33,11 +33,11 @@ class Amount:
         return f"{self.runs} runs, {self.tasks} tasks, {self.entries} entries"
 
     def rows(self) -> int:
-        """All together."""
+        """The total number of rows."""
         return self.runs + self.tasks + self.entries
 
     def without(self, other: "Amount") -> "Amount":
-        """What is left of it; at least nothing, although something may have been added since it was counted."""
+        """What is left after `other`; never negative, although something may have been added since it was counted."""
         return Amount(
             max(0, self.runs - other.runs), max(0, self.tasks - other.tasks), max(0, self.entries - other.entries)
         )
@@ -58,7 +58,7 @@ class Old:
 
 
 def old(age: int, statuses: Sequence[str] = ENDED, org_id: str | None = None) -> Old:
-    """The runs that ended longer ago than so many milliseconds."""
+    """The runs that ended more than `age` milliseconds ago."""
     return Old(now_ms() - age, statuses, org_id)
 
 
@@ -86,13 +86,13 @@ def prune(
     stopping: threading.Event,
     progress: Callable[[Amount], object] = lambda _: None,
 ) -> Amount:
-    """Delete old runs with everything in them, and give the space back.
+    """Delete old runs with everything in them, and give their space back to the file system.
 
-    Between its short transactions the database is sound, so it may end anywhere, and another one goes on from there. A
-    run that a client takes up again meanwhile stays, with what is left of it.
+    The database is sound between the short transactions that this uses. So it may stop anywhere, and the next call goes
+    on from there. A run that a client resumes meanwhile stays, with what is left of it.
 
-    :param progress: told now and then how much has been deleted so far; it may take its time
-    :raises Stopped: when `stopping` has been set before the end
+    :param progress: called now and then with how much has been deleted so far; it may take its time
+    :raises Stopped: when `stopping` was set before the end
     :raises sqlite3.Error: when the database cannot be written to, or another process keeps it locked
     """
     pruned = Amount()
@@ -105,18 +105,18 @@ def prune(
             pruned.runs += delete_empty_run(turns.tx(), run)
         pruned.bytes_given_back = _give_space_back(turns)
         turns.end()
-    # Brings the changes, and the file's new size, into the file, as far as nobody has to wait for that.
+    # A checkpoint writes the changes, and the new size, to the file. A passive one makes nobody wait.
     database.one("PRAGMA wal_checkpoint(PASSIVE)")
     return pruned
 
 
 def _runs(database: Database, turns: ShortTurns, which: Old) -> Iterator[OldRun]:
-    """The old runs, looked up a few at a time; each has to be deleted, or not to be old any more, when it is back."""
+    """Find old runs, in batches. Each has to be deleted, or no longer be old, when the next one is asked for."""
     with database.read() as tx:
         scopes = _scopes(tx, which)
     for org_id, status in scopes:
         while True:
-            turns.end()  # or those that have just been deleted would be found again
+            turns.end()  # commit, or runs that were just deleted would be found again
             with database.read() as tx:
                 found = tx.all(
                     """
@@ -135,7 +135,7 @@ def _runs(database: Database, turns: ShortTurns, which: Old) -> Iterator[OldRun]
 
 
 def _scopes(tx: Transaction, which: Old) -> list[tuple[str, str]]:
-    """Organisations and statuses in which there may be old runs."""
+    """Organisations and statuses that may have old runs."""
     found = tx.all(
         """
         SELECT org_id, status FROM run_count
@@ -157,16 +157,16 @@ def _tasks(database: Database, turns: ShortTurns, run: OldRun) -> list[sqlite3.R
 
 
 def _give_space_back(turns: ShortTurns) -> int:
-    """Cut free pages off the file (https://www.sqlite.org/pragma.html#pragma_incremental_vacuum).
+    """Truncate free pages at the end of the file (https://www.sqlite.org/pragma.html#pragma_incremental_vacuum).
 
-    :return: how many bytes
+    :return: how many bytes were given back
     """
     size = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
     given = 0
     while True:
         tx = turns.tx()
         before = tx.value(size)
-        tx.all(f"PRAGMA incremental_vacuum({_PAGES})")  # a page for each row that is read
+        tx.all(f"PRAGMA incremental_vacuum({_PAGES})")  # frees a page for each row that is read
         cut = before - tx.value(size)
         if not cut:
             return given

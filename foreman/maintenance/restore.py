@@ -1,4 +1,4 @@
-"""Putting a backup into the place of the database, which is kept."""
+"""Restoring: puts a backup in the place of the database, which is kept under another name."""
 
 import os
 import sqlite3
@@ -11,22 +11,22 @@ from foreman.db.file import APPLICATION_ID, NotAForemanDatabase, refuse_loop
 from foreman.maintenance.backup import CopyFailed, beside, link, now, sync, told, verified_copy
 from foreman.maintenance.progress import NOBODY, Progress
 
-# What is kept has the name of the database with this and the time behind it.
+# A kept database has the name of the original, followed by this and the time.
 _REPLACED = ".replaced-"
 
 
 def restore(file: Path, target: Path, progress: Progress = NOBODY) -> Path | None:
-    """Replace a database, which nobody may have open, by a copy of a backup. The backup is not changed.
+    """Replace a database, which nobody may have open, with a copy of a backup. The backup is not changed.
 
-    A kill or a loss of power leaves one of these states, in this order, and never loses anything:
+    A kill or a power failure leaves one of these states, in this order, and never loses anything:
 
-    - the database as it was, perhaps with its log folded in;
-    - the same, with a second name of the same file, NAME.replaced-...;
+    - the database as it was, perhaps with its log checkpointed;
+    - the same, with a second name for the same file, NAME.replaced-...;
     - the backup in its place, and what it replaced under NAME.replaced-...
 
-    In all of them a temporary file, `.foreman-*.partial`, may lie beside it, and restoring can be done again.
+    In each of them a temporary file, `.foreman-*.partial`, may lie beside it, and the restore can be run again.
 
-    :return: where the replaced database is kept, complete in one file; None when there was none
+    :return: where the replaced database is kept, complete in one file; None if there was none
     :raises CopyFailed: when the backup is not a sound Foreman database, or the database cannot be replaced
     """
     with told(f"{file} cannot be restored to {target}"):
@@ -53,7 +53,7 @@ def _refuse(file: Path, target: Path) -> None:
 
 
 def _may_be_replaced(target: Path) -> bool:
-    """Whether it is empty or ours, of whatever version: also what a newer Foreman has written can be replaced."""
+    """Whether it is empty or ours, of any version: what a newer Foreman has written can be replaced, too."""
     with target.open("rb") as opened:
         header = opened.read(100)
     return not header or header[68:72] == APPLICATION_ID.to_bytes(4)
@@ -93,17 +93,17 @@ def _create(target: Path, copy: Path) -> None:
 
 @contextmanager
 def out_of_use(target: Path) -> Iterator[sqlite3.Connection]:
-    """Keep everybody else out of a database that is in one file: with its log folded in, and gone.
+    """Lock everybody else out of a database. Its log is checkpointed and removed, so it is a single file.
 
-    A connection in WAL mode holds a shared lock on the database as long as it is open, also when it is idle. Leaving
-    that mode needs an exclusive lock, which locking_mode = EXCLUSIVE keeps until the end
-    (https://www.sqlite.org/wal.html, sections 6 and 9). A process that has opened the file without having read from it
-    yet finds it in the mode before WAL. There SQLite refuses to write to a file that has been renamed
-    (SQLITE_READONLY_DBMOVED), so that it cannot make a log which would then lie beside the restored database.
+    A connection in WAL mode holds a shared lock on the database as long as it is open, even when idle. Leaving that
+    mode needs an exclusive lock, which locking_mode = EXCLUSIVE keeps until the end
+    (https://www.sqlite.org/wal.html, sections 6 and 9). A process that has opened the file, but not read from it yet,
+    finds it in rollback-journal mode. There SQLite refuses to write to a file that has been renamed
+    (SQLITE_READONLY_DBMOVED), so it cannot create a log which would then lie beside the restored database.
 
-    :return: the connection that keeps them out, also when the transaction that it has open has ended; it keeps its
-        rollback journal open, which therefore must not be deleted while it may write
-    :raises CopyFailed: when any process has it open, or it is damaged
+    :return: the connection that holds the lock, even after the transaction that it has open has ended; it keeps its
+        rollback journal open, so that must not be deleted while the connection may write
+    :raises CopyFailed: when any process has the database open, or it is damaged
     """
     try:
         with closing(sqlite3.connect(target, timeout=0, isolation_level=None)) as connection:
@@ -118,6 +118,6 @@ def out_of_use(target: Path) -> Iterator[sqlite3.Connection]:
             raise CopyFailed(f"{target} is in use: stop the server, and whatever else has it open, first") from None
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise CopyFailed(
-                f"{target} is damaged, so its log cannot be folded in: move it and its -wal away, then restore"
+                f"{target} is damaged, so its log cannot be checkpointed: move it and its -wal away, then restore"
             ) from error
         raise

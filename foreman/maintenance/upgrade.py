@@ -1,4 +1,4 @@
-"""Upgrades: a database of an earlier version gets the migrations that it lacks: all of them or none, after a backup."""
+"""Upgrades: apply the migrations that an earlier database lacks, all or none, after a backup."""
 
 import fcntl
 import filecmp
@@ -23,10 +23,10 @@ from foreman.maintenance.restore import out_of_use
 
 log = logging.getLogger(__name__)
 
-# What is backed up has the name of the database with this, the version that it gets, and the time behind it.
+# A backup has the name of the database, followed by this, the version to upgrade to, and the time.
 _BEFORE = ".before-version-"
 
-# The part of an upgrade that its backup takes; the rest depends on the migrations.
+# The share of an upgrade's time that its backup takes. The rest depends on the migrations.
 _BACKUP = 0.95
 
 Tell = Callable[[str], object]
@@ -44,12 +44,12 @@ def open_upgraded(
     *,
     create: bool = True,
 ) -> Database:
-    """Open a database as a server does: when it is of an earlier version, it is upgraded first.
+    """Open a database as a server does: one of an earlier version is upgraded first.
 
-    Of several processes that do this at once, one upgrades it and the others wait.
+    If several processes do this at once, one upgrades the database and the others wait.
 
-    :param tell: is given a line for the backup and for each migration
-    :param create: make a new database where there is no file, or an empty one
+    :param tell: called with a line for the backup and for each migration
+    :param create: create a new database if there is no file, or an empty one
     :raises UpgradeFailed: when it cannot be upgraded, such as when another process has it open
     :raises NotAForemanDatabase: when the file is not ours to write to
     """
@@ -63,7 +63,7 @@ def open_upgraded(
 
 
 def lacking(path: Path) -> tuple[int, tuple[Migration, ...]]:
-    """The version of a database, which is not changed, and the migrations that it lacks.
+    """The version of a database, and the migrations that it lacks. The database is not changed.
 
     :raises NotAForemanDatabase: when there is no such file, or it is something else, or from a newer version
     :raises sqlite3.Error: when the file cannot be read
@@ -74,9 +74,10 @@ def lacking(path: Path) -> tuple[int, tuple[Migration, ...]]:
 
 
 def plan(path: Path) -> Iterator[str]:
-    """What an upgrade would do, in lines. Nothing is changed.
+    """What an upgrade would do, as lines. Nothing is changed.
 
-    :raises UpgradeFailed: when there is no room for the backup; or as `lacking`
+    :raises UpgradeFailed: when there is no space for the backup
+    :raises NotAForemanDatabase, sqlite3.Error: as `lacking`
     """
     with snapshot(path) as view:
         version, size = view.execute(
@@ -93,15 +94,16 @@ def plan(path: Path) -> Iterator[str]:
     yield from (f"would apply {migration}" for migration in missing)
     if free < size:
         raise UpgradeFailed(f"{place.parent} has no room for the backup: {free} bytes are free")
-    yield f"room: {free} bytes are free; the backup, and what may have to be undone, need at most {2 * size}"
+    yield f"room: {free} bytes are free; the backup and the rollback journal need at most {2 * size}"
 
 
 @contextmanager
 def _turn(directory: Path) -> Iterator[None]:
-    """Wait until no other process upgrades a database in a directory, and keep them waiting.
+    """Hold the lock for upgrades in a directory; wait while another process holds it.
 
-    The lock is on the directory, so that it leaves no file behind; and closing a file of its own must not make a
-    process lose SQLite's locks (https://www.sqlite.org/howtocorrupt.html, section 2.2). It ends with the process.
+    The lock is on the directory, so that it leaves no file behind. It is not on the database file, because closing that
+    would drop the process's SQLite locks (https://www.sqlite.org/howtocorrupt.html, section 2.2). The kernel releases
+    it when the process ends.
     """
     handle = os.open(directory, os.O_RDONLY)
     try:
@@ -112,15 +114,15 @@ def _turn(directory: Path) -> Iterator[None]:
 
 
 def _upgrade(path: Path, tell: Tell, progress: Progress) -> None:
-    """Back the database up and change it, while nobody else has it open.
+    """Back up the database and migrate it, while nobody else has it open.
 
-    It has no write-ahead log meanwhile: SQLite keeps what changes in a rollback journal, as large as the pages that
-    change, and undoes them from it when the process, or the power, is lost before the commit.
+    It is in rollback-journal mode meanwhile. The journal holds the original of each changed page. SQLite rolls back
+    from it if the process dies, or the power fails, before the commit.
     """
     place = path.resolve()
     try:
         with told(f"{path} cannot be backed up"), out_of_use(place) as connection:
-            connection.execute("COMMIT")  # a backup cannot be made from within it; the lock stays
+            connection.execute("COMMIT")  # a backup cannot be made inside a write transaction; the lock stays
             missing = since(connection.execute("PRAGMA user_version").fetchone()[0])
             kept = _back_up(place, connection, progress.stretch(0, _BACKUP))
             tell(f"{path} is backed up as {kept}")
@@ -135,7 +137,7 @@ def _upgrade(path: Path, tell: Tell, progress: Progress) -> None:
 
 
 def _back_up(place: Path, connection: sqlite3.Connection, progress: Progress) -> Path:
-    """Keep a copy beside the database: the one that an upgrade before has left, when it is the same."""
+    """Keep a copy beside the database. An identical copy that an earlier upgrade has left is used again."""
     prefix = f"{place.name}{_BEFORE}{SCHEMA_VERSION}-"
     with verified_copy(place, place.parent, connection, progress) as copy:
         for earlier in sorted(place.parent.glob(f"{glob.escape(prefix)}*")):
@@ -147,18 +149,18 @@ def _back_up(place: Path, connection: sqlite3.Connection, progress: Progress) ->
 
 
 def _apply(connection: sqlite3.Connection, missing: tuple[Migration, ...], tell: Tell, progress: Progress) -> None:
-    """Apply migrations in one transaction, and check the file as a whole before its end.
+    """Apply migrations in one transaction, and check the structure of the file (the rules in `FILE`) before the commit.
 
-    Foreign keys are off: with them, replacing a table would delete what refers to it
+    Foreign keys are off: with them, replacing a table would delete the rows that refer to it
     (https://www.sqlite.org/lang_altertable.html, section 7).
 
-    The rest of `check` would take as long again as the backup, in which nobody can work. What a migration does to rows
-    is what its tests are for.
+    The rest of `check` would take as long again as the backup, and nobody can work meanwhile. What a migration does to
+    rows is covered by its tests.
 
-    :raises UpgradeFailed: with what has failed, and why; then all is undone
+    :raises UpgradeFailed: with what failed, and why; everything is rolled back
     """
     progress.doing("Upgrading")
-    doing = "the lock"
+    doing = "locking"
     connection.execute("PRAGMA foreign_keys = OFF")
     try:
         connection.execute("BEGIN IMMEDIATE")
@@ -169,15 +171,15 @@ def _apply(connection: sqlite3.Connection, missing: tuple[Migration, ...], tell:
                     connection.execute(statement)
             set_version(connection, migration.version)
             tell(f"Migration {migration}: {time.monotonic() - begun:.1f} seconds")
-        doing = "what must hold after the migrations"
+        doing = "the check after the migrations"
         for violation in violations(connection, FILE):
-            raise UpgradeFailed(f"{doing} does not: {violation}")
+            raise UpgradeFailed(f"{doing} found: {violation}")
         doing = "the commit"
         progress.beyond_return()
         connection.execute("COMMIT")
     except sqlite3.Error as error:
-        raise UpgradeFailed(f"{doing} has failed: {error}") from error
+        raise UpgradeFailed(f"{doing} failed: {error}") from error
     finally:
         if connection.in_transaction:
-            with suppress(sqlite3.Error):  # then the journal undoes it when the file is opened next
+            with suppress(sqlite3.Error):  # then the journal rolls it back when the file is next opened
                 connection.execute("ROLLBACK")
