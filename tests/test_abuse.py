@@ -20,7 +20,8 @@ from foreman.api import run_data
 from foreman.http import paging
 from foreman.http.opaque_json import decode_object
 from foreman.server import connection, http_server, listener, server, uploads
-from foreman.server.connection import Connection, Owed, State
+from foreman.server.connection import Connection, State
+from foreman.server.owed import Owed
 from foreman.server.parser import LARGE
 from tests.conftest import Json, Running, Start, assert_error, make_run, make_task, ok, put_data
 from tests.test_faults import Process, serving

@@ -25,7 +25,8 @@ from foreman.db.file import SCHEMA_VERSION, NotAForemanDatabase
 from foreman.db.schema import schema_of
 from foreman.db.sqlite import SCHEMA, Database
 from foreman.maintenance.check import check, contents, snapshot, violations
-from foreman.maintenance.invariants import INTEGRITY, RULES
+from foreman.maintenance.invariants import RULES
+from foreman.maintenance.invariants.file import INTEGRITY
 from tests.conftest import Running, make_run, make_task, ok, put_data
 
 ROOT = Path(__file__).parent.parent

@@ -1,4 +1,4 @@
-"""The `check` of a database: verifies every invariant of `invariants.py` in one snapshot of the file."""
+"""The `check` of a database: verifies every invariant in one snapshot of the file."""
 
 import errno
 import json
@@ -22,7 +22,9 @@ from foreman.db.file import (
 from foreman.db.schema import definition, schema_of
 from foreman.db.transactions import Transaction
 from foreman.db.values import Row, as_list
-from foreman.maintenance.invariants import INTEGRITY, MOST_FINDINGS, RULES, Rule
+from foreman.maintenance.invariants import RULES
+from foreman.maintenance.invariants.file import INTEGRITY, MOST_FINDINGS
+from foreman.maintenance.invariants.rule import Rule
 from foreman.maintenance.progress import NOBODY, STEPS, Progress, attentive
 from foreman.stop_signals import undisturbed
 from foreman.vocabulary import ENDED, MOST_TAGS, RUN_STATUSES, TASK_STATUSES

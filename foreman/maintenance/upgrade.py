@@ -17,7 +17,7 @@ from foreman.db.schema import Migration, set_version, since, statements
 from foreman.db.sqlite import Database
 from foreman.maintenance.backup import CopyFailed, link, now, sync, told, verified_copy
 from foreman.maintenance.check import snapshot, violations
-from foreman.maintenance.invariants import FILE
+from foreman.maintenance.invariants.file import FILE
 from foreman.maintenance.progress import NOBODY, Progress, attentive
 from foreman.maintenance.restore import out_of_use
 
