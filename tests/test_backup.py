@@ -280,7 +280,7 @@ UNFIT: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing": (Path.unlink, "foreman.db does not exist"),
     "foreign": (lambda file: file.write_bytes(b"a diary, not a database" * 200), "is not a Foreman database"),
     "newer": (set_version, "from a newer Foreman"),
-    "unsound": (break_, "is not sound, so it was not copied: `check` finds 1 violations"),
+    "unsound": (break_, "is not sound, so it was not copied: `check` finds 1 violation$"),
     "cut off": (lambda file: os.truncate(file, 20_480), "is not sound|malformed"),
 }
 
@@ -299,6 +299,24 @@ def test_database_that_cannot_be_copied_leaves_the_last_backups_as_they_are(
     with pytest.raises(CopyFailed, match=words):
         take_and_keep(database, place, 1)
     assert (tree(database.parent), tree(place)) == before
+
+
+def test_copy_whose_directory_cannot_be_synced_says_that_it_is_in_its_place(
+    database: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsync = os.fsync
+
+    def fail_for_directories(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", fail_for_directories)
+    with pytest.raises(CopyFailed, match=r"copy\.db is in its place, but .* cannot be synced: Input/output error$"):
+        take(database, place / "copy.db")
+    assert check(place / "copy.db") == []
+    with pytest.raises(CopyFailed, match=r"foreman-\w+\.db is in its place, but .* cannot be synced"):
+        take_and_keep(database, place, 1)
 
 
 def test_full_disk_is_one_line_and_leaves_the_last_backup(database: Path, place: Path) -> None:

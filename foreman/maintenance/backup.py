@@ -43,7 +43,7 @@ def take(source: Path, target: Path, progress: Progress = NOBODY) -> None:
         with verified_copy(source, place.parent, progress=progress) as copy:
             progress.beyond_return()
             copy.replace(place)
-            sync(place.parent)
+            sync_name(place)
 
 
 def take_and_keep(source: Path, directory: Path, number: int, progress: Progress = NOBODY) -> Path:
@@ -60,7 +60,7 @@ def take_and_keep(source: Path, directory: Path, number: int, progress: Progress
         with verified_copy(source, directory, progress=progress) as copy:
             progress.beyond_return()
             file = link(copy, begun, "foreman-", ".db")
-        sync(directory)
+        sync_name(file)
     with told(f"{file} is written, but older backups cannot be deleted"):
         _delete_oldest(directory, file, number)
     return file
@@ -100,7 +100,8 @@ def verified_copy(
         with snapshot(copy) as view:
             found = sum(1 for _ in violations(view, progress=progress.stretch(_COPYING, 1)))
         if found:
-            raise CopyFailed(f"{source} is not sound, so it was not copied: `check` finds {found} violations")
+            number = f"{found} violation{'' if found == 1 else 's'}"
+            raise CopyFailed(f"{source} is not sound, so it was not copied: `check` finds {number}")
         copy.chmod(_permissions(source, copy))
         sync(copy)
         yield copy
@@ -142,6 +143,15 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def sync_name(file: Path) -> None:
+    """Sync the name of a file that is in its place to disk.
+
+    :raises CopyFailed: when that fails; it says that the file is in its place nevertheless
+    """
+    with told(f"{file} is in its place, but a power loss could still undo that: its directory cannot be synced"):
+        sync(file.parent)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from foreman.db.file import APPLICATION_ID, NotAForemanDatabase, refuse_loop
-from foreman.maintenance.backup import CopyFailed, beside, link, now, sync, told, verified_copy
+from foreman.maintenance.backup import CopyFailed, beside, link, now, sync, sync_name, told, verified_copy
 from foreman.maintenance.progress import NOBODY, Progress
 
 # A kept database has the name of the original, followed by this and the time.
@@ -75,7 +75,7 @@ def _replace(target: Path, copy: Path, progress: Progress) -> Path:
         except BaseException:
             kept.unlink()
             raise
-        sync(target.parent)
+        sync_name(target)
     return kept
 
 
@@ -88,7 +88,7 @@ def _create(target: Path, copy: Path) -> None:
             log.unlink()
     sync(target.parent)
     target.hardlink_to(copy)  # unlike a rename, this fails when a server has just created a database there
-    sync(target.parent)
+    sync_name(target)
 
 
 @contextmanager
