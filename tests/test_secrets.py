@@ -331,7 +331,7 @@ def test_no_part_of_a_key_is_in_the_log_of_a_failure_or_its_answer(
     serving = serve(log_format)
     run_id = a_run(serving.port, presented["good"])
     failures = (
-        ("CREATE TRIGGER refuse BEFORE INSERT ON run BEGIN SELECT RAISE(ABORT, 'no'); END", 500, b"Unforeseen error"),
+        ("CREATE TRIGGER refuse BEFORE INSERT ON run BEGIN SELECT RAISE(ABORT, 'no'); END", 500, b"Unexpected error"),
         ("ALTER TABLE api_key RENAME TO gone", 503, b"The database cannot serve request"),
     )
     for statement, status, logged in failures:

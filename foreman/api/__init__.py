@@ -1,1 +1,1 @@
-"""The resources of the API: the path /api/v1/X is answered by X.py."""
+"""The resources of the API: X.py handles the path /api/v1/X."""

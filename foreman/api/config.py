@@ -1,4 +1,4 @@
-"""What the TypeScript clients read at their start: where the queues are. Foreman itself uses none of it."""
+"""Where the queues are, for TypeScript clients, which read it at startup. Foreman itself uses none of it."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ class QueuesConfig(schemas.CamelCase):
 
 
 class Config(schemas.CamelCase):
-    """What clients read at their start."""
+    """What clients read at startup."""
 
     version = shapes.text("0.2.0")
     environment = shapes.text("production")
@@ -69,7 +69,7 @@ def get_queues() -> Response:
 
 
 def redis_json(settings: Settings) -> dict[str, Any]:
-    """`password` and `db` are present only when they are set: an empty password would be sent to Redis."""
+    """`password` and `db` are present only if they are set: clients would send an empty password to Redis."""
     optional = {"password": settings.redis_password, "db": settings.redis_db}
     return {
         "host": settings.redis_host,

@@ -1,4 +1,4 @@
-"""The API's description for machines (`openapi.json`) and for people (`/docs`, which needs no internet)."""
+"""The API's documentation, for machines (`openapi.json`) and for people (`/docs`, which works offline)."""
 
 from pathlib import Path
 
@@ -20,8 +20,8 @@ _SWAGGER_UI = Path(flask_swagger_ui.__file__).parent / "dist"
 @bp.get(f"{BASE_PATH}/openapi.json")
 @public
 def get_openapi() -> Response:
-    """This document."""
-    # Imported when first asked for: generating it needs a library that serving requests does not.
+    """The OpenAPI document."""
+    # Imported on demand: it needs apispec, which serving requests does not.
     from foreman.http.openapi import document
 
     return answer(document(current_app))
@@ -30,21 +30,21 @@ def get_openapi() -> Response:
 @bp.get("/")
 @public
 def show_home() -> BareResponse:
-    """Lead to the page. The address is relative, so that it is right behind a proxy that adds a prefix."""
+    """Redirect to the documentation. The target is relative, for proxies that add a path prefix."""
     return redirect("docs")
 
 
 @bp.get("/docs")
 @public
 def show_docs() -> Response:
-    """The page that shows the document."""
+    """The documentation page, which shows the OpenAPI document."""
     return send_from_directory(_PAGES, "docs.html")
 
 
 @bp.get("/docs/<path:asset>")
 @public
 def send_asset(asset: str) -> Response:
-    """A script, style or picture of that page."""
-    if asset in _OWN:  # they fit the page of this version only
+    """A script, style or picture of the documentation page."""
+    if asset in _OWN:  # not cached by age: they fit only the page of this version
         return send_from_directory(_PAGES, asset)
     return send_from_directory(_SWAGGER_UI, asset, max_age=3600)

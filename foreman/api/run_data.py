@@ -72,7 +72,7 @@ class RunData(schemas.CamelCase):
 
 
 class Pagination(schemas.CamelCase):
-    """Where a page of run data stands."""
+    """The position of a page within all matches."""
 
     limit = shapes.count("As asked for.", 100)
     offset = shapes.count("As asked for.")
@@ -191,7 +191,7 @@ def update_tags(change: dict[str, Any], run_id: str, data_id: str) -> Response:
 def delete_data(which: dict[str, Any], run_id: str) -> Response:
     """Delete all entries of a key, or one entry by its id.
 
-    Exactly one of `key` and `id` is required: both together, or neither, is answered 400.
+    Exactly one of `key` and `id` is required: both together, or neither, is a 400.
     """
     with db.write() as tx:
         found(tx.one("SELECT 1 FROM run WHERE org_id = :org_id AND id = :run_id",

@@ -1,8 +1,7 @@
 """The run-data query: which entries match, in which order, and how many there are.
 
-Key filters choose among the keys of the run, tag filters among the tags of its entries. Both are answered from
-indexes, so the cost follows what matches. The text of a statement depends on which filters are present, never on what
-they hold.
+Key filters select keys of the run, tag filters select its entries by their tags. Both use indexes, so the cost grows
+with the matches. The text of a statement depends on which filters are present, never on their values.
 """
 
 from typing import Any
@@ -18,7 +17,7 @@ DATA_SORTS = ("created_at", "updated_at", "key")
 
 
 class QueryData(schemas.Query):
-    """Which entries of a run. The key filters are joined by OR, the tag filters narrow that further by AND."""
+    """Which entries of a run. Key filters are joined by OR; tag filters narrow that further, by AND."""
 
     key = TextFilter(metadata={"description": "This key exactly."})
     keys = schemas.texts("Comma-separated keys, each exactly.")
@@ -42,8 +41,7 @@ class QueryData(schemas.Query):
     sort_by, sort_order = schemas.sort_by_of(DATA_SORTS, "ties are in the order of insertion"), schemas.sort_order_of()
 
 
-# What an entry is answered from (`run_data.to_json`), in its order. JSON is read as bytes, which is what goes into the
-# answer.
+# The columns that `run_data.to_json` takes, in its order. JSON is read as bytes, which is what goes into the response.
 COLUMNS = """
     run_data.id, run_data.run_id, run_data.task_id, run_data.org_id, run_data.key,
     CAST(run_data.value AS BLOB), CAST(run_data.tags AS BLOB), CAST(run_data.metadata AS BLOB),
@@ -51,7 +49,7 @@ COLUMNS = """
     """
 OPAQUE = slice(5, 8)
 
-# Each key filter selects keys of the run; UNION joins them, that is OR.
+# Each key filter selects keys of the run. UNION joins them: OR.
 KEY_FILTERS = {
     "keys": """
         SELECT run_data_latest.key
@@ -76,7 +74,7 @@ KEY_FILTERS = {
         """,
 }
 
-# Each tag filter selects entries of the run; INTERSECT joins them, that is AND. {tagged} is where they are looked up.
+# Each tag filter selects entries of the run. INTERSECT joins them: AND. {tagged} is the table to look them up in.
 TAG_FILTERS = {
     ("tags", "any"): """
         SELECT tagged.key, tagged.seq, tagged.created_at
@@ -84,7 +82,7 @@ TAG_FILTERS = {
         WHERE tagged.org_id = :org_id AND tagged.run_id = :run_id
           AND tagged.tag IN (SELECT value FROM json_each(:tags)) {of_keys}
         """,
-    # Only the entries with the rarest tag are looked at (counting beyond 1,000 would not pay).
+    # Scans only the entries with the rarest tag. Counting the entries of a tag beyond 1,000 would not pay off.
     ("tags", "all"): """
         SELECT tagged.key, tagged.seq, tagged.created_at
         FROM {tagged} AS tagged
@@ -144,7 +142,7 @@ NEWEST_OF_EACH_KEY = """
     WHERE nth = 1
     """
 
-# The entries, or with run_data_latest the newest entry of each key, that have one tag.
+# The entries with one tag; from run_data_latest, the newest such entry of each key.
 ONE_TAG = """
     SELECT tagged.key, tagged.seq, tagged.created_at
     FROM {table} AS tagged
@@ -163,10 +161,9 @@ POSITIONS = {"created_at": "created_at", "updated_at": "updated_at", "key": "key
 
 
 def data_query(wanted: dict[str, Any]) -> str:
-    """The statement that answers validated query parameters (`QueryData`) for one run.
+    """The statement for validated query parameters (`QueryData`) of one run, to be run by `paging.read_page`.
 
-    It takes :org_id, :run_id and the values of `bound`, and is for `paging.read_page`. It has no row when the run does
-    not exist.
+    It takes :org_id, :run_id and the values of `bound`. It returns no row if the run does not exist.
     """
     latest = wanted["include_all"] == "false"
     keys = _keys(wanted)
@@ -186,12 +183,12 @@ def data_query(wanted: dict[str, Any]) -> str:
 
     one_tag = not tag_filters or (tag_filters == [TAG_FILTERS["tags", wanted["tag_mode"]]] and len(wanted["tags"]) == 1)
     if one_tag:
-        # Without tag filters it is the empty tag, which every entry has.
+        # Without tag filters, this is the empty tag, which every entry has.
         tag = "tagged.tag = :only_tag" if tag_filters else "tagged.tag = ''"
         table = "run_data_latest" if latest else "run_data_tag"
         counted = "run_data_latest"
         if common:
-            # From the keys to the entries: the other way round SQLite might walk through all entries in order.
+            # CROSS JOIN: from keys to entries. The other way round, SQLite might scan all entries in order.
             table, counted = f"wanted_key CROSS JOIN {table}", f"wanted_key CROSS JOIN {counted}"
             of_keys = "AND tagged.key = wanted_key.key"
         matches = ONE_TAG.format(table=table, tag=tag, of_keys=of_keys)
@@ -217,7 +214,7 @@ def data_query(wanted: dict[str, Any]) -> str:
 
 
 def bound(wanted: dict[str, Any]) -> dict[str, Any]:
-    """The values of `data_query`."""
+    """The values to bind to the statement of `data_query`."""
     glob_from, glob_to = glob_range(wanted.get("key_pattern", ""))
     keys, tags = _keys(wanted), wanted.get("tags", [])
     return {
@@ -241,7 +238,7 @@ def _keys(wanted: dict[str, Any]) -> list[str]:
 
 
 def _cut(wanted: dict[str, Any], matches: str) -> str:
-    """What the page is cut from: `tiebreak` (the entry's seq) and `position` (what it is sorted by)."""
+    """A SELECT that the page is cut from: `tiebreak` (the entry's seq) and `position` (what it is sorted by)."""
     position = POSITIONS[wanted["sort_by"]]
     unfiltered = not any(wanted.get(name) for name in FILTERS)
     if unfiltered and wanted["include_all"] == "true" and position != "key":
@@ -259,7 +256,7 @@ def _cut(wanted: dict[str, Any], matches: str) -> str:
 
 def _with_tags(tag_filters: list[str], mode: str, latest: bool, of_keys: str) -> str:
     """The entries, or with `latest` the newest entry of each key, that meet the tag filters."""
-    # The newest entry with any of some tags is among the newest of each of them; other filters need every entry.
+    # The newest entry with any of several tags is the newest with one of them. Other filters need every entry.
     table = "run_data_latest" if latest and mode == "any" and len(tag_filters) == 1 else "run_data_tag"
     matching = " INTERSECT ".join(select.format(tagged=table, of_keys=of_keys) for select in tag_filters)
     return (

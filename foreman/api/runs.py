@@ -37,7 +37,7 @@ class UpdateRun(schemas.Change):
 
 
 class ListRuns(schemas.Page):
-    """Which runs."""
+    """Which runs to list."""
 
     status = schemas.statuses(*RUN_STATUSES)
 
@@ -68,7 +68,7 @@ class Run(schemas.CamelCase):
 RunList = schemas.CamelCase.from_dict(shapes.page_of(Run), name="RunList")
 
 
-# What `to_json` takes, in its order. Opaque JSON is read as bytes, which is what goes into the answer.
+# The columns that `to_json` takes, in its order. Opaque JSON is read as bytes, which is what goes into the response.
 COLUMNS = """
     run.id, run.org_id, run.status,
     CAST(run.input_data AS BLOB), CAST(run.output_data AS BLOB), CAST(run.error_data AS BLOB),
@@ -120,8 +120,8 @@ def get_run(run_id: str) -> Response:
 def update_run(change: dict[str, Any], run_id: str) -> Response:
     """Change a run's status, output, error or metadata; what is absent stays.
 
-    Any status may follow any other but `pending`, to which a run cannot go back. What is there already, to the letter,
-    changes nothing, nor `updatedAt`.
+    Any status may follow any other but `pending`, to which a run cannot go back. A value that is the same as before, to
+    the letter, changes nothing, not even `updatedAt`.
     """
     with db.write() as tx:
         tx.run(

@@ -46,7 +46,7 @@ class UpdateTask(schemas.Change):
 
 
 class ListTasks(schemas.Page):
-    """Which tasks."""
+    """Which tasks to list."""
 
     run_id = Id()
     status = schemas.statuses(*TASK_STATUSES)
@@ -83,7 +83,7 @@ class Task(schemas.CamelCase):
 TaskList = schemas.CamelCase.from_dict(shapes.page_of(Task), name="TaskList")
 
 
-# What `to_json` takes, in its order. Opaque JSON is read as bytes, which is what goes into the answer.
+# The columns that `to_json` takes, in its order. Opaque JSON is read as bytes, which is what goes into the response.
 COLUMNS = """
     task.id, task.run_id, task.parent_task_id, task.org_id, task.type, task.status,
     CAST(task.input_data AS BLOB), CAST(task.output_data AS BLOB), CAST(task.error_data AS BLOB),
@@ -94,7 +94,7 @@ OPAQUE = slice(6, 10)
 
 SELECT_TASK = f"SELECT {COLUMNS} FROM task WHERE org_id = :org_id AND id = :id"
 
-# What narrows the list of tasks, one line per query parameter (`status` is the page's own).
+# The filters of the task list, one per query parameter; `status` is left to `select_page`.
 CONDITIONS = {
     "run_id": "run_id = :run_id",
     "parent_task_id": "parent_task_id = :parent_task_id",
@@ -154,8 +154,8 @@ def get_task(task_id: str) -> Response:
 def update_task(change: dict[str, Any], task_id: str) -> Response:
     """Change a task's status, output, error, metadata or queue job; what is absent stays.
 
-    Any status may follow any other, because queues and workers decide; the times and the retry count follow it. What
-    is there already, to the letter, changes nothing, nor `updatedAt`.
+    Any status may follow any other, because queues and workers decide; the times and the retry count follow it. A value
+    that is the same as before, to the letter, changes nothing, not even `updatedAt`.
     """
     with db.write() as tx:
         task = tx.one(
@@ -204,12 +204,12 @@ def list_tasks(wanted: dict[str, Any]) -> Response:
         ["org_id = :org_id", *conditions],
         wanted["sort_by"],
         wanted["sort_order"],
-        # The indexes by run and by type have the status before the time.
+        # The indexes by run and by type order by status, then by time.
         statuses or (TASK_STATUSES if by_run_or_type else ()),
         sorted_by_index=wanted["sort_by"] == "created_at" or not (conditions or statuses),
     )
     tasks, total = read_page(
-        # A parent's children are all in the parent's run: asked for in another one, there are none.
+        # The children of a task are all in its own run, so in any other run there are none.
         f"""
         SELECT {COLUMNS}, {PLACES[wanted["sort_order"]]}, counted.total
         FROM (

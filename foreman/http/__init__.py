@@ -1,1 +1,1 @@
-"""What endpoints share, above Flask: contracts, fields, pages, errors, and the document that describes them."""
+"""What endpoints share on top of Flask: contracts, fields, paging, errors, and the OpenAPI document."""

@@ -1,11 +1,11 @@
-"""The contract of an endpoint, written above it: what it takes, what it answers, how it fails.
+"""The contract of an endpoint, declared by decorators: what it takes, what it returns, how it fails.
 
     @bp.post("/runs")
     @takes(CreateRun)
     @answers(201, Run)
     def create_run(new: dict) -> Response: ...
 
-The decorators validate requests and feed the OpenAPI document alike, so the two cannot disagree.
+The decorators both validate requests and feed the OpenAPI document, so the two cannot disagree.
 """
 
 import re
@@ -31,7 +31,7 @@ from foreman.vocabulary import LONG, READING_METHODS, SHORT, WAITING
 
 BASE_PATH = "/api/v1"
 
-# Of how many names that are not ours an answer says what is wrong, and how many characters it shows of each.
+# Names chosen by a client that an error response lists at most, and the characters that it shows of each.
 MOST_NAMES, LONGEST_NAME = 20, 100
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -39,7 +39,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 @dataclass
 class Operation:
-    """What the decorators of one view say."""
+    """The contract of one view, as its decorators declare it."""
 
     body: type[Schema] | None = None
     query: type[Schema] | None = None
@@ -49,7 +49,7 @@ class Operation:
 
 
 def operation_of(view: Callable[..., Any]) -> Operation:
-    """The contract of a view; an empty one when it has no decorators of this module yet."""
+    """The contract of a view; a new, empty one if no decorator has made it yet."""
     if not hasattr(view, "operation"):
         view.operation = Operation()  # type: ignore[attr-defined]
     operation: Operation = view.operation  # type: ignore[attr-defined]
@@ -57,10 +57,10 @@ def operation_of(view: Callable[..., Any]) -> Operation:
 
 
 def takes(schema: type[Body]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The view's first argument is the request's JSON body, validated; a wrong one is answered 400, 413 or 415.
+    """Pass the validated JSON body as the view's first argument; an invalid one is a 400, 413 or 415.
 
-    Unknown fields are ignored, because existing clients send some; but a change of none but unknown fields is refused,
-    and so is every unknown field when the request prefers strict handling (RFC 7240, section 4.4).
+    Unknown fields are ignored, because existing clients send some. There are two exceptions. A change whose fields are
+    all unknown is refused. And so is any unknown field if the request prefers strict handling (RFC 7240, section 4.4).
     """
     loader = schema()
     known = loader.outer_names()
@@ -94,9 +94,9 @@ def takes(schema: type[Body]) -> Callable[[Callable[..., Any]], Callable[..., An
 
 
 def asks(schema: type[Query]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The view's first argument is the request's query parameters, validated.
+    """Pass the validated query parameters as the view's first argument.
 
-    Wrong and unknown ones are answered 400.
+    Invalid and unknown ones are a 400.
     """
     loader = schema()
     known = loader.outer_names()
@@ -119,7 +119,7 @@ def asks(schema: type[Query]) -> Callable[[Callable[..., Any]], Callable[..., An
 
 
 def answers(status: int, shape: type[Schema]) -> Callable[[View], View]:
-    """The view answers with this status and a body of this shape."""
+    """Declare that the view responds with this status and a body of this schema."""
 
     def decorate(view: View) -> View:
         operation_of(view).answers[status] = shape
@@ -129,7 +129,7 @@ def answers(status: int, shape: type[Schema]) -> Callable[[View], View]:
 
 
 def fails(*statuses: int) -> Callable[[View], View]:
-    """The view may fail with these statuses, besides those that any request can meet."""
+    """Declare the error statuses of the view, besides those that any request can get."""
 
     def decorate(view: View) -> View:
         operation_of(view).fails |= set(statuses)
@@ -145,12 +145,12 @@ def public(view: View) -> View:
 
 
 def is_public(view: Callable[..., Any]) -> bool:
-    """Whether a view answers without a key."""
+    """Whether a view needs no key."""
     return getattr(view, "public", False)
 
 
 def costs(cost: int) -> Callable[[View], View]:
-    """The view, which reads, costs the server more than others do: `LONG` or `WAITING`. Every write is `WAITING`."""
+    """Declare the cost class of a reading view that is not `SHORT`: `LONG` or `WAITING`. Every write is `WAITING`."""
 
     def decorate(view: View) -> View:
         operation_of(view).cost = cost
@@ -160,7 +160,7 @@ def costs(cost: int) -> Callable[[View], View]:
 
 
 def costs_of(app: Flask) -> Callable[[str, str], int]:
-    """What requests cost, by method and path: for the server, which knows no paths of its own."""
+    """The cost class of requests by method and path, for the server: it does not know the routes."""
     paths: dict[int, list[str]] = {LONG: [], WAITING: []}
     for rule in app.url_map.iter_rules():
         operation = operation_of(app.view_functions[rule.endpoint])
@@ -178,30 +178,33 @@ def costs_of(app: Flask) -> Callable[[str, str], int]:
 
 
 class Answer(Response):
-    """JSON, with headers that are complete and plain ASCII: werkzeug would look through them again and again."""
+    """A JSON response. Its headers are complete and ASCII, so werkzeug need not go through them again."""
 
     def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
-        """The headers as they are."""
+        """The headers, unprocessed."""
         return self.headers
 
 
 def answer(body: Any, status: int = 200) -> Response:
-    """A JSON answer."""
+    """A JSON response."""
     data = msgspec.json.encode(body)
     return Answer(data, status, [("Content-Type", "application/json"), ("Content-Length", str(len(data)))])
 
 
 def created(body: Any, path: str) -> Response:
-    """A 201 answer with the new resource and where it is, below the base path."""
+    """A 201 response with the new resource and its `Location`.
+
+    :param path: the resource's path, below the base path
+    """
     response = answer(body, 201)
     response.headers["Location"] = BASE_PATH + path
     return response
 
 
 def init_app(app: Flask) -> None:
-    """Refuse query parameters where a view `asks` for none, as unknown ones are refused where it does.
+    """Refuse all query parameters of views without `asks`, just as views with it refuse unknown ones.
 
-    What needs no key is left alone: probes and browsers add parameters of their own, and there is nothing to narrow.
+    Views that need no key are exempt: probes and browsers add parameters of their own, and there is nothing to filter.
     """
 
     @app.before_request
@@ -215,9 +218,9 @@ def init_app(app: Flask) -> None:
 
 
 def _parameters() -> MultiDict[str, str]:
-    """The query's parameters; werkzeug's own reading of them leaves or replaces what is not UTF-8.
+    """Parse the query string. werkzeug's own parser would keep or replace what is not UTF-8.
 
-    :raises Invalid: which names those that are not UTF-8
+    :raises Invalid: if parameters are not UTF-8; it lists them
     """
     query = request.query_string.decode(errors="surrogateescape")
     given = parse_qsl(query, keep_blank_values=True, errors="surrogateescape")
@@ -228,7 +231,7 @@ def _parameters() -> MultiDict[str, str]:
 
 
 def _is_text(decoded: str) -> bool:
-    """Whether it is without surrogates, which stand for bytes that are not UTF-8."""
+    """Whether a decoded text has no surrogates, which stand for bytes that are not UTF-8."""
     try:
         decoded.encode()
     except UnicodeEncodeError:
@@ -237,7 +240,7 @@ def _is_text(decoded: str) -> bool:
 
 
 def _prefers_strict_handling(headers: Headers) -> bool:
-    """Whether a request says `Prefer: handling=strict`; the first of several counts (RFC 7240, section 2)."""
+    """Whether a request has `Prefer: handling=strict`; of several, the first counts (RFC 7240, section 2)."""
     preferences = headers.get("Prefer")
     for preference in parse_list_header(preferences) if preferences else ():
         name, _, value = preference.partition(";")[0].partition("=")
@@ -252,11 +255,11 @@ def _say_that_it_was_strict(response: Response) -> Response:
 
 
 def _load(loader: CamelCase, given: Mapping[str, Any], unknown: Iterable[str], refused: str) -> dict[str, Any]:
-    """What is given, validated.
+    """Validate a body or query against its schema.
 
-    :param unknown: the names in it that are to be refused
-    :param refused: what is said of each of them
-    :raises Invalid: which names all that is wrong
+    :param unknown: the names in it to refuse
+    :param refused: the message for each of them
+    :raises Invalid: if anything is wrong; it lists everything that is
     """
     details = _one_each(unknown, refused)
     try:
@@ -269,7 +272,7 @@ def _load(loader: CamelCase, given: Mapping[str, Any], unknown: Iterable[str], r
 
 
 def _one_each(names: Iterable[str], message: str) -> list[Detail]:
-    """A detail for each of the names, which a client may have chosen freely; not of all when they are too many."""
+    """A detail for each name. Names come from clients, so their number and their length are capped."""
     shown = (name[:LONGEST_NAME].encode(errors="surrogateescape").decode(errors="replace") for name in names)
     return [{"field": name, "message": message} for name in islice(shown, MOST_NAMES)]
 

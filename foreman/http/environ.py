@@ -1,13 +1,13 @@
-"""What the application and the server tell each other in a request's environment (PEP 3333), besides what WSGI has."""
+"""Keys of the WSGI environ (PEP 3333) by which the application and the server tell each other more than WSGI does."""
 
-# Set by the application: what `flask.g` has for the request.
+# Set by the application: the request's `flask.g`.
 NOTED = "foreman.noted"
 
-# Set by the server: the same of an earlier try of this request.
+# Set by the server: `NOTED` of an earlier attempt at this request.
 NOTED_BEFORE = "foreman.noted_before"
 
-# Set by the server: the body has not been read, because it seemed not to be wanted.
+# Set by the server: the body was not read, because the request was going to be refused anyway.
 BODY_NOT_READ = "foreman.body_not_read"
 
-# Set by the application: the request has to be tried again as one that may read any number of bytes.
+# Set by the application: the request must be retried, without a limit to the bytes that it reads.
 TOO_LARGE_TO_TRY = "foreman.too_large_to_try"

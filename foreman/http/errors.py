@@ -1,6 +1,6 @@
-"""The one JSON error envelope: `{"error": text, "details": [{"field", "message"}]}`.
+"""The JSON envelope of every error: `{"error": text, "details": [{"field", "message"}]}`.
 
-Handlers raise; only this module builds the answer. The exceptions form one tree under `APIError`.
+Handlers raise subclasses of `APIError`; only this module builds the response.
 """
 
 import logging
@@ -20,9 +20,9 @@ log = logging.getLogger(__name__)
 
 TOO_DEEP = "The body is nested too deep"
 
-# Shorter than werkzeug's, which speak to people with a browser.
+# In place of werkzeug's longer messages, which address people with a browser.
 MESSAGES = {
-    404: "Not found",  # existing clients compare it
+    404: "Not found",  # existing clients compare this text
     405: "This path does not take this method",
     413: "The body is larger than this server accepts",
 }
@@ -37,8 +37,8 @@ class Detail(TypedDict):
 
 DatabaseFailure = tuple[int, str, list[Detail], dict[str, str]]
 
-# What a failure of the database is answered: status, message, details, headers. Where waiting does not help there is no
-# Retry-After.
+# The response to a database failure: status, message, details, headers. There is no Retry-After where waiting does not
+# help.
 _UNAVAILABLE: DatabaseFailure = (503, "The database is not available at the moment", [], {"Retry-After": "1"})
 _DATABASE_FAILURES: dict[Failure, DatabaseFailure] = {
     Failure.INTERRUPTED: (503, "The query takes too long: narrow it down", [], {"Retry-After": "1"}),
@@ -49,12 +49,12 @@ _DATABASE_FAILURES: dict[Failure, DatabaseFailure] = {
 
 
 class APIError(Exception):
-    """An answer that is an error.
+    """An error response.
 
     :param status: the HTTP status
-    :param message: what the caller may read
-    :param details: one entry per field that is wrong
-    :param headers: further headers of the answer
+    :param message: shown to the client
+    :param details: one entry per invalid field
+    :param headers: additional response headers
     """
 
     def __init__(
@@ -72,37 +72,37 @@ class APIError(Exception):
 
 
 class Invalid(APIError):
-    """400: the request says something that is not allowed."""
+    """400: the request is invalid."""
 
     def __init__(self, message: str, details: list[Detail] | None = None) -> None:
         super().__init__(400, message, details)
 
 
 class Unauthorized(APIError):
-    """401: no key, or not a good one. Carries the challenge that RFC 9110, section 11.6.1 asks for."""
+    """401: no key, or an invalid one. Carries the challenge that RFC 9110, section 11.6.1 requires."""
 
     def __init__(self, message: str) -> None:
         super().__init__(401, message, headers={"WWW-Authenticate": "Bearer"})
 
 
 class Forbidden(APIError):
-    """403: the key is good, but not for this."""
+    """403: the key is valid, but does not permit this."""
 
     def __init__(self, message: str) -> None:
         super().__init__(403, message)
 
 
 class NotFound(APIError):
-    """404: no such thing, or it belongs to another organisation; the answer does not tell which."""
+    """404: there is no such resource, or it belongs to another organisation; the response does not tell which."""
 
     def __init__(self, what: str) -> None:
         super().__init__(404, f"{what} not found")
 
 
 def found(row: Row | None, what: str) -> Row:
-    """The row, when there is one.
+    """The row, if there is one.
 
-    :raises NotFound: when there is none
+    :raises NotFound: if there is none
     """
     if row is None:
         raise NotFound(what)
@@ -117,9 +117,9 @@ class UnsupportedMediaType(APIError):
 
 
 class TooManyRequests(APIError):
-    """429: the rate limit of this key or address is used up.
+    """429: the rate limit of this key or address is exceeded.
 
-    :param retry_after: seconds until the limit is renewed
+    :param retry_after: seconds until the limit resets
     """
 
     def __init__(self, message: str, retry_after: int) -> None:
@@ -127,27 +127,30 @@ class TooManyRequests(APIError):
 
 
 class TooLargeToTry(Exception):
-    """The answer is larger than may be made at any time: the server tries again when it is its turn."""
+    """The response is too large to build right away: the server retries the request in the queue of large ones."""
 
 
 class BodyNotRead(APIError):
-    """503: the body was not waited for, because the request seemed to have no valid key, and now it has one."""
+    """503: the body was not read, because the request was going to be refused; by now it would not be.
+
+    For example, its key has been issued in the meantime.
+    """
 
     def __init__(self) -> None:
         super().__init__(503, "The request has to be sent again", headers={"Retry-After": "1"})
 
 
 def envelope(message: str, details: list[Detail] | None = None) -> bytes:
-    """The body of an error answer."""
+    """The JSON body of an error response."""
     return msgspec.json.encode({"error": message, "details": details or []})
 
 
 def init_app(app: Flask) -> None:
-    """Answer every exception with the envelope, werkzeug's and unforeseen ones included."""
+    """Turn every exception into the envelope, including werkzeug's and unexpected ones."""
 
     @app.before_request
     def no_slash_too_many() -> None:
-        if request.environ["PATH_INFO"].startswith("//"):  # werkzeug takes it for one slash
+        if request.environ["PATH_INFO"].startswith("//"):  # werkzeug would collapse it to one slash
             raise NotFoundHTTP
 
     @app.errorhandler(APIError)
@@ -170,7 +173,7 @@ def init_app(app: Flask) -> None:
             case Failure.TOO_LARGE:
                 return try_again(error)
             case Failure.INTERRUPTED:
-                log.warning("Request %s has read for too long", g.request_id)
+                log.warning("Request %s was interrupted: its query took too long", g.request_id)
             case _:
                 log.error("The database cannot serve request %s", g.request_id, exc_info=error)
         return database_failed(error)
@@ -178,23 +181,23 @@ def init_app(app: Flask) -> None:
     @app.errorhandler(TooLargeToTry)
     def try_again(_: Exception) -> Response:
         request.environ[TOO_LARGE_TO_TRY] = True
-        return _answer(413, MESSAGES[413], [], {})  # what the database refuses whoever's turn it is
+        return _answer(413, MESSAGES[413], [], {})  # sent only if the database refuses the retry, too
 
     @app.errorhandler(MemoryError)
     def no_memory(error: MemoryError) -> Response:
-        log.error("There is no memory for request %s", g.request_id, exc_info=error)
+        log.error("Out of memory in request %s", g.request_id, exc_info=error)
         return database_failed(error)
 
     @app.errorhandler(Exception)
     def unforeseen(error: Exception) -> Response:
-        log.error("Unforeseen error in request %s", g.request_id, exc_info=error)
+        log.error("Unexpected error in request %s", g.request_id, exc_info=error)
         return _answer(500, "Internal server error", [], {})
 
 
 def database_failed(error: BaseException) -> Response:
-    """The answer to a request that the database could not serve.
+    """The response to a request that the database failed.
 
-    :param error: what it said, or an error that was caused by that
+    :param error: the database's error, or one that it caused
     """
     return _answer(*_DATABASE_FAILURES.get(failure_of(error), _UNAVAILABLE))
 

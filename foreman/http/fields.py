@@ -1,4 +1,4 @@
-"""Our own kinds of marshmallow field: what one value in a body or a query parameter may be."""
+"""Custom marshmallow fields, for values in bodies and query parameters."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 
 
 class Id(fields.String):
-    """A UUID in its usual form; upper case is read as lower case."""
+    """A UUID in its usual form, converted to lower case."""
 
     default_error_messages = {"invalid_id": "Not a valid UUID."}
 
@@ -60,7 +60,7 @@ class Tag(Text):
 
 
 class Tags(fields.List[Any]):
-    """At most 100 tags. A longer list is refused as a whole: it may be too long to look at each of them."""
+    """At most 100 tags. A longer list is refused before its tags are validated: there may be too many."""
 
     default_error_messages = {"too_many": f"Longer than maximum length {MOST_TAGS}."}
 
@@ -71,7 +71,7 @@ class Tags(fields.List[Any]):
         if isinstance(value, list):
             if len(value) > MOST_TAGS:
                 raise self.make_error("too_many")
-            if _are_tags(value):  # one by one only to say which is not: that costs 4 microseconds for each
+            if _are_tags(value):  # else one by one, to say which is not: that costs 4 microseconds each
                 return value
         return super()._deserialize(value, attr, data, **kwargs)
 
@@ -86,14 +86,14 @@ def _are_tags(values: list[Any]) -> bool:
 
 
 class TextFilter(Text):
-    """Text in a query parameter that narrows a list; an empty one does not narrow it."""
+    """Text in a query parameter that filters a list; if empty, it does not filter."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(metadata={"minLength": 0, **kwargs.pop("metadata", {})}, **kwargs)
 
 
 class ListItem(Text):
-    """Text in a comma-separated list; an empty one does not count."""
+    """Text in a comma-separated list; if empty, it is ignored."""
 
     def __init__(self, **kwargs: Any) -> None:
         described = {"minLength": 0, "pattern": r"^[^\u0000,]*$"}
@@ -101,11 +101,11 @@ class ListItem(Text):
 
 
 class Integer(fields.Integer):
-    """A JSON number without a fraction, or the digits of a query parameter; true and false are not numbers."""
+    """A JSON number without a fraction, or the digits of a query parameter. Booleans are refused."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int:
         if isinstance(value, float) and value.is_integer():
-            value = int(value)  # JSON Schema counts 3.0 as an integer
+            value = int(value)  # to JSON Schema, 3.0 is an integer
         if isinstance(value, str) and not self.strict and re.fullmatch(r"-?\d{1,20}", value, re.ASCII):
             value = int(value)
         if type(value) is not int:
@@ -115,14 +115,14 @@ class Integer(fields.Integer):
 
 
 class Opaque(fields.Field[str]):
-    """Any JSON value, kept as the text it was sent as."""
+    """Any JSON value, kept as the exact text that was sent."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         return str(bytes(value), "utf-8")
 
 
 class OpaqueObject(Opaque):
-    """A JSON object, kept as the text it was sent as."""
+    """A JSON object, kept as the exact text that was sent."""
 
     default_error_messages = {"not_an_object": "Not a JSON object."}
 
@@ -134,7 +134,7 @@ class OpaqueObject(Opaque):
 
 
 class CommaList(fields.Field[list[str]]):
-    """A comma-separated list in a query parameter; empty items do not count."""
+    """A comma-separated list in a query parameter; empty and repeated items are dropped."""
 
     def __init__(self, inner: fields.Field[Any] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -1,4 +1,4 @@
-"""Opaque JSON: what clients store with us and get back to the digit, so it is never parsed and printed again."""
+"""Opaque JSON: clients get back what they stored, digit for digit, so it is never decoded and encoded again."""
 
 import re
 import secrets
@@ -8,8 +8,7 @@ import msgspec
 
 from foreman.http.errors import TOO_DEEP, Invalid
 
-# Documents nested at least this deep are always accepted; where beyond it they are refused depends on the Python
-# and SQLite in use.
+# Documents nested up to this depth are always accepted. The limit beyond it depends on the Python and SQLite in use.
 SAFE_NESTING = 500
 
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -23,14 +22,14 @@ NOTHING = msgspec.Raw(b"null")
 
 
 def decode_object(body: bytes) -> dict[str, msgspec.Raw]:
-    r"""The members of a JSON object, each still as the text it was sent as.
+    r"""Split a JSON object into its members, each still the exact text that was sent.
 
-    Unpaired surrogates (`"\ud83d"`) may be in it: RFC 8259's grammar has them, whatever they mean (section 8.2).
+    Unpaired surrogates (`"\ud83d"`) are allowed: RFC 8259's grammar has them, whatever they mean (section 8.2).
 
-    :raises Invalid: when the body is not a JSON object in UTF-8 (RFC 8259, section 8.1)
+    :raises Invalid: if the body is not a JSON object in UTF-8 (RFC 8259, section 8.1)
     """
     try:
-        body.decode("utf-8")  # msgspec does not look into what it keeps raw
+        body.decode("utf-8")  # msgspec does not check the encoding of what it keeps raw
         try:
             return _decode_object(body)
         except msgspec.DecodeError as error:
@@ -48,13 +47,13 @@ def decode_object(body: bytes) -> dict[str, msgspec.Raw]:
 
 
 def _decode_object_with_surrogates(body: bytes) -> dict[str, msgspec.Raw]:
-    """The same, for a body that msgspec refuses because of unpaired surrogates, if of nothing else.
+    """The same, for a body that msgspec refuses, perhaps only because of unpaired surrogates.
 
-    It gets to read the body with a mark in place of what these escapes begin with; then the mark is taken out of the
-    members again. Escaped backslashes are marked before, so that none of them is taken for the beginning of an escape.
-    All of it is `bytes.replace`, which takes little time and memory whatever is in the body.
+    msgspec reads the body with a mark in place of the beginning of each surrogate escape. Then the mark is taken out of
+    the members again. Escaped backslashes are marked first, so that none is taken for the beginning of an escape. All
+    of it is `bytes.replace`, which takes little time and memory whatever is in the body.
 
-    :raises msgspec.DecodeError: when it is not JSON for another reason
+    :raises msgspec.DecodeError: if it is not JSON for another reason
     """
     mark = _absent_from(body)
     backslash, escape = mark + b"b", mark + b"u"
@@ -65,7 +64,7 @@ def _decode_object_with_surrogates(body: bytes) -> dict[str, msgspec.Raw]:
     try:
         members = _decode_object(body)
     except msgspec.DecodeError as error:
-        raise type(error)(str(error).partition(" (byte ")[0]) from None  # it has counted the marks
+        raise type(error)(str(error).partition(" (byte ")[0]) from None  # its byte offset counts the marks
 
     def unmarked(name: str) -> str:
         return name.replace(escape.decode(), r"\u").replace(backslash.decode(), "\\")
@@ -77,26 +76,26 @@ def _decode_object_with_surrogates(body: bytes) -> dict[str, msgspec.Raw]:
 
 
 def _absent_from(body: bytes) -> bytes:
-    """A random text that the body does not have. It may stand in a JSON string, and nowhere else in JSON.
+    """A random mark that does not occur in the body. It is valid within a JSON string, and nowhere else in JSON.
 
-    It begins with the only DEL in it, so that it cannot overlap with itself.
+    Its only DEL is its first byte, so that it cannot overlap with itself.
     """
     return next(mark for size in count(1) if (mark := b"\x7f" + secrets.token_urlsafe(size).encode()) not in body)
 
 
 def has_unpaired_surrogate(value: msgspec.Raw) -> bool:
-    """Whether a text or name in a value, which is JSON, has one."""
+    """Whether a string or a name in a JSON value has an unpaired surrogate."""
     try:
         _skip(value)
     except msgspec.DecodeError:
-        return True  # the only thing in JSON that it refuses
+        return True  # the only valid JSON that msgspec refuses
     except RecursionError:
         pass
     return False
 
 
 def raw(text: bytes | None) -> msgspec.Raw:
-    """Stored JSON, to be spliced into an answer as it is; null when there is none."""
+    """Stored JSON, to be spliced into a response as it is; null if there is none."""
     return NOTHING if text is None else msgspec.Raw(text)
 
 

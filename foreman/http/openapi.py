@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, generated from the schemas and decorators that the handlers really use."""
+"""The OpenAPI 3.1 document, generated from the very schemas and decorators that the handlers use."""
 
 import inspect
 import re
@@ -26,15 +26,15 @@ and sees only its rows.
 Unknown query parameters are refused with 400 wherever a key is needed. Unknown body fields are ignored, but a `PATCH`
 with fields of which none is known is refused, and with `Prefer: handling=strict` (RFC 7240) every unknown field is.
 
-Every error is an `Error`. An operation lists the answers to requests that are as described here. Others may be answered
-405, or 400, 417, 501 or 505 when they are not the HTTP/1.1 that this server speaks.
+Every error is an `Error`. An operation lists the responses to requests that follow this document. Other requests may
+get a 405, or a 400, 417, 501 or 505 if they are not the HTTP/1.1 that this server speaks.
 """
 
 TAGS = {
     "runs": "Pieces of work, from start to end.",
     "tasks": "The steps of a run.",
     "run data": "What the tasks of a run share.",
-    "config": "What existing TypeScript clients read at their start.",
+    "config": "What existing TypeScript clients read at startup.",
     "health": "Whether the server works.",
     "ready": "Whether the server can take work.",
 }
@@ -167,7 +167,7 @@ def _response(status: int, shape: dict[str, Any], needs_key: bool) -> dict[str, 
 
 
 def _one_known_field(schema: type[Change]) -> dict[str, Any]:
-    """That a change has a known field, if it has any."""
+    """JSON Schema for: a change that has fields has a known one."""
     return {
         "if": {"minProperties": 1},
         "then": {"anyOf": [{"required": [name]} for name in schema().outer_names()]},
@@ -194,7 +194,7 @@ def _query_parameter(field: fields.Field[Any], converter: OpenAPIConverter) -> d
 
 
 def _own_field(self: OpenAPIConverter, field: fields.Field[Any], ret: dict[str, Any]) -> dict[str, Any]:
-    """What apispec cannot know of our own kinds of field.
+    """What apispec cannot know of our custom fields.
 
     :param ret: what it knows
     """
@@ -204,13 +204,13 @@ def _own_field(self: OpenAPIConverter, field: fields.Field[Any], ret: dict[str, 
         return {"type": "array", "items": self.field2property(field.inner)}
     if isinstance(field, OpaqueObject):
         return {"type": "object", "additionalProperties": {}}
-    if isinstance(field, fields.Integer):  # without a format, generators take 32 bits or what they like
+    if isinstance(field, fields.Integer):  # without a format, client generators assume 32 bits, or anything
         return {"format": "int64" if ret.get("maximum", LARGEST_OFFSET) >= 2**31 else "int32"}
     return {}
 
 
 def _default_in_words(self: OpenAPIConverter, field: fields.Field[Any], ret: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001
-    """A body's field has its default in its description: what has a `default`, openapi-typescript calls required."""
+    """Put the default of a body's field in its description: openapi-typescript calls fields with `default` required."""
     if not isinstance(field.parent, Body) or "default" not in ret:
         return {}
     default = ret.pop("default")

@@ -1,4 +1,4 @@
-"""Pages of lists: cut from an index first, so that only the rows of the page are read."""
+"""Paging by limit and offset: a page is cut from an index first, so that only its own rows are read."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -9,19 +9,19 @@ from foreman import db
 from foreman.db.values import Row
 from foreman.http.errors import Invalid, TooLargeToTry
 
-# Bytes of opaque JSON on one page; a single item may be larger.
+# Maximum bytes of opaque JSON on a page. A single item may be larger.
 LARGEST_PAGE = 32_000_000
 
 _place = itemgetter(-3, -2)
 
-# What a list may be sorted by: the only texts from outside that choose a part of a statement, and they only choose.
+# What a list may be sorted by. A client chooses among these; its own text never gets into a statement.
 COLUMNS = {column: column for column in ("created_at", "updated_at", "started_at", "completed_at")}
 ORDERS = {
     "desc": "position DESC NULLS LAST, tiebreak DESC",
     "asc": "position ASC NULLS LAST, tiebreak ASC",
 }
 
-# The columns that `read_page` sorts by; rows without a position come last.
+# The sort columns of `read_page`; rows without a position come last.
 PLACES = {
     "desc": "coalesce(page.position, -1), page.tiebreak",
     "asc": "coalesce(page.position, 9223372036854775807), page.tiebreak",
@@ -39,11 +39,11 @@ def select_page(
 ) -> str:
     """A SELECT of `tiebreak` (the row's seq) and `position` (what it is sorted by) for the rows of one page.
 
-    :param conditions: what every row must meet
-    :param statuses: which statuses are wanted, in words of the code's own; none for any. Each is read from the index
-        in order and the results are merged, so that nothing is sorted
-    :param sorted_by_index: whether an index has the rows that meet the conditions in this order. If not, they are
-        found first and sorted then; SQLite left alone might walk through all rows in order instead
+    :param conditions: SQL that every row must meet
+    :param statuses: the statuses to include, as literals of the code, never a client's text; empty for any. Each is
+        read from the index in order and the results are merged, so that nothing is sorted
+    :param sorted_by_index: whether an index has the rows that meet the conditions in this order. If not, they are found
+        first and then sorted. Left to itself, SQLite might scan all rows in order instead
     """
     position = COLUMNS[sort_by] if sorted_by_index else f"+{COLUMNS[sort_by]}"
     select = f"SELECT seq AS tiebreak, {position} AS position FROM {table} WHERE {' AND '.join(conditions)}"
@@ -53,16 +53,16 @@ def select_page(
 
 
 def read_page(sql: str, sort_order: str, opaque: slice, /, **values: Any) -> tuple[list[tuple[Any, ...]], int | None]:
-    """The items of a page in order, as long as they fit into one answer, and the total of the whole list.
+    """The items of a page, in order, and the total of the whole list.
 
-    They are not sorted by the statement, which would keep all of them for it, whatever their size.
+    They are sorted here. An ORDER BY would make SQLite hold all of them for the sort, whatever their size.
 
-    :param sql: a statement whose last columns are `PLACES` of the order, and the total. The total stands in one row at
-        least, so that a page beyond the end has a total too: there everything else is NULL
-    :param opaque: which columns have opaque JSON
-    :return: no items and None when there is no row, so nothing that such a list could be of
-    :raises Invalid: when it is more than `LARGEST_PAGE` together
-    :raises TooLargeToTry: when it is more than may be read before it is the request's turn
+    :param sql: a statement whose last columns are `PLACES` of the order, and the total. A page beyond the end still has
+        one row for the total, in which everything else is NULL
+    :param opaque: the columns with opaque JSON
+    :return: no items and None if there is no row at all: what the list would belong to does not exist
+    :raises Invalid: if the items together exceed `LARGEST_PAGE`
+    :raises TooLargeToTry: if they exceed what the request may read before its turn in the queue of large ones
     """
     rows: list[Row] = []
     size, to_try = 0, db.most()
@@ -85,5 +85,5 @@ def read_page(sql: str, sort_order: str, opaque: slice, /, **values: Any) -> tup
 
 
 def page(items: list[dict[str, Any]], total: int | None, limit: int, offset: int) -> dict[str, Any]:
-    """The answer to a list of runs or tasks."""
+    """The response body of a list of runs or tasks."""
     return {"items": items, "total": total, "limit": limit, "offset": offset}

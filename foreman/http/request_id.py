@@ -1,4 +1,4 @@
-"""A name for every request, to be found in its answer and in the log."""
+"""Request ids: each request has one, in its response and in the log."""
 
 import re
 import secrets
@@ -12,7 +12,7 @@ _SANE = re.compile(r"(?!.*fmn_)[A-Za-z0-9._:-]{1,128}")
 
 
 def init_app(app: Flask) -> None:
-    """Take the client's own request id when it is a sane one, else make one; show it in every answer."""
+    """Use the client's own request id if it is sane, else generate one; send it with every response."""
 
     @app.before_request
     def name_request() -> None:
@@ -25,5 +25,5 @@ def init_app(app: Flask) -> None:
 
 
 def sane_or_new(given: str) -> str:
-    """The client's own id when it is a sane one, else 32 random hexadecimal digits."""
+    """The client's own id if it is sane, else 32 random hexadecimal digits."""
     return given if _SANE.fullmatch(given) else secrets.token_hex(16)

@@ -1,6 +1,6 @@
-"""What requests may say, as far as endpoints share it: schemas for bodies and query parameters, and usual fields.
+"""Schemas of requests that endpoints share: base classes for bodies and query parameters, and common fields.
 
-What one endpoint takes stands beside its handler.
+The schemas of a single endpoint are beside its handler.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ EXAMPLE_TIME = "2024-11-10T12:00:00.000Z"
 
 
 def camel_case(name: str) -> str:
-    """A Python name as it is in JSON and URLs."""
+    """Convert a Python name to its form in JSON and URLs."""
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
 
@@ -33,21 +33,21 @@ class CamelCase(Schema):
     """A schema whose fields are snake_case in Python and camelCase outside."""
 
     class Meta:
-        unknown = EXCLUDE  # answers may gain fields: clients that were generated before go on reading them
+        unknown = EXCLUDE  # responses may gain fields: clients that were generated before must accept them
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
-        """Give the field its outer name."""
+        """Give the field its camelCase name."""
         field_obj.data_key = camel_case(field_name)
 
     def outer_names(self) -> tuple[str, ...]:
-        """The names of its fields as they are in JSON and URLs, in order."""
+        """The camelCase names of its fields, in order."""
         return tuple(str(field.data_key) for field in self.load_fields.values())
 
 
 class Body(CamelCase):
-    """A JSON body: fields that are not opaque are decoded, unknown ones ignored.
+    """A JSON body: unknown fields are ignored, opaque ones stay raw, and the others are decoded.
 
-    `contract.takes` refuses unknown ones when the client asks for that.
+    `contract.takes` refuses unknown fields if the client asks for that.
     """
 
     class Meta:
@@ -55,9 +55,9 @@ class Body(CamelCase):
 
     @pre_load
     def decode(self, data: Mapping[str, msgspec.Raw], **_: Any) -> dict[str, Any]:
-        """Decode what will be validated; leave what will be stored.
+        """Decode the fields that will be validated; leave opaque ones as they are.
 
-        :raises ValidationError: when a text has an unpaired surrogate, a number is beyond what a float can hold, or a
+        :raises ValidationError: if a text has an unpaired surrogate, a number is beyond what a float can hold, or a
             value is nested too deep
         """
         decoded: dict[str, Any] = {}
@@ -76,16 +76,16 @@ class Body(CamelCase):
 
 
 class Change(Body):
-    """A body that changes what is there: what is absent stays as it is.
+    """The body of a partial update: absent fields stay as they are.
 
-    `contract.takes` refuses one that has fields and not one known: a misspelt field would change nothing in silence.
+    `contract.takes` refuses one whose fields are all unknown: a misspelt field would silently change nothing.
     """
 
 
 class Query(CamelCase):
     """Query parameters: an empty filter counts as absent; `contract.asks` refuses unknown parameters.
 
-    A list may go on in a second parameter of the same name; others may be given only once.
+    A list may continue in a second parameter of the same name; other parameters may be given only once.
     """
 
     class Meta:
@@ -93,9 +93,9 @@ class Query(CamelCase):
 
     @pre_load
     def gather(self, data: MultiDict[str, str], **_: Any) -> dict[str, str]:
-        """One text for each parameter.
+        """One text for each parameter; the parts of a list are joined.
 
-        :raises ValidationError: when a parameter that is no list is given more than once
+        :raises ValidationError: if a parameter that is not a list is given more than once
         """
         gathered = {}
         for field in self.load_fields.values():
@@ -122,7 +122,7 @@ def metadata() -> OpaqueObject:
 
 
 def limit_of(usual: int, most: int) -> Integer:
-    """The parameter `limit`: usually so many items, at most so many."""
+    """The parameter `limit`, with its default and its maximum."""
     return Integer(load_default=usual, validate=validate.Range(1, most), metadata={"description": "How many at most."})
 
 
@@ -131,12 +131,12 @@ def offset_of() -> Integer:
     return Integer(
         load_default=0,
         validate=validate.Range(0, LARGEST_OFFSET),
-        metadata={"description": "How many to pass over first."},
+        metadata={"description": "How many to skip first."},
     )
 
 
 def sort_by_of(columns: tuple[str, ...], remark: str) -> fields.String:
-    """The parameter `sortBy`; the first of the columns unless given."""
+    """The parameter `sortBy`; its default is the first column."""
     return fields.String(
         load_default=columns[0],
         validate=validate.OneOf(columns),
@@ -154,14 +154,14 @@ def sort_order_of() -> fields.String:
 
 
 class Page(Query):
-    """Which part of a list, in which order."""
+    """The page and order of a list."""
 
     limit, offset = limit_of(20, 100), offset_of()
     sort_by, sort_order = sort_by_of(LIST_SORTS, "the rows without a value come last"), sort_order_of()
 
 
 def statuses(*allowed: str) -> CommaList:
-    """The parameter `status`: one or several of those allowed."""
+    """The parameter `status`: one or several of the allowed ones."""
     return CommaList(
         fields.String(validate=validate.OneOf(allowed)),
         metadata={"description": f"One status or a comma-separated list: {', '.join(allowed)}."},

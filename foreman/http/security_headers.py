@@ -1,10 +1,10 @@
-"""Headers that tell browsers what an answer of ours must never be used for (OWASP Secure Headers Project)."""
+"""Security headers, which tell browsers what not to do with a response (OWASP Secure Headers Project)."""
 
 from flask import Blueprint, Response
 
 Headers = list[tuple[str, str]]
 
-# Data: not to be run, framed, guessed at or kept. The server puts them on every answer that has no policy of its own.
+# Data: no scripts, framing, MIME sniffing or caching. The server adds them to every response without a policy.
 OF_ANSWERS: Headers = [
     ("X-Content-Type-Options", "nosniff"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
@@ -26,7 +26,7 @@ _LINES = "".join(f"{name}: {value}\r\n" for name, value in OF_ANSWERS).encode("l
 
 
 def for_pages(bp: Blueprint) -> None:
-    """Give the answers of a blueprint the policy of pages."""
+    """Give the responses of a blueprint the policy of pages."""
 
     @bp.after_request
     def protect(response: Response) -> Response:
@@ -35,9 +35,10 @@ def for_pages(bp: Blueprint) -> None:
 
 
 def protected(head: bytes, headers: Headers) -> bytes:
-    """The head of an answer, as it is sent, with the policy of data when it has none yet.
+    """The serialized head of a response, with the policy of data if it has none yet.
 
-    :param headers: those that it was made of
+    :param head: the status line and headers, as they are sent
+    :param headers: the headers that it was made from
     """
     if any(name == "Content-Security-Policy" for name, _ in headers):
         return head

@@ -1,7 +1,7 @@
-"""What answers look like, as far as endpoints share it: as marshmallow schemas, for the OpenAPI document only.
+"""Fields and schemas of responses that endpoints share, in marshmallow, for the OpenAPI document only.
 
-What one endpoint answers stands beside its handler. Answers are built by each resource's `to_json`; a test holds them
-against their schemas.
+The response schemas of a single endpoint are beside its handler. Responses are built by each resource's `to_json`; a
+test checks them against their schemas.
 """
 
 from typing import Any
@@ -12,18 +12,18 @@ from foreman.http.schemas import EXAMPLE_ID, EXAMPLE_TIME, CamelCase
 
 
 def uuid(description: str = "UUID, version 7: ids sort by time.", **kwargs: Any) -> fields.UUID:
-    """An id."""
+    """A field for an id."""
     return fields.UUID(required=True, metadata={"description": description, "examples": [EXAMPLE_ID]}, **kwargs)
 
 
 def time(description: str, **kwargs: Any) -> fields.DateTime:
-    """A time."""
+    """A field for a time."""
     description = f"{description} UTC, ISO 8601 with milliseconds."
     return fields.DateTime(required=True, metadata={"description": description, "examples": [EXAMPLE_TIME]}, **kwargs)
 
 
 def json(example: Any, description: str = "Any JSON value, as it was sent; null when there is none.") -> fields.Raw:
-    """Opaque JSON."""
+    """A field for opaque JSON."""
     return fields.Raw(required=True, allow_none=True, metadata={"description": description, "examples": [example]})
 
 
@@ -33,18 +33,18 @@ def metadata() -> fields.Dict:
 
 
 def count(description: str, example: int = 0, **kwargs: Any) -> fields.Integer:
-    """A number of things, or of milliseconds."""
+    """A field for a non-negative number, of things or of milliseconds."""
     metadata = {"description": description, "examples": [example], "minimum": 0}
     return fields.Integer(required=True, metadata=metadata, **kwargs)
 
 
 def text(example: str, **kwargs: Any) -> fields.String:
-    """Text."""
+    """A field for text."""
     return fields.String(required=True, metadata={"examples": [example]}, **kwargs)
 
 
 def status(*statuses: str) -> fields.String:
-    """One of these words."""
+    """A field for one of these statuses."""
     return fields.String(required=True, validate=validate.OneOf(statuses), metadata={"examples": [statuses[0]]})
 
 
@@ -59,7 +59,7 @@ def page_of(shape: type[Schema]) -> dict[str, fields.Field[Any]]:
 
 
 class Deleted(CamelCase):
-    """How many were deleted."""
+    """The response to a deletion."""
 
     deleted = count("Runs, or entries of run data.", 2)
 
@@ -72,7 +72,7 @@ class ErrorDetail(CamelCase):
 
 
 class Error(CamelCase):
-    """Every answer that is an error."""
+    """The response to every failed request."""
 
     error = text("Validation failed")
     details = fields.List(fields.Nested(ErrorDetail), required=True)
