@@ -1,4 +1,4 @@
-"""Foreman's entry: the command line, and `create_app` for any other WSGI server."""
+"""Entry points: the command line, and `create_app` for other WSGI servers."""
 
 import logging
 from pathlib import Path
@@ -17,7 +17,7 @@ from foreman.maintenance.upgrade import open_upgraded
 
 
 def create_app() -> Foreman:
-    """The application with settings from the environment."""
+    """The WSGI application, with settings from the environment."""
     settings = load()
     for doubt in doubts(settings, variables()):
         logging.getLogger("foreman").warning(doubt)

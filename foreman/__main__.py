@@ -1,4 +1,4 @@
-"""Where the command line starts: `python -m foreman`, and the command `foreman` of a wheel."""
+"""Entry point of the command line: `python -m foreman`, and the `foreman` command that a wheel installs."""
 
 from foreman.stop_signals import end_quietly_at_ctrl_c
 

@@ -1,4 +1,4 @@
-"""Time, ids and randomness: the three things a test may want to hold still."""
+"""Time, ids and randomness: the three things a test may want to freeze."""
 
 import secrets
 import threading
@@ -11,15 +11,15 @@ _last_id = 0
 
 
 def now_ms() -> int:
-    """The present as milliseconds since 1970 UTC."""
+    """The current time, in milliseconds since 1970 UTC."""
     return time.time_ns() // 1_000_000
 
 
 def new_id() -> str:
     """A UUID version 7 (RFC 9562, section 5.7): 48 bits of milliseconds, then 74 random bits.
 
-    Ids of one process only ever grow, as section 6.2 recommends: within one millisecond, or when the clock is
-    set back, the next id is the last one plus a random step.
+    Ids are monotonic within a process, as section 6.2 recommends. Within one millisecond, or when the clock is set
+    back, the next id is the last one plus a random increment.
     """
     global _last_id
     fresh = now_ms() << 74 | secrets.randbits(74)
@@ -38,7 +38,7 @@ def iso(milliseconds: int | None) -> str | None:
 
 
 def duration(created_at: int, started_at: int | None, completed_at: int | None) -> int | None:
-    """Milliseconds from the start, else the creation, to the end; None before it. Never less than 0."""
+    """Milliseconds from start to end, or from creation if it never started; None before the end. Never negative."""
     if completed_at is None:
         return None
     return max(0, completed_at - (created_at if started_at is None else started_at))

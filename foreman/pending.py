@@ -1,13 +1,14 @@
-"""What answers wait for: something that is decided later."""
+"""A future without a value, on which responses wait."""
 
 import threading
 from collections.abc import Callable
 
 
 class Pending:
-    """Something to be decided later, well or badly, for which any number of answers may wait.
+    """A future that succeeds or fails, without a value. Any number of responses may wait for it.
 
-    `error` is set when it has failed.
+    :ivar error: why it failed; None before it is decided, and when it succeeded
+    :ivar decided: set once it has succeeded or failed
     """
 
     def __init__(self) -> None:
@@ -17,7 +18,7 @@ class Pending:
         self._lock = threading.Lock()
 
     def then(self, callback: Callable[[], object]) -> None:
-        """Call back when it is decided: on the thread that decides, or now if it is too late."""
+        """Run a callback once it is decided: on the deciding thread, or right now if it already is."""
         with self._lock:
             if self._callbacks is not None:
                 self._callbacks.append(callback)
@@ -25,7 +26,7 @@ class Pending:
         callback()
 
     def decide(self, error: Exception | None) -> None:
-        """Tell everybody how it ended."""
+        """Succeed, or fail with an error; wake all waiters and run the callbacks on this thread."""
         with self._lock:
             self.error = error
             self.decided.set()

@@ -1,4 +1,4 @@
-"""The files of the top level that the program reads."""
+"""Data files that the program reads, such as `schema.sql`."""
 
 import tomllib
 from pathlib import Path
@@ -7,7 +7,7 @@ _PACKAGE = Path(__file__).parent
 
 
 def shipped(name: str) -> Path:
-    """The path of such a file. A wheel and the executable carry it inside the package."""
+    """The path of a data file: inside the package in a wheel or the executable, else in the repository's top level."""
     inside = _PACKAGE / name
     return inside if inside.exists() else _PACKAGE.parent / name
 

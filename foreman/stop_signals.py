@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C: what asks this process to stop."""
+"""Stop signals: SIGTERM, and SIGINT from Ctrl-C."""
 
 import signal
 import time
@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-# Seconds within which several signals are one wish to stop.
+# Signals less than this many seconds apart count as one.
 _TOGETHER = 1.0
 
 
 def end_quietly_at_ctrl_c() -> None:
-    """Let Ctrl-C end the process at once while modules are imported: nothing has begun, so there is nothing to say."""
+    """Let Ctrl-C end the process at once, without a traceback, while modules are imported: no work has begun yet."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
@@ -23,10 +23,10 @@ def interrupt_at_ctrl_c() -> None:
 
 
 def on_stop_signals(handle: Callable[[], object]) -> None:
-    """Call `handle` when a signal asks to stop. For the main thread.
+    """Make `handle` the handler of stop signals. Call this on the main thread only.
 
-    It is called once for signals that come together: Ctrl-C and service managers signal every process of a group, and
-    in the one-file program the process that unpacked it passes on what it gets.
+    Signals less than a second apart call it once. Ctrl-C and service managers signal every process of a group, and the
+    bootloader of the packaged executable forwards the signals that it gets, so one request to stop may arrive twice.
     """
     last = -_TOGETHER
 
@@ -41,7 +41,7 @@ def on_stop_signals(handle: Callable[[], object]) -> None:
 
 
 def interrupt() -> None:
-    """End what the main thread does, so that it cleans up.
+    """Handler that interrupts the main thread, so that it cleans up.
 
     :raises KeyboardInterrupt: always
     """
@@ -50,9 +50,10 @@ def interrupt() -> None:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Let signals that ask to stop wait for the end of the block, in this thread; for what takes a moment.
+    """Hold back stop signals in this thread until the end of the block, which must be short.
 
-    When a handler raises in a Python function that SQLite calls, sqlite3 makes an error of the statement of it.
+    Otherwise a handler might raise inside a Python function that SQLite calls, and sqlite3 would turn the exception
+    into an error of the statement.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:

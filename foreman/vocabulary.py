@@ -1,22 +1,23 @@
-"""The words and limits that requests, SQL and checks share."""
+"""Statuses, cost classes and limits that requests, SQL and checks share."""
 
 RUN_STATUSES = ("pending", "running", "completed", "failed", "cancelled")
 TASK_STATUSES = ("pending", "queued", "running", "completed", "failed", "cancelled", "retrying")
 
-# The statuses of runs and tasks that have ended.
+# Statuses of runs and tasks that have ended.
 ENDED = ("completed", "failed", "cancelled")
 
-# Methods of HTTP that change nothing (RFC 9110, section 9.2.1), as far as this server knows them.
+# The safe methods (RFC 9110, section 9.2.1) that this server knows.
 READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
-# What a request costs its server: done in no time, perhaps computing for long, perhaps waiting for others of its kind.
+# Cost classes of requests: quick, may compute for long, may wait for others of the same class.
 SHORT, LONG, WAITING = range(3)
 
-# Characters of a key, a tag and other texts of ours.
+# Maximum length, in characters, of keys, tags and other short texts.
 LONGEST_TEXT = 255
 
-# Tags on one entry, and in one change of them.
+# Maximum number of tags on an entry, and in one list of a request.
 MOST_TAGS = 100
 
-# Opaque documents that one resource may have: a run's or task's input, output, error and metadata, each from a body.
+# Maximum number of opaque documents in one resource: a run's or task's input, output, error and metadata. Each may have
+# come in a request body of its own.
 MOST_IN_ONE = 4

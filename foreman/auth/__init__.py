@@ -1,1 +1,1 @@
-"""Who calls, whether they may, and how often."""
+"""Authentication, permissions and rate limits: who calls, whether they may, and how often."""

@@ -1,24 +1,24 @@
-"""Addresses of clients: what the trusted proxy says of them, and what is taken for one party."""
+"""Client addresses: as forwarded by the trusted proxy, and as networks that count as one client."""
 
 import re
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
-# Where a request's environment has what proxies say of its client.
+# The key of X-Forwarded-For in a WSGI environ.
 FORWARDED_FOR = "HTTP_X_FORWARDED_FOR"
 
-# An address; some proxies add the port, to one of IPv6 in brackets.
+# An address. Some proxies add the port; an IPv6 address is then in brackets.
 _HOP = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d+)?|([0-9.]+)(?::\d+)?|([0-9A-Fa-f:.]+)", re.ASCII)
 
 
 class MalformedHeader(Exception):
-    """A forwarded header of the proxy says nothing that can be believed."""
+    """A header of the trusted proxy is malformed."""
 
 
 def client_address(forwarded_for: str) -> str:
-    """The address in the last entry of `X-Forwarded-For`, as `ipaddress` spells it; IPv4 in IPv6 as IPv4.
+    """The last entry of `X-Forwarded-For`, as `ipaddress` spells it; an IPv4-mapped IPv6 address as IPv4.
 
-    :raises MalformedHeader: when there is none
+    :raises MalformedHeader: if it is not an address
     """
     hop = _HOP.fullmatch(forwarded_for.rpartition(",")[2].strip())
     try:
@@ -30,9 +30,9 @@ def client_address(forwarded_for: str) -> str:
 
 @lru_cache(maxsize=10_000)
 def network_of(address: str | None) -> str:
-    """What is taken for one party: an IPv4 address, or the /64 network that an IPv6 address is in.
+    """The network that counts as one client: an IPv4 address itself, or the /64 of an IPv6 address.
 
-    Whoever has one IPv6 address usually has all 2**64 of its network (RFC 6177). What is no address is itself.
+    Whoever has one IPv6 address usually has all 2**64 of its network (RFC 6177). Any other text is returned as it is.
     """
     text = str(address)
     if ":" not in text:

@@ -1,7 +1,7 @@
-"""Who is calling: runs before every request that needs a key.
+"""Authentication: runs before every request that needs a key.
 
-An address that fails too often is refused whatever key it presents next, so that keys cannot be guessed at speed; keys
-that have worked from there before go on working.
+A network with too many failed attempts is locked out, even with a valid key, so that keys cannot be guessed by brute
+force. Keys that already worked from there keep working.
 """
 
 import time
@@ -22,22 +22,22 @@ from foreman.http.environ import NOTED, NOTED_BEFORE
 from foreman.http.errors import Forbidden, Unauthorized
 from foreman.vocabulary import READING_METHODS
 
-# Seconds that a key which was found valid is taken for valid when the server decides whether to wait for a body. The
-# request itself is always checked.
+# Seconds for which a valid key is cached, only to decide whether to wait for a body. The request itself is always
+# authenticated.
 _KNOWN_FOR = 1.0
 _MOST_KNOWN = 10_000
 
 
 def init_app(app: Application, limits: RateLimits) -> "Admission":
-    """Check the key of every request but those for public views, and count it against its rate limit."""
+    """Authenticate every request, except for public views, and count it against the rate limit of its key."""
     admission = Admission(app, limits)
 
     @app.before_request
     def authenticate() -> None:
-        # Each use of Flask's proxies costs as much as a small function.
+        # Looked up once: each use of one of Flask's proxies costs as much as a small function.
         asked: Request = request._get_current_object()  # type: ignore[attr-defined]
         if asked.method == "OPTIONS" or asked.endpoint is None or is_public(app.view_functions[asked.endpoint]):
-            return  # without an endpoint it will be a 404 or 405, which tells nobody anything
+            return  # without an endpoint it will be a 404 or 405, which gives nothing away
         presented = presented_key(asked.headers)
         if presented is None:
             raise Unauthorized("Missing API key: send Authorization: Bearer KEY or X-API-Key: KEY")
@@ -46,7 +46,7 @@ def init_app(app: Application, limits: RateLimits) -> "Admission":
         before = asked.environ.get(NOTED_BEFORE)
         if before is None:
             limits.count(caller.key_id)
-        elif "rate_limit" in before:  # the same request was counted when it was tried first
+        elif "rate_limit" in before:  # this is a retry; the request was counted at the first attempt
             noted.rate_limit = before.rate_limit
         if caller.read_only and asked.method not in READING_METHODS:
             raise Forbidden("This API key may only read")
@@ -71,30 +71,30 @@ def init_app(app: Application, limits: RateLimits) -> "Admission":
 
 
 class Admission:
-    """Whose bodies the server waits for: it asks when it has the head of a request, and not all of its body yet."""
+    """Admission of bodies: whether to wait for one. The server asks this once it has the head of the request."""
 
     def __init__(self, app: Application, limits: RateLimits) -> None:
         self._app, self._settings, self._db, self._limits = app, app.settings, app.database, limits
         self._routes = app.url_map.bind("")
-        # By address and the key's hash: who may write from there, and until when that is remembered.
+        # A cache by address and the key's hash: who may write from there, and when the entry expires.
         self._known: dict[tuple[str | None, str], tuple[Holder, float]] = {}
 
     def caller_of(self, presented: str) -> keys.Caller | None:
-        """Who a key speaks for; None when it is not valid.
+        """The caller whose key this is; None if the key is not valid.
 
-        :raises MalformedKey: when the text cannot be a key
+        :raises MalformedKey: if the text does not have the format of a key
         """
         return keys.take_at_its_word(presented) if self._settings.auth == "trust" else keys.verify(self._db, presented)
 
     def remember(self, presented: str, address: str | None, caller: keys.Caller) -> None:
-        """Take note of a caller that was let in to write."""
+        """Cache a caller that was authenticated to write."""
         if len(self._known) >= _MOST_KNOWN:
             self._known.clear()
         holder, until = Holder(caller.org_id, caller.key_id), time.monotonic() + _KNOWN_FOR
         self._known[address, keys.fingerprint(presented)] = holder, until
 
     def known(self, environ: WSGIEnvironment) -> Holder | None:
-        """Who sends a body that is wanted, when the key was found valid a moment ago. Asks nobody."""
+        """Who sends a body to wait for, if its key is in the cache, else None. Does not ask the database."""
         presented = self._presented_with_body(environ)
         if presented is None:
             return None
@@ -107,7 +107,7 @@ class Admission:
         return found[0]
 
     def wants_body(self, environ: WSGIEnvironment) -> Holder | None:
-        """Who sends a body; None when the request will be answered without it, such as for want of a valid key."""
+        """Who sends a body to wait for; None if the request will be refused anyway, for example for an invalid key."""
         presented = self._presented_with_body(environ)
         if presented is None:
             return None
@@ -122,12 +122,12 @@ class Admission:
         return Holder(caller.org_id, caller.key_id)
 
     def holder_of(self, environ: WSGIEnvironment) -> Holder | None:
-        """Who has sent a request that has been authenticated."""
+        """Who sent a request; None if the application did not authenticate it."""
         caller = environ[NOTED].get("caller") if NOTED in environ else None
         return Holder(caller.org_id, caller.key_id) if caller is not None else None
 
     def _presented_with_body(self, environ: WSGIEnvironment) -> str | None:
-        """The key of a request whose view takes a body of this length."""
+        """The key of a request; None if there is none, if its view takes no body, or if the body is too large."""
         try:
             endpoint, _ = self._routes.match(environ["PATH_INFO"], environ["REQUEST_METHOD"])
             length = int(environ.get("CONTENT_LENGTH", "0"))
@@ -139,9 +139,9 @@ class Admission:
         return presented_key(EnvironHeaders(environ))
 
     def _address(self, environ: WSGIEnvironment) -> str | None:
-        """The client's, as the application will see it.
+        """The client's address, as the application will see it.
 
-        :raises MalformedHeader: when it comes through the trusted proxy, which says nothing that can be believed
+        :raises MalformedHeader: if the trusted proxy's `X-Forwarded-For` is malformed
         """
         address: str | None = environ.get("REMOTE_ADDR")
         if address is not None and address == self._settings.trusted_proxy and FORWARDED_FOR in environ:

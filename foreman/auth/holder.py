@@ -1,4 +1,4 @@
-"""Who holds what is scarce."""
+"""To whom quotas of scarce resources are charged."""
 
 from typing import NamedTuple
 
@@ -6,13 +6,13 @@ from foreman.auth.addresses import network_of
 
 
 class Holder(NamedTuple):
-    """Who holds something: an organisation by one of its API keys, or before the key is known a client's address."""
+    """Who holds part of a quota: an organisation by one of its API keys, or a network while the key is unknown."""
 
     org: str
     key: str
 
     @classmethod
     def at(cls, address: str) -> "Holder":
-        """Whoever is at an address, or in its network."""
+        """The holder for all clients in the network of an address."""
         network = network_of(address)
         return cls(f"@{network}", network)

@@ -1,7 +1,7 @@
 """API keys: their format, and issuing, listing, revoking and verifying them.
 
-A key is `fmn_ENVIRONMENT_ORGANISATION_RANDOM`. The random part has about 190 bits, so a fast hash is enough to keep
-it: nobody can try that many (OWASP's advice on slow hashes is about passwords that people choose).
+A key is `fmn_ENVIRONMENT_ORGANISATION_RANDOM`. The random part has about 190 bits, which rules out brute force, so a
+fast hash is enough to store it. OWASP's advice on slow hashes is about passwords that people choose.
 """
 
 import hashlib
@@ -25,9 +25,10 @@ _RANDOM_CHARACTERS = 32
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who a key speaks for. `key_id` counts against the rate limit; it is no secret.
+    """An authenticated caller.
 
-    `key_name` is what the log calls an issued key: its name, or else its id.
+    :ivar key_id: what the rate limit counts by; not a secret
+    :ivar key_name: what the log calls an issued key: its name, or else its id; None for a key that was not issued
     """
 
     org_id: str
@@ -37,15 +38,18 @@ class Caller:
 
 
 class MalformedKey(ValueError):
-    """The text is not of the form of a key."""
+    """The text does not have the format of a key."""
 
 
 def issue(db: Database, org_id: str, environment: str, *, read_only: bool = False, name: str | None = None) -> str:
-    """Make a key, store its hash and return the key itself: the only time that it is seen."""
+    """Make a key, store its hash and return the key itself, which cannot be retrieved again.
+
+    :raises MalformedKey: if the organisation or the environment is invalid
+    """
     random = "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM_CHARACTERS))
     key = f"fmn_{environment}_{org_id}_{random}"
     if not _KEY.fullmatch(key):
-        raise MalformedKey(f"an organisation and an environment match {PART}")
+        raise MalformedKey(f"organisation and environment must match {PART}")
     digest = fingerprint(key)
     with db.write() as tx:
         tx.run(
@@ -71,7 +75,7 @@ def take_back(db: Database, key: str) -> None:
 
 
 def revoke(db: Database, key_id: str) -> bool:
-    """Make a key invalid from now on; False when there is no such key that is still valid."""
+    """Revoke a key at once; False if there is no valid key with this id."""
     with db.write() as tx:
         changed = tx.run(
             "UPDATE api_key SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL", id=key_id, now=now_ms()
@@ -103,9 +107,9 @@ def exist(db: Database) -> bool:
 
 
 def verify(db: Database, key: str) -> Caller | None:
-    """Who an issued key speaks for, or None when it is unknown or revoked.
+    """The caller whose issued key this is; None if the key is unknown or revoked.
 
-    :raises MalformedKey: when the text cannot be a key
+    :raises MalformedKey: if the text does not have the format of a key
     """
     if not _KEY.fullmatch(key):
         raise MalformedKey
@@ -124,9 +128,9 @@ def verify(db: Database, key: str) -> Caller | None:
 
 
 def take_at_its_word(key: str) -> Caller:
-    """Who any well-formed key claims to speak for.
+    """The caller that a well-formed key names, issued or not.
 
-    :raises MalformedKey: when the text cannot be a key
+    :raises MalformedKey: if the text does not have the format of a key
     """
     match = _KEY.fullmatch(key)
     if not match:
@@ -135,7 +139,7 @@ def take_at_its_word(key: str) -> Caller:
 
 
 def fingerprint(key: str) -> str:
-    """The SHA-256 of a key, in hexadecimal digits: what is stored of it."""
+    """The SHA-256 of a key in hexadecimal digits, the only form in which it is stored."""
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
 

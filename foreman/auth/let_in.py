@@ -1,21 +1,21 @@
-"""Who has authenticated from where, as far as it is remembered."""
+"""An LRU cache of who has authenticated from which network."""
 
 import threading
 from collections import OrderedDict
 
-# Callers that are remembered, and networks of each. A caller that comes from many networks pushes out its own only.
+# Maximum number of callers, and of networks of each. A caller that comes from many networks evicts only its own.
 _CALLERS, _NETWORKS = 10_000, 8
 
 
 class LetIn:
-    """Pairs of a network and a caller. When there are too many, those that have not been seen for longest go."""
+    """Pairs of a network and a caller. When there are too many, the least recently seen ones are evicted."""
 
     def __init__(self) -> None:
-        self._networks: OrderedDict[str, OrderedDict[str, None]] = OrderedDict()  # of each caller
+        self._networks: OrderedDict[str, OrderedDict[str, None]] = OrderedDict()  # by caller
         self._lock = threading.Lock()
 
     def knows(self, network: str, caller: str) -> bool:
-        """Whether this caller has been let in from there. If so, it has been seen now."""
+        """Whether this caller has authenticated from there. If so, it becomes the most recently seen."""
         with self._lock:
             networks = self._networks.get(caller)
             if networks is None or network not in networks:
@@ -25,7 +25,7 @@ class LetIn:
             return True
 
     def add(self, network: str, caller: str) -> None:
-        """Remember that this caller has been let in from there."""
+        """Remember that this caller has authenticated from there."""
         with self._lock:
             networks = self._networks.setdefault(caller, OrderedDict())
             networks[network] = None

@@ -1,9 +1,9 @@
-"""How often: requests are counted per API key, failed authentication per network.
+"""Rate limits: requests are counted per API key, failed authentication per network.
 
-The notation, the windows and the kinds of storage are Flask-Limiter's. Its hooks around every request are not used:
-they serve many limits at once and cost more than the query that a request is about, and there is one limit here.
+The notation, the windows and the storage interface are Flask-Limiter's. Its hooks around every request are not used:
+they support many limits at once and cost more than the query of a typical request. Here there is only one limit.
 
-What strangers can make many of is counted apart from what keys are counted by, in tables of a bounded size.
+Strangers can create many counters of failures, so these have a table apart from that of the keys. Both are bounded.
 """
 
 import math
@@ -20,25 +20,25 @@ from foreman.auth.counters import LocalCounters
 from foreman.auth.let_in import LetIn
 from foreman.http.errors import TooManyRequests
 
-# What a network may fail before its keys are not looked at any more.
+# Failed attempts that a network may make before it is locked out.
 FAILED_ATTEMPTS = parse("120/minute")
 
-# What tells the owner of a key how much is left.
+# The response headers that tell the owner of a key how much is left.
 HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 
 _REMEMBERED_COUNTERS = 10_000
 
 
 class RateLimits:
-    """The counters of one application.
+    """The rate limits of one application, and their counters.
 
-    :param limit: what each API key may do; None for no limit
-    :ivar refused: how often a request was refused for its API key, and for its address
+    :param limit: requests per API key; None for no limit
+    :ivar refused: how many requests were refused because of their API key (`key`), and of their network (`address`)
     """
 
     def __init__(self, app: Flask, limit: RateLimitItem | None) -> None:
         limiter = Limiter(get_remote_address, storage_uri="local://", strategy="fixed-window")
-        # Known already, so that init_app prepares the storage and leaves the hooks out.
+        # Registered beforehand, so that init_app prepares the storage but installs no hooks.
         app.extensions["limiter"] = {limiter}
         limiter.init_app(app)
         self._windows = cast(LocalCounters, limiter.storage)
@@ -53,7 +53,7 @@ class RateLimits:
     def count(self, key_id: str) -> None:
         """Count a request of a key.
 
-        :raises TooManyRequests: when its limit is used up
+        :raises TooManyRequests: if its limit is exceeded
         """
         if self._limit is None:
             return
@@ -67,27 +67,27 @@ class RateLimits:
     def count_failure(self, address: str | None) -> None:
         """Count a failed attempt to authenticate.
 
-        :raises TooManyRequests: when the address's network may not fail any more
+        :raises TooManyRequests: if the address's network is locked out
         """
         counter = FAILED_ATTEMPTS.key_for(network_of(address))
         if self._failures.incr(counter, FAILED_ATTEMPTS.get_expiry()) > FAILED_ATTEMPTS.amount:
             raise self._blocked(counter)
 
     def is_used_up(self, key_id: str) -> bool:
-        """Whether `count` would raise. Nothing is counted."""
+        """Whether `count` would raise. Counts nothing."""
         return self._limit is not None and self._windows.get(self._counter(key_id)) >= self._limit.amount
 
     def would_let_in(self, address: str | None, caller: str) -> bool:
-        """Whether `let_in` would raise nothing. Nothing is counted or noted."""
+        """Whether `let_in` would raise nothing. Remembers no caller."""
         network = network_of(address)
         failures = self._failures.get(FAILED_ATTEMPTS.key_for(network))
         return failures < FAILED_ATTEMPTS.amount or self._let_in.knows(network, caller)
 
     def let_in(self, address: str | None, caller: str) -> None:
-        """Take note of who has authenticated from where: that goes on working when others fail from there.
+        """Remember who has authenticated from where: that caller keeps working when others fail from there.
 
-        :raises TooManyRequests: when the address's network has failed too often, and this caller has not been let in
-            from there
+        :raises TooManyRequests: if the address's network is locked out, and this caller has never been let in from
+            there, as far as remembered
         """
         network = network_of(address)
         if self._let_in.knows(network, caller):
@@ -112,5 +112,5 @@ class RateLimits:
 
 
 def _retry_after(counters: LocalCounters, counter: str) -> int:
-    """Whole seconds until its window has ended: 1 or more."""
+    """Whole seconds until the counter's window ends, at least 1."""
     return max(1, math.ceil(counters.seconds_left(counter)))

@@ -1,1 +1,1 @@
-"""What a server does by itself."""
+"""Background jobs of a server."""

@@ -1,4 +1,4 @@
-"""Retention: the server deletes old runs by itself, once a day."""
+"""Retention: a background thread of the server deletes old runs once a day."""
 
 import logging
 import threading
@@ -12,15 +12,15 @@ from foreman.maintenance.prune import old, prune
 
 log = logging.getLogger(__name__)
 
-# Seconds from the start of the server to the first time, and from each end to the next time.
+# Seconds from the start of the server to the first prune, and from the end of each to the next.
 FIRST, DAY = 600.0, 86_400.0
 
 
 @contextmanager
 def daily(database: Database, age: int | None) -> Iterator[None]:
-    """Prune once a day, in a thread of its own, as long as the block lasts.
+    """Prune once a day, in a background thread, as long as the block lasts.
 
-    :param age: of the runs to delete, in milliseconds; None: nothing is done
+    :param age: delete runs that ended longer ago than this, in milliseconds; None deletes nothing
     """
     if age is None:
         yield
@@ -41,8 +41,8 @@ def _prune_daily(database: Database, age: int, stopping: threading.Event) -> Non
         wait = DAY
         try:
             pruned = prune(database, old(age), stopping)
-            log.info("Retention: deleted %s, gave back %d bytes", pruned, pruned.bytes_given_back)
+            log.info("Retention: deleted %s, freed %d bytes", pruned, pruned.bytes_given_back)
         except Stopped:
             return
         except (DatabaseError, MemoryError):
-            log.exception("Retention has failed; it will be tried again in a day")
+            log.exception("Retention has failed; the next attempt is in a day")
