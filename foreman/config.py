@@ -1,6 +1,6 @@
-"""Settings: one table of environment variables, from which flags, error messages and the documentation come.
+"""Settings: one table of environment variables, the source of flags, error messages and documentation.
 
-A command-line flag wins over the environment, the environment over a `.env` file, and all over the default.
+Precedence: command-line flag, environment, `.env` file, default.
 """
 
 import logging
@@ -16,12 +16,16 @@ from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 from limits import RateLimitItem, parse
 
-AGES = "a time such as 30d, 12h, 90m or 45s"
+AGES = "a duration such as 30d, 12h, 90m or 45s"
 SIZES = "a size such as 500KB, 10MB or 1GB"
 
 
 class WrongSetting(Exception):
-    """A setting has a value that is not allowed. The message names the variable, the value and what is allowed."""
+    """A setting that cannot be used: an invalid value, an unreadable `.env` file or a missing package.
+
+    The message is one line. For an invalid value it names the variable or flag, the value (unless it is a secret) and
+    what is allowed.
+    """
 
 
 def _setting(
@@ -72,9 +76,9 @@ def _size(text: str) -> int:
 
 
 def age(text: str) -> int:
-    """A length of time such as 30d, 12h, 90m or 45s, in milliseconds.
+    """Parse a duration such as 30d, 12h, 90m or 45s into milliseconds.
 
-    :raises ValueError: when it is something else, or nothing
+    :raises ValueError: for any other text, and for a duration of 0
     """
     match = re.fullmatch(r"(\d{1,6})([dhms])", text, re.ASCII)
     if not match or int(match[1]) == 0:
@@ -112,7 +116,7 @@ def _origins(text: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Settings:
-    """What can be set. Each field names its variable, its default, what is allowed and what it means."""
+    """All settings. Each field names its variable, its default, what is allowed and what it means."""
 
     host: str = _setting("FOREMAN_HOST", "127.0.0.1", "a host name or address", _text, "address to listen on", "--host")
     port: int = _setting(
@@ -124,27 +128,27 @@ class Settings:
         "--port",
     )
     database: str = _setting(
-        "FOREMAN_DATABASE", "foreman.db", "the path of a file, also as sqlite:///PATH", _database,
+        "FOREMAN_DATABASE", "foreman.db", "a file path, or sqlite:///PATH", _database,
         "the SQLite file", "--database",
     )  # fmt: skip
     auth: str = _setting(
         "FOREMAN_AUTH", "keys", "keys or trust", _one_of("keys", "trust"),
-        "`keys`: only keys that `keys create` issued; `trust`: any well-formed key is taken at its word", "--auth",
+        "`keys`: only keys issued by `keys create`; `trust`: any well-formed key is taken at its word", "--auth",
     )  # fmt: skip
     rate_limit: RateLimitItem | None = _setting(
         "FOREMAN_RATE_LIMIT", "6000/minute", "a rate such as 100/second or 6000/minute, or off", _rate,
-        "requests that one API key may make; `off` turns the limit off", "--rate-limit",
+        "requests allowed per API key; `off` turns the limit off", "--rate-limit",
     )  # fmt: skip
     max_body: int = _setting(
         "FOREMAN_MAX_BODY", "10MB", SIZES, _size,
-        "largest request body; a larger one gets 413", "--max-body",
+        "largest request body; a larger one gets a 413", "--max-body",
     )  # fmt: skip
     threads: int = _setting(
         "FOREMAN_THREADS", "4", "a number from 1 to 256", _number(1, 256), "threads that handle requests", "--threads"
     )
     retention: int | None = _setting(
         "FOREMAN_RETENTION", None, AGES, age,
-        "runs that ended longer ago are deleted once a day, with everything in them", "--retention",
+        "runs that ended longer ago than this are deleted once a day, with everything in them", "--retention",
     )  # fmt: skip
     min_disk: int = _setting(
         "FOREMAN_MIN_DISK", "100MB", SIZES, _size,
@@ -152,7 +156,7 @@ class Settings:
     )  # fmt: skip
     metrics_token: str | None = _setting(
         "FOREMAN_METRICS_TOKEN", None, "16 to 128 letters, digits and - . _ ~ + /", _token,
-        "token that Prometheus sends to GET /metrics; without it, /metrics is a 404",
+        "bearer token that Prometheus sends to GET /metrics; if unset, there is no such endpoint",
     )  # fmt: skip
     durability: str = _setting(
         "FOREMAN_DURABILITY", "full", "full or normal", _one_of("full", "normal"),
@@ -161,7 +165,7 @@ class Settings:
     )  # fmt: skip
     log_level: str = _setting(
         "FOREMAN_LOG_LEVEL", "info", "debug, info, warning or error", _one_of("debug", "info", "warning", "error"),
-        "least severe message that is logged", "--log-level",
+        "lowest severity that is logged", "--log-level",
     )  # fmt: skip
     log_format: str = _setting(
         "FOREMAN_LOG_FORMAT", "auto", "text, json or auto", _one_of("text", "json", "auto"),
@@ -198,12 +202,12 @@ class Settings:
 
 
 def variables(directory: Path | None = None) -> dict[str, str | None]:
-    """The environment, and what only the `.env` file of a directory has.
+    """The environment variables, and those that only a directory's `.env` file sets.
 
-    :param directory: the current one when not given
-    :raises WrongSetting: when the file cannot be read
+    :param directory: the current directory if not given
+    :raises WrongSetting: if the file cannot be read
     """
-    logging.getLogger("dotenv").setLevel(logging.ERROR)  # `doubts` warns of lines without a setting
+    logging.getLogger("dotenv").setLevel(logging.ERROR)  # `doubts` warns of lines that cannot be parsed
     try:
         file = (directory or Path.cwd()) / ".env"
         return {**dotenv_values(file), **os.environ}
@@ -214,32 +218,32 @@ def variables(directory: Path | None = None) -> dict[str, str | None]:
 
 
 def lines_without_a_setting(directory: Path | None = None) -> list[int]:
-    """The lines of the `.env` file of a directory that are neither `NAME=value` nor a comment, counted from 1.
+    """Line numbers, from 1, in a directory's `.env` file that hold neither `NAME=value` nor a comment.
 
-    :param directory: the current one when not given
-    :raises OSError, UnicodeDecodeError: when there is a file that cannot be read; `variables` says so better
+    :param directory: the current directory if not given
+    :raises OSError, UnicodeDecodeError: if the file cannot be read, which `variables` reports in one clear line
     """
     file = (directory or Path.cwd()) / ".env"
-    if not file.is_file():  # but perhaps a virtual environment
+    if not file.is_file():  # a directory of that name may be a virtual environment
         return []
     with file.open(encoding="utf-8") as lines:
         return [binding.original.line for binding in parse_stream(lines) if binding.error]
 
 
 def load(flags: Mapping[str, str | None] | None = None, directory: Path | None = None) -> Settings:
-    """Settings from flags, the environment and the `.env` file of a directory.
+    """Settings from flags, the environment and a directory's `.env` file.
 
-    :param flags: texts by field name, as the command line gave them; None means not given
-    :param directory: where `.env` is looked for; the current directory when not given
-    :raises WrongSetting: when a value is not allowed
+    :param flags: raw texts by field name, from the command line; None means not given
+    :param directory: where to look for `.env`; the current directory if not given
+    :raises WrongSetting: if a value is invalid or the file cannot be read
     """
     return of(variables(directory), flags or {})
 
 
 def of(environment: Mapping[str, str | None], flags: Mapping[str, str | None]) -> Settings:
-    """Settings from texts by the names of variables, and from flags, by the names of fields.
+    """Settings from raw texts: the environment's by variable name, the flags' by field name.
 
-    :raises WrongSetting: when a value is not allowed
+    :raises WrongSetting: if a value is invalid
     """
     values: dict[str, Any] = {}
     for entry in fields(Settings):
@@ -251,7 +255,7 @@ def of(environment: Mapping[str, str | None], flags: Mapping[str, str | None]) -
             if not text:  # an empty variable counts as unset
                 continue
         try:
-            if entry.name != "database":  # paths may be any bytes, other texts are sent or shown
+            if entry.name != "database":  # a path may be any bytes; other texts are sent or shown, as UTF-8
                 text.encode()
             values[entry.name] = about["cast"](text)
         except ValueError:

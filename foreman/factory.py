@@ -1,4 +1,4 @@
-"""`create_app`: the list of the parts that the application is made of."""
+"""The application factory: `create_app` lists the parts of the application."""
 
 from flask_cors import CORS
 
@@ -17,12 +17,12 @@ from foreman.monitoring.request_log import Observer, RequestLog
 
 
 class Foreman(Application):
-    """The application, with the parts of it that the server uses.
+    """The application, with those of its parts that the server uses.
 
-    :ivar limits: what the callers may ask
-    :ivar admission: whose bodies the server waits for
-    :ivar request_log: gathers the lines that the server writes
-    :ivar observers: are told of every answer that the server has sent
+    :ivar limits: the rate limits
+    :ivar admission: decides whose bodies the server reads
+    :ivar request_log: collects the lines that the server writes
+    :ivar observers: called with every response that the server has sent
     """
 
     limits: RateLimits
@@ -32,15 +32,15 @@ class Foreman(Application):
 
 
 def create_app(settings: Settings, database: Database) -> Foreman:
-    """The WSGI application over an open database.
+    """The WSGI application on an open database.
 
-    The caller closes the database when no request is under way any more.
+    The caller closes the database once no request is in flight.
 
-    :raises WrongSetting: when a setting needs a package that is not installed
+    :raises WrongSetting: if a setting needs a package that is not installed
     """
     app = Foreman(__name__, settings, database)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body
-    app.url_map.merge_slashes = False  # a path with a slash too many is a 404, not a redirect
+    app.url_map.merge_slashes = False  # a doubled slash is a 404, not a redirect
 
     request_id.init_app(app)
     app.request_log = request_log.init_app(app)
@@ -55,9 +55,9 @@ def create_app(settings: Settings, database: Database) -> Foreman:
 
     if settings.metrics_token is not None:
         try:
-            from foreman.monitoring import metrics  # what it imports is an optional installation
+            from foreman.monitoring import metrics  # imports an optional package
         except ModuleNotFoundError as error:
-            raise WrongSetting(f"FOREMAN_METRICS_TOKEN is set, and {how_to_install(error)}") from None
+            raise WrongSetting(f"FOREMAN_METRICS_TOKEN is set, but {how_to_install(error)}") from None
         app.observers.append(metrics.init_app(app, app.limits).answered)
 
     app.register_blueprint(health.bp)

@@ -365,7 +365,7 @@ def test_backup_that_is_stopped_leaves_the_last_one(database: Path, place: Path,
             del after[name]
     else:
         assert process.returncode == 130
-        assert told == f"foreman: stopped at 0 %: no backup is written, and {place / 'copy.db'} is as it was\n"
+        assert told == f"foreman: stopped at 0 %: no backup was written, and {place / 'copy.db'} is unchanged\n"
     assert after == before
     take(database, place / "copy.db")
     assert names_in(place / "copy.db") == ["one", "two"]

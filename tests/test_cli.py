@@ -101,7 +101,7 @@ def test_first_start_prints_a_key_and_a_curl_line_that_works(serve: Serve, run: 
     url_in_log(process)
     assert process.stdout is not None
     shown = ""
-    while "Documentation of the API" not in shown:
+    while "API documentation" not in shown:
         shown += process.stdout.readline()
     (curl,) = re.findall(r"^ +(curl .+)$", shown, re.MULTILINE)
     answer = subprocess.run(["sh", "-c", f"{curl} --silent --fail"], capture_output=True, text=True, timeout=30)
@@ -126,7 +126,7 @@ def test_first_key_is_made_once(serve: Serve, run: Run) -> None:
         "",
         f"Another API key: {sys.executable} {APP} keys create --org NAME",
         "",
-        f"Documentation of the API: {url}/docs",
+        f"API documentation: {url}/docs",
         "",
     ]
     assert len(json.loads(run("keys", "list", "--json").stdout)) == 1

@@ -29,11 +29,11 @@ def of_variables(**variables: str) -> list[str]:
 )
 def test_misspelt_variable_is_named_with_what_may_have_been_meant(variable: str, meant: str) -> None:
     (doubt,) = of_variables(**{variable: "secret"})
-    assert doubt == f"there is no setting {variable}, so it does nothing; did you mean {meant}?"
+    assert doubt == f"{variable} is not a setting, so it is ignored; did you mean {meant}?"
 
 
 def test_variable_like_no_other_is_named_alone() -> None:
-    assert of_variables(FOREMAN_XYZZY="1") == ["there is no setting FOREMAN_XYZZY, so it does nothing"]
+    assert of_variables(FOREMAN_XYZZY="1") == ["FOREMAN_XYZZY is not a setting, so it is ignored"]
 
 
 def test_settings_empty_variables_and_those_of_others_are_not_doubted() -> None:
@@ -57,7 +57,7 @@ def test_line_of_the_env_file_that_is_no_setting_is_named(
         "# Port\nFOREMAN_PORT 3001\n\nexport FOREMAN_HOST=localhost\nEMPTY\nTEXT='a\nb'\nA B\n"
     )
     monkeypatch.chdir(tmp_path)
-    told = [f".env: line {number} is not NAME=value, so it does nothing" for number in (2, 8)]
+    told = [f".env: line {number} is not NAME=value, so it is ignored" for number in (2, 8)]
     assert [*doubts(Settings(), variables())] == told
     assert caplog.messages == []
 
@@ -74,4 +74,4 @@ def test_other_wsgi_servers_are_told_too(
     monkeypatch.setenv("FOREMAN_DATABASE", str(tmp_path / "foreman.db"))
     monkeypatch.setenv("FOREMAN_PROT", "80")
     with caplog.at_level(logging.WARNING), closing(app.create_app().database):
-        assert "there is no setting FOREMAN_PROT, so it does nothing; did you mean FOREMAN_PORT?" in caplog.messages
+        assert "FOREMAN_PROT is not a setting, so it is ignored; did you mean FOREMAN_PORT?" in caplog.messages

@@ -139,7 +139,7 @@ def test_has_no_rate_limit_unless_it_is_given_one(tmp_path: Path) -> None:
 def test_refuses_a_database_that_it_would_not_use(tmp_path: Path) -> None:
     refused = run(tmp_path, "serve", "--ephemeral", "--database", "precious.db")
     assert refused.returncode == 2
-    assert line_of(refused.stderr) == "foreman: --ephemeral has a database of its own, so it cannot go with --database"
+    assert line_of(refused.stderr) == "foreman: --ephemeral uses its own database, so it excludes --database"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -110,7 +110,7 @@ def test_without_its_package_the_start_says_so(tmp_path: Path) -> None:
     assert told.returncode == 2
     (wanted,) = requirements(extra="metrics")
     assert told.stderr == (
-        "foreman: FOREMAN_METRICS_TOKEN is set, and prometheus_client is not installed; install it with: "
+        "foreman: FOREMAN_METRICS_TOKEN is set, but prometheus_client is not installed; install it with: "
         f"{sys.executable} -m pip install {wanted}\n"
     )
 

@@ -282,9 +282,9 @@ def signalled(number: signal.Signals, change: str, *arguments: str, go_on: bool 
 
 @BOTH
 @pytest.mark.parametrize(("which", "left"), [
-    ("backup", "no backup is written, and {live}/new.db is as it was"),
-    ("restore", "nothing is restored, and {live}/foreman.db is as it was"),
-    ("migrate", "nothing is upgraded, and {live}/earlier.db is as it was"),
+    ("backup", "no backup was written, and {live}/new.db is unchanged"),
+    ("restore", "nothing was restored, and {live}/foreman.db is unchanged"),
+    ("migrate", "nothing was upgraded, and {live}/earlier.db is unchanged"),
 ])  # fmt: skip
 def test_copying_that_is_stopped_says_that_nothing_is_done_and_leaves_everything(
     live: Path, which: str, left: str, number: signal.Signals
@@ -312,7 +312,7 @@ def test_check_that_is_stopped_shows_what_it_has_found_and_says_that_the_rest_is
     assert status == 130
     assert stdout.startswith("run_tally: a run's counter differs from a count of the rows: 2 violations\n    org_id=")
     assert len(stdout.splitlines()) == 3
-    assert re.fullmatch(r"foreman: stopped at \d+ %: 2 violations until then, the rest is not checked\n", stderr)
+    assert re.fullmatch(r"foreman: stopped at \d+ %: 2 violations so far, the rest was not checked\n", stderr)
 
 
 @BOTH

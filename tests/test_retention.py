@@ -139,13 +139,13 @@ def test_runs_that_ended_long_enough_ago_are_deleted_and_no_others(
         tx.run("UPDATE run SET started_at = 1 WHERE status = 'running'")
     told = command("--older-than", "30d")
     assert told.returncode == 0, told.stderr
-    assert re.fullmatch(r"deleted 4 runs, 8 tasks, 12 entries; gave back \d+ bytes\n", told.stdout)
+    assert re.fullmatch(r"deleted 4 runs, 8 tasks, 12 entries; freed \d+ bytes\n", told.stdout)
     assert told.stderr == ""
     assert ids(client) == {*kept, pending["id"], running["id"]}
     assert ids(rival) == set()
     assert ok(client.get("/tasks"))["total"] == 4
     assert check(served.database.path) == []
-    assert command("--older-than", "30d").stdout == "deleted 0 runs, 0 tasks, 0 entries; gave back 0 bytes\n"
+    assert command("--older-than", "30d").stdout == "deleted 0 runs, 0 tasks, 0 entries; freed 0 bytes\n"
 
 
 def test_status_and_organisation_narrow_it_down(
@@ -385,7 +385,7 @@ def test_space_is_given_back_and_the_line_says_how_much(
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     before = served.database.path.stat().st_size
     told = command("--older-than", "1d")
-    (given,) = map(int, re.findall(r"gave back (\d+) bytes", told.stdout))
+    (given,) = map(int, re.findall(r"freed (\d+) bytes", told.stdout))
     after = served.database.path.stat().st_size
     assert before - after == given > 4_000_000
     assert served.database.path.with_name("foreman.db-wal").stat().st_size == 0

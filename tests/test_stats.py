@@ -101,7 +101,7 @@ def test_without_an_answer_it_says_why_and_shows_the_database(
     told = stats("--port", str(served.server.port))
     assert told.returncode == 0
     assert "Runs           0\n" in told.stdout
-    assert re.search(f"The server cannot be asked what it has done: .*{why}", told.stdout)
+    assert re.search(f"The server's metrics are not available: .*{why}", told.stdout)
     assert json.loads(stats("--port", str(served.server.port), "--json").stdout)["server"] is None
 
 

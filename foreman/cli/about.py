@@ -14,10 +14,10 @@ from foreman.factory import create_app
 
 
 @click.command()
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file, not to stdout.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file instead of stdout.")
 def openapi(output: Path | None) -> None:
     """Write the OpenAPI document."""
-    from foreman.http.openapi import document  # generating it needs a library that serving does not
+    from foreman.http.openapi import document  # imports apispec, which serving does not need
 
     with tempfile.TemporaryDirectory(prefix="foreman-") as directory:
         settings = Settings(database=str(Path(directory) / "foreman.db"))
@@ -34,8 +34,8 @@ def openapi(output: Path | None) -> None:
 
 @click.command()
 def licenses() -> None:
-    """Name everything that is inside, with version and licence, and print the texts of the licences."""
-    from foreman.cli.licenses import parts  # reads files that nothing else needs
+    """List Foreman and everything it contains, with version and licence, and print the licence texts."""
+    from foreman.cli.licenses import parts  # no other command needs it
 
     everything = parts()
     for part in everything:

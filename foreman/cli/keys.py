@@ -19,13 +19,13 @@ def keys_group() -> None:
 
 
 @keys_group.command("create")
-@click.option("--org", required=True, help="Organisation that the key speaks for: a-z, 0-9 and -.")
+@click.option("--org", required=True, help="Organisation that the key belongs to: a-z, 0-9 and -.")
 @click.option("--env", default="prod", show_default=True, help="Environment, a part of the key: a-z, 0-9 and -.")
 @click.option("--read-only", is_flag=True, help="The key may read but not write.")
-@click.option("--name", callback=text, help="What the key is for, to be shown by `keys list`.")
+@click.option("--name", callback=text, help="What the key is for; shown by `keys list`.")
 @flags("database")
 def create_key(org: str, env: str, read_only: bool, name: str | None, **given: str | None) -> None:
-    """Issue a key and print it: it is shown only now."""
+    """Issue a key and print it. It is never shown again."""
     with opened(settings_of(given)) as database:
         try:
             key = keys.issue(database, org, env, read_only=read_only, name=name)
@@ -39,7 +39,7 @@ def create_key(org: str, env: str, read_only: bool, name: str | None, **given: s
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @flags("database")
 def list_keys(as_json: bool, **given: str | None) -> None:
-    """Show which keys there are, never the keys themselves."""
+    """List the keys by id, organisation and name, never their secrets."""
     settings = settings_of(given)
     path = existing(settings)
     with failures(settings), reading(path) as tx:
@@ -58,7 +58,7 @@ def list_keys(as_json: bool, **given: str | None) -> None:
 @click.argument("key_id", metavar="ID", callback=text)
 @flags("database")
 def revoke_key(key_id: str, **given: str | None) -> None:
-    """Make the key with this id (see `keys list`) invalid from now on."""
+    """Revoke the key with this id (see `keys list`) at once."""
     with opened(settings_of(given)) as database:
         if not keys.revoke(database, key_id.lower()):
             raise Failure(f"there is no valid key with the id {key_id}")
@@ -67,9 +67,9 @@ def revoke_key(key_id: str, **given: str | None) -> None:
 
 @contextmanager
 def shown_or_taken_back(database: Database, key: str) -> Iterator[str]:
-    """Let a new key be printed; when that fails nobody has seen it, so it is deleted.
+    """Print a new key in the block. If that fails, the key is deleted, because nobody has seen it.
 
-    :raises Failure: when there is nowhere to print to
+    :raises Failure: if it cannot be printed
     """
     reason = "stdout is closed"
     if sys.stdout is not None:
@@ -79,4 +79,4 @@ def shown_or_taken_back(database: Database, key: str) -> Iterator[str]:
         except OSError as error:
             reason = error.strerror or str(error)
     keys.take_back(database, key)
-    raise Failure(f"the key cannot be printed, so there is none: {reason}")
+    raise Failure(f"the key cannot be printed, so it was deleted: {reason}")

@@ -1,4 +1,4 @@
-"""What is inside of Foreman, and under which licences."""
+"""The components of Foreman and their licences."""
 
 import importlib
 import importlib.util
@@ -30,7 +30,7 @@ The author disclaims copyright to this source code. In place of a legal notice, 
 
 @dataclass(frozen=True)
 class Part:
-    """One thing that somebody has licensed, with the texts of its licence as they came with it."""
+    """A licensed component, with the licence texts that came with it."""
 
     name: str
     version: str
@@ -40,12 +40,12 @@ class Part:
 
     @property
     def heading(self) -> str:
-        """The part in one line."""
+        """Name, version and licence in one line."""
         return f"{self.name} {self.version}: {self.licence}"
 
 
 def parts() -> list[Part]:
-    """Foreman, the distributions that it needs, and the libraries under them; more in the one-file program."""
+    """Foreman, the distributions it needs, Python and SQLite; in the executable also zlib, PyInstaller and OpenSSL."""
     found = [Part("foreman-ledger", __version__, "MIT", "", [_read(shipped("LICENSE"))])]
     found += [_part(each) for each in distributions()]
     python = Path(sysconfig.get_path("stdlib")) / "LICENSE.txt"
@@ -100,7 +100,7 @@ def _part(each: Distribution) -> Part:
 
 
 def _licence(each: Distribution) -> str:
-    """As SPDX where the distribution says it so (https://peps.python.org/pep-0639/), else as it used to be said."""
+    """The SPDX expression if there is one (https://peps.python.org/pep-0639/), else the older fields."""
     about = each.metadata
     classified = [
         line.rpartition(" :: ")[2] for line in about.get_all("Classifier", []) if line.startswith("License ::")

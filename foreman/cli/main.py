@@ -1,4 +1,4 @@
-"""The command line: all commands."""
+"""The command group `foreman`, with all commands."""
 
 import click
 

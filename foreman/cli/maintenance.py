@@ -1,4 +1,4 @@
-"""The commands that look after a database: `check`, `stats`, `prune`, `backup`, `restore`, `migrate`."""
+"""The commands that maintain a database: `check`, `stats`, `prune`, `backup`, `restore`, `migrate`."""
 
 import json
 import os
@@ -28,7 +28,7 @@ from foreman.monitoring.stats import NoServer, lines, of_database, of_server
 from foreman.stop_signals import on_stop_signals
 from foreman.vocabulary import ENDED
 
-# Violations of one invariant that `check` shows unless it is asked for all.
+# Violations that `check` shows of each invariant without `--all`.
 _EXAMPLES = 5
 
 
@@ -36,11 +36,11 @@ _EXAMPLES = 5
 @click.option("--all", "everything", is_flag=True, help="A line for each violation, for scripts, instead of examples.")
 @flags("database")
 def check(everything: bool, **given: str | None) -> None:
-    """Verify the whole database, which is not changed: which invariants are violated, how often, and examples."""
+    """Verify every invariant of the database, without changing it. Show how often each is violated, with examples."""
     settings = settings_of(given)
     with failures(settings), snapshot(Path(settings.database)) as view:
         found = _Findings(everything)
-        with progress("Checking", lambda: f"{found} until then, the rest is not checked") as bar:
+        with progress("Checking", lambda: f"{found} so far, the rest was not checked") as bar:
             try:
                 for violation in violations(view, progress=bar):
                     found.add(violation, bar.say)
@@ -53,7 +53,7 @@ def check(everything: bool, **given: str | None) -> None:
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of lines for people.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 @flags("database", "host", "port")
 def stats(as_json: bool, **given: str | None) -> None:
     """Show what is in the database, and what its server has done since it started."""
@@ -75,14 +75,14 @@ def stats(as_json: bool, **given: str | None) -> None:
 
 @click.command()
 @click.option(
-    "--older-than", required=True, metavar="AGE", help="Delete runs that ended longer ago: 30d, 12h, 90m or 45s."
+    "--older-than", required=True, metavar="AGE", help="Minimum time since a run ended: 30d, 12h, 90m or 45s."
 )
-@click.option("--status", default=",".join(ENDED), show_default=True, help="Only those that ended with one of these.")
-@click.option("--org", callback=text, help="Only those of this organisation.")
-@click.option("--dry-run", is_flag=True, help="Say what would be deleted, and delete nothing.")
+@click.option("--status", default=",".join(ENDED), show_default=True, help="Only runs with one of these statuses.")
+@click.option("--org", callback=text, help="Only runs of this organisation.")
+@click.option("--dry-run", is_flag=True, help="Show what would be deleted, and delete nothing.")
 @flags("database")
 def prune(older_than: str, status: str, org: str | None, dry_run: bool, **given: str | None) -> None:
-    """Delete runs that ended long ago, with everything in them, a little at a time, also while the server runs."""
+    """Delete runs that ended long ago, with everything in them, in small steps, even while the server runs."""
     settings = settings_of(given)
     which = old(_age(older_than), _ended(status), org)
     path = existing(settings)
@@ -90,10 +90,10 @@ def prune(older_than: str, status: str, org: str | None, dry_run: bool, **given:
         with failures(settings), reading(path) as tx:
             click.echo(f"would delete {count(tx, which)}")
         return
-    # What is lost with the power is deleted again by the next prune; what the server writes is synced by the server.
+    # No sync at each commit: the next prune repeats what a power loss undoes, and a server syncs its own writes.
     with opened(replace(settings, durability="normal")) as database:
         pruned = _prune_with_a_bar(database, which)
-        click.echo(f"deleted {pruned}; gave back {pruned.bytes_given_back} bytes")
+        click.echo(f"deleted {pruned}; freed {pruned.bytes_given_back} bytes")
 
 
 @click.command()
@@ -102,16 +102,16 @@ def prune(older_than: str, status: str, org: str | None, dry_run: bool, **given:
     "--keep",
     type=click.IntRange(min=1),
     metavar="NUMBER",
-    help="FILE is a directory: write foreman-YYYYMMDDTHHMMSSZ.db there, delete all but so many of the newest.",
+    help="FILE is a directory: write foreman-YYYYMMDDTHHMMSSZ.db there, and keep only the newest NUMBER of these.",
 )
 @flags("database")
 def backup(file: Path, keep: int | None, **given: str | None) -> None:
-    """Write a verified copy of the database to FILE, also while the server runs."""
+    """Write a verified copy of the database to FILE, even while the server runs."""
     database = Path(settings_of(given).database)
     begun = time.monotonic()
-    os.nice(19)  # verifying takes a processor for a while: a server comes first
+    os.nice(19)  # verifying keeps a core busy: a server comes first
     with _copying():
-        with progress("Copying", lambda: f"no backup is written, and {file} is as it was") as bar:
+        with progress("Copying", lambda: f"no backup was written, and {file} is unchanged") as bar:
             if keep is None:
                 take(database, file, bar)
             else:
@@ -123,10 +123,10 @@ def backup(file: Path, keep: int | None, **given: str | None) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @flags("database")
 def restore(file: Path, **given: str | None) -> None:
-    """Put a copy of the backup FILE in the place of the database, which is kept; the server must be stopped."""
+    """Replace the database with a copy of the backup FILE, and keep the old one. The server must be stopped."""
     database = Path(settings_of(given).database)
     with _copying():
-        with progress("Copying", lambda: f"nothing is restored, and {database} is as it was") as bar:
+        with progress("Copying", lambda: f"nothing was restored, and {database} is unchanged") as bar:
             kept = restore_file(file, database, bar)
         click.echo(f"{database}: {summary(database)}; " + (f"replaced {kept}" if kept else "there was none before"))
         version, missing = lacking(database)
@@ -137,10 +137,10 @@ def restore(file: Path, **given: str | None) -> None:
 
 
 @click.command()
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done, and change nothing.")
 @flags("database")
 def migrate(dry_run: bool, **given: str | None) -> None:
-    """Upgrade the database to the schema of this version, after a backup, as a start of the server does."""
+    """Back up the database and upgrade it to the schema of this version, as the server does when it starts."""
     settings = settings_of(given)
     database = existing(settings)
     with failures(settings):
@@ -148,7 +148,7 @@ def migrate(dry_run: bool, **given: str | None) -> None:
             for line in plan(database):
                 click.echo(line)
             return
-        with progress("Copying", lambda: f"nothing is upgraded, and {database} is as it was") as bar:
+        with progress("Copying", lambda: f"nothing was upgraded, and {database} is unchanged") as bar:
             open_upgraded(database, settings.durability, bar.say, bar, create=False).close()
         click.echo(f"{database} has schema version {SCHEMA_VERSION}")
 
@@ -172,7 +172,7 @@ def _counted(violations: int) -> str:
 
 
 class _Findings:
-    """What `check` says of violations: a line for each, or a line for each rule, with their number and examples."""
+    """The report of `check`: a line for each violation, or for each violated rule its count and examples."""
 
     def __init__(self, everything: bool) -> None:
         self.number = 0
@@ -185,7 +185,7 @@ class _Findings:
         return _counted(self.number)
 
     def add(self, violation: Violation, say: Callable[[str], object]) -> None:
-        """Take one more; those of a rule come one after the other."""
+        """Add a violation. Those of one rule must come one after the other."""
         self.number += 1
         if self._everything:
             say(str(violation))
@@ -199,7 +199,7 @@ class _Findings:
             self._examples.append(violation.row)
 
     def end_of_rule(self, say: Callable[[str], object]) -> None:
-        """Say what there is of the present rule, if anything."""
+        """Print the count and examples of the current rule, if it has any."""
         if self._rule is not None:
             say(f"{': '.join(self._rule)}: {_counted(self._of_rule)}")
             for row in self._examples:
@@ -210,7 +210,7 @@ class _Findings:
 
 
 def _prune_with_a_bar(database: Database, which: Old) -> Amount:
-    """Delete; a signal stops it between two of its transactions."""
+    """Prune with a progress bar. A stop signal ends it between two transactions."""
     stopping = threading.Event()
     on_stop_signals(stopping.set)
     with database.read() as tx:
@@ -228,7 +228,7 @@ def _prune_with_a_bar(database: Database, which: Old) -> Amount:
             return prune_database(database, which, stopping, told)
         except Stopped:
             left = expected.without(pruned)
-            what = f"{left} are" if left.rows() else "giving space back is"
+            what = f"{left} are" if left.rows() else "freeing disk space is"
             raise Interrupted(f"stopped: deleted {pruned}; {what} left for the next `prune`") from None
 
 

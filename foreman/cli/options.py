@@ -1,4 +1,4 @@
-"""What all commands have in common: their flags, how they fail, and how they open a database."""
+"""What commands share: flags, failures, and opening a database."""
 
 import errno
 import inspect
@@ -21,12 +21,12 @@ from foreman.db.sqlite import Database
 from foreman.maintenance.upgrade import UpgradeFailed
 from foreman.stop_signals import interrupt_at_ctrl_c
 
-# What is said without the name of a file when what a command prints cannot be written.
+# Errors that mean, when they name no file, that the output cannot be written.
 _OF_OUTPUT = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 
 
 class Failure(click.ClickException):
-    """One line on stderr and exit status 1."""
+    """A failed command: one line on stderr and exit status 1."""
 
     def show(self, file: Any = None) -> None:
         """Print the line."""
@@ -35,18 +35,18 @@ class Failure(click.ClickException):
 
 
 class WrongUsage(Failure):
-    """One line on stderr and exit status 2."""
+    """Wrong usage: one line on stderr and exit status 2."""
 
     exit_code = 2
 
 
 class Commands(click.Group):
-    """A group of commands that fail with one line whatever the system refuses, and whose overview is not cut off."""
+    """A command group that reports an OSError in one line, and whose overview does not truncate help texts."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command and exit."""
         for stream in (sys.stdout, sys.stderr):
-            if stream is not None:  # a path need not be UTF-8
+            if stream is not None:  # a path in the output need not be UTF-8
                 stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
         if sys.stderr is None:
             sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # for as long as the program runs
@@ -62,14 +62,14 @@ class Commands(click.Group):
         sys.exit(_flushed(status))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands with the first paragraph of what each is about."""
+        """List the commands, each with the first paragraph of its help text."""
         rows = [(name, inspect.cleandoc(each.help or "").partition("\n\n")[0]) for name, each in self.commands.items()]
         with formatter.section("Commands"):
             formatter.write_dl([(name, " ".join(about.split())) for name, about in sorted(rows)])
 
 
 def flags(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Options for settings; all that have a flag when none is named. Their texts go to `config.load` as they are."""
+    """Add the options of the named settings, or of all that have a flag. Their values stay text for `config.of`."""
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         for field in reversed(fields(Settings)):
@@ -84,10 +84,10 @@ def flags(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 
 def settings_of(given: dict[str, str | None], warn: Callable[[str], object] | None = None) -> Settings:
-    """The settings, with the flags that a command was given.
+    """The settings, from a command's flags, the environment and the `.env` file.
 
-    :param warn: is given a line for each setting that is probably a mistake; stderr when not given
-    :raises WrongUsage: when a value is not allowed
+    :param warn: called with a line for each setting that is probably a mistake; prints to stderr if not given
+    :raises WrongUsage: if a value is invalid
     """
     try:
         environment = variables()
@@ -100,9 +100,9 @@ def settings_of(given: dict[str, str | None], warn: Callable[[str], object] | No
 
 
 def existing(settings: Settings) -> Path:
-    """The path of the database, which is there: only `serve` and `restore` make one.
+    """The path of the database, which must exist: only `serve` and `restore` create one.
 
-    :raises Failure: when it is not; the line says where was looked
+    :raises Failure: if it does not exist; the message names the path
     """
     path = Path(settings.database)
     with failures(settings):
@@ -112,14 +112,14 @@ def existing(settings: Settings) -> Path:
 
 @contextmanager
 def opened(settings: Settings) -> Iterator[Database]:
-    """The database, which is there, open; whatever goes wrong with it is a `Failure`."""
+    """Open the database, which must exist. Any error of the database becomes a `Failure`."""
     with failures(settings), closing(Database(Path(settings.database), settings.durability, create=False)) as database:
         yield database
 
 
 @contextmanager
 def failures(settings: Settings) -> Iterator[None]:
-    """Turn what can go wrong with a database into a `Failure`."""
+    """Turn the errors of a database into a `Failure`."""
     try:
         yield
     except (NotAForemanDatabase, UpgradeFailed) as error:
@@ -129,9 +129,9 @@ def failures(settings: Settings) -> Iterator[None]:
 
 
 def text(_: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    """The value of an option that has to be text: arguments of a command may be any bytes.
+    """Option callback that accepts only UTF-8: command-line arguments may be any bytes.
 
-    :raises click.BadParameter: when it is not UTF-8
+    :raises click.BadParameter: if the value is not UTF-8
     """
     try:
         (value or "").encode()
@@ -145,7 +145,7 @@ def _warn(doubt: str) -> None:
 
 
 def _of_system(error: OSError) -> str:
-    """What the system has refused, in words."""
+    """One line about an error of the operating system."""
     reason = error.strerror or str(error)
     if error.filename is not None:
         return f"{os.fsdecode(error.filename)}: {reason}"
@@ -153,9 +153,9 @@ def _of_system(error: OSError) -> str:
 
 
 def _flushed(status: Any) -> Any:
-    """Write what is still to be written, and let Python's own end find nothing to complain about.
+    """Flush stdout and stderr, and make sure that the interpreter's own flush at exit cannot fail.
 
-    :return: the exit status
+    :return: the exit status: the given one, or 1 if it was 0 and a flush failed
     """
     for stream in (sys.stdout, sys.stderr):
         if stream is None:

@@ -1,4 +1,4 @@
-"""The process that started this program, and stopping when it ends: a throwaway server must not outlive its tests."""
+"""Stop when the parent process ends: a throwaway server must not outlive its tests."""
 
 import os
 import signal
@@ -7,26 +7,25 @@ import threading
 import time
 from pathlib import Path
 
-# Seconds between two looks whether it is still there.
+# Seconds between two checks of the parent.
 _LOOK_EVERY = 0.2
 
-
-# Seconds until what is under way is given up on: signals that come within one are taken for one.
+# Seconds between two SIGTERM. The second one drops in-flight requests; signals less than a second apart count as one.
 _INSIST_AFTER = 1.1
 
 
 class Parent:
-    """The process that started this program, from when it is first looked at."""
+    """The parent process, identified when this object is made."""
 
     def __init__(self) -> None:
         self._first = _now()
 
     def has_ended(self) -> bool:
-        """Whether it has, as far as can be known; also before it was first looked at."""
+        """Whether the parent has ended, as far as can be known, including before this object was made."""
         return _now() != self._first or self._is_a_stranger()
 
     def stop_at_its_end(self) -> None:
-        """Send this process SIGTERM when it ends, and again when it does not end at once: nobody waits for answers."""
+        """Send this process SIGTERM, again and again, once the parent has ended: nobody waits for responses then."""
         threading.Thread(target=self._watch, name="parent", daemon=True).start()
 
     def _watch(self) -> None:
@@ -37,9 +36,11 @@ class Parent:
             time.sleep(_INSIST_AFTER)
 
     def _is_a_stranger(self) -> bool:
-        """Whether it is the one that adopts orphans: a child is born into the session of its parent.
+        """Whether the parent is the process that adopts orphans, and not the one that started this process.
 
-        Unless it has a session of its own; and 0 is a parent outside of this namespace of processes.
+        A child starts in its parent's session, so a parent in another session has adopted it. Sessions tell nothing,
+        and the result is False, if this process or its direct parent leads the session, or if the parent is outside the
+        PID namespace (its id is 0).
         """
         session = os.getsid(0)
         if self._first == 0 or session in (os.getpid(), os.getppid()):
@@ -51,7 +52,7 @@ class Parent:
 
 
 def _now() -> int:
-    """The parent's process id. Of the one-file program it is the parent of the process that has unpacked it."""
+    """The parent's process id; in the packaged executable that of its bootloader's parent, 0 if unknown."""
     parent = os.getppid()
     if not hasattr(sys, "frozen"):
         return parent

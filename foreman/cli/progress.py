@@ -1,4 +1,4 @@
-"""What commands that take long show on a terminal, and say when they are stopped."""
+"""The progress bar of long commands, and their message when they are interrupted."""
 
 import sys
 import time
@@ -12,45 +12,45 @@ from foreman.cli.options import Failure
 from foreman.maintenance.progress import Progress
 from foreman.stop_signals import interrupt, on_stop_signals
 
-# Enough for a bar that moves, and not so many that drawing it takes time.
+# Positions of the bar: enough to move visibly, few enough to draw cheaply.
 _POSITIONS = 1000
 
-# Until then, the remaining time would be a wild guess.
+# The position from which the remaining time is estimated. Before, it would be a wild guess.
 _TELLING = 50
 
 
 class Interrupted(Failure):
-    """One line on stderr and exit status 130, as shells have it for Ctrl-C (128 and the number of the signal)."""
+    """An interrupted command: one line on stderr and exit status 130, as in shells after Ctrl-C (128 + SIGINT)."""
 
     exit_code = 130
 
 
 class Bar(Progress):
-    """A bar with the remaining time on stderr, on a terminal, from the first progress on; else nothing is shown."""
+    """A progress bar with the remaining time, on stderr if that is a terminal. It appears with the first progress."""
 
     def __init__(self, shown: Any) -> None:
         self._shown = shown
         self._hidden = not sys.stderr.isatty()
 
     def at(self, part: float) -> None:
-        """Draw it, when it looks different now."""
+        """Redraw the bar if its position has changed."""
         self._shown.hidden = self._hidden
         position = min(_POSITIONS, int(part * _POSITIONS))
         if position < _TELLING:
-            self._shown.last_eta = time.time()  # so click puts its next estimate off
+            self._shown.last_eta = time.time()  # so that click postpones its next estimate
         if position > self._shown.pos:
             self._shown.update(position - self._shown.pos)
 
     def doing(self, what: str) -> None:
-        """Draw this before it from now on."""
+        """Set the bar's label."""
         self._shown.label = f"{what:<9}"
 
     def beyond_return(self) -> None:
-        """Heed no signal any more."""
+        """Ignore stop signals from now on."""
         on_stop_signals(lambda: None)
 
     def end(self) -> None:
-        """The work is done, also when less was to do than was thought. Nothing is drawn when there was no progress."""
+        """Fill the bar, even if there was less work than expected. Draws nothing if there was no progress."""
         if self._shown.pos:
             self.at(1)
 
@@ -62,16 +62,17 @@ class Bar(Progress):
 
     @property
     def percent(self) -> int:
-        """How far it is."""
+        """The progress in percent, rounded down."""
         return int(self._shown.pos * 100 / _POSITIONS)
 
 
 @contextmanager
 def progress(doing: str, left: Callable[[], str]) -> Iterator[Bar]:
-    """A bar for work that Ctrl-C and SIGTERM stop.
+    """A progress bar for work that stop signals interrupt.
 
-    :param left: what to say of it then: what was done and what was not
-    :raises Interrupted: when it was stopped
+    :param doing: the bar's label
+    :param left: says, for the message of `Interrupted`, what was done and what was not
+    :raises Interrupted: on a stop signal
     """
     with click.progressbar(length=_POSITIONS, file=sys.stderr, hidden=True) as shown:
         bar = Bar(shown)

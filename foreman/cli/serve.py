@@ -33,14 +33,14 @@ from foreman.stop_signals import interrupt, on_stop_signals
 
 log = logging.getLogger(__name__)
 
-# What the settings are for a throwaway server unless its flags say otherwise. Nobody may be reading its log: a line for
-# each request would fill the pipe, and then nothing goes on.
+# The defaults of a throwaway server; its flags override them. Nobody may be reading its log: with a line for each
+# request the pipe would fill up, and the server would block.
 EPHEMERAL = {"auth": "trust", "port": "0", "rate_limit": "off", "log_level": "warning"}
 
 FIRST_KEY = """\
 Foreman {version} listens on {url}
 
-This database has no API key yet, so here is the first one. It is shown only now:
+This database has no API key yet, so here is the first one. It is never shown again:
 
     {key}
 
@@ -48,7 +48,7 @@ Try it:
 
     curl -X POST {url}/api/v1/runs -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' -d '{body}'
 
-Documentation of the API: {url}/docs
+API documentation: {url}/docs
 """
 
 AGAIN = """\
@@ -56,7 +56,7 @@ Foreman {version} listens on {url}
 
 Another API key: {create}
 
-Documentation of the API: {url}/docs
+API documentation: {url}/docs
 """
 
 
@@ -64,7 +64,7 @@ Documentation of the API: {url}/docs
 @click.option(
     "--ephemeral",
     is_flag=True,
-    help="Throwaway database, `trust`, free port, no rate limit; prints the URL on stdout; ends with its parent.",
+    help="Throwaway database, `trust`, free port, no rate limit; prints the URL on stdout; stops with its parent.",
 )
 @click.option(
     "--with-parent/--without-parent",
@@ -74,13 +74,13 @@ Documentation of the API: {url}/docs
 @click.option(
     "--first-key",
     is_flag=True,
-    help="Say how to begin: when the database has no key, print a first one with an example.",
+    help="Print how to begin: if the database has no key yet, a first one with an example.",
 )
 @flags()
 def serve(ephemeral: bool, with_parent: bool | None, first_key: bool, **given: str | None) -> None:
     """Run the server until SIGTERM or Ctrl-C."""
     if ephemeral and given["database"] is not None:
-        raise WrongUsage("--ephemeral has a database of its own, so it cannot go with --database")
+        raise WrongUsage("--ephemeral uses its own database, so it excludes --database")
     parent = Parent()
     with tempfile.TemporaryDirectory(prefix="foreman-") if ephemeral else nullcontext() as directory:
         if directory is not None:
@@ -91,10 +91,10 @@ def serve(ephemeral: bool, with_parent: bool | None, first_key: bool, **given: s
         logs.set_up(settings)
         for doubt in doubts:
             log.warning(doubt)
-        on_stop_signals(interrupt)  # during an upgrade, clean up
+        on_stop_signals(interrupt)  # an interrupted upgrade cleans up
         if ephemeral if with_parent is None else with_parent:
             if parent.has_ended():
-                raise Failure("the process that started this one has ended already; --without-parent does not mind")
+                raise Failure("the parent process has already ended; to serve anyway, use --without-parent")
             parent.stop_at_its_end()
         with _to_be_served(settings) as (lock, database):
             server = _listening(settings, database)
@@ -119,17 +119,17 @@ def serve(ephemeral: bool, with_parent: bool | None, first_key: bool, **given: s
 
 @contextmanager
 def _to_be_served(settings: Settings) -> Iterator[tuple[ServerLock, Database]]:
-    """The database, upgraded and open, that no other server has and that can be written to."""
+    """Lock the database, upgrade and open it, and check that it can be written to."""
     path = Path(settings.database)
     with failures(settings):
         refuse_foreign_file(path)
-        if path.exists() and not os.access(path, os.W_OK):  # SQLite would read it, and leave a log beside it
+        if path.exists() and not os.access(path, os.W_OK):  # SQLite would read it, and leave a -wal file beside it
             raise Failure(f"{path.absolute()} cannot be written to: permission denied")
         with _only_server(path) as lock, closing(open_upgraded(path, settings.durability)) as database:
             try:
                 database.prove_writable()
             except DatabaseError as error:
-                if failure_of(error) is not Failures.LOCKED:  # it can, but not just now
+                if failure_of(error) is not Failures.LOCKED:  # locked means writable, but not right now
                     raise Failure(f"{path.absolute()} cannot be written to: {error}") from None
             yield lock, database
 
@@ -152,16 +152,16 @@ def _listening(settings: Settings, database: Database) -> Server:
     except WrongSetting as error:
         raise WrongUsage(str(error)) from None
     except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or "that cannot be a host name"
+        reason = getattr(error, "strerror", None) or "it is not a valid host name"
         raise Failure(f"cannot listen on {settings.host}:{settings.port}: {reason}{_way_out(error)}") from None
 
 
 def _way_out(error: Exception) -> str:
     match getattr(error, "errno", None):
         case errno.EADDRINUSE:
-            return "; choose another port with --port or FOREMAN_PORT, 0 for any that is free"
+            return "; choose another port with --port or FOREMAN_PORT (0 for any free one)"
         case errno.EACCES:
-            return "; choose a port from 1024 on with --port"
+            return "; choose port 1024 or higher with --port"
         case _:
             return "; choose another address with --host"
 
@@ -180,7 +180,7 @@ def _say_how_to_begin(url: str, settings: Settings, database: Database, *, first
 
 
 def _to_paste(*command: str, database: str) -> str:
-    """A command of this program as it works when it is pasted, in the same directory at least."""
+    """A command of this program that works when pasted into a shell, at least in the same directory."""
     called = sys.argv[:1]
     if Path(called[0]).name == "__main__.py":
         called = [sys.orig_argv[0], "-m", "foreman"]

@@ -12,7 +12,7 @@ from foreman.db.sqlite import Database
 class Application(Flask):
     """A WSGI application over an open database.
 
-    No view can be a coroutine: Flask would look for that at each of its calls, six in a request.
+    It has no async views: Flask would check each function that it calls for them, six times per request.
 
     :ivar settings: of this application
     :ivar database: open; whoever opened it closes it

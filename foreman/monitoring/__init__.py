@@ -1,1 +1,1 @@
-"""What people and programs watch a server by: health, metrics, logs, figures."""
+"""Monitoring: health, readiness, metrics, logs and figures."""

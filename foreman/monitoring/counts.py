@@ -1,4 +1,4 @@
-"""Figures about what is in a database, at a cost that does not grow with it: for `/metrics` and `stats`."""
+"""Figures about the contents of a database, for `/metrics` and `stats`. Their cost does not grow with its size."""
 
 import shutil
 from pathlib import Path
@@ -11,8 +11,8 @@ from foreman.vocabulary import RUN_STATUSES, TASK_STATUSES
 class Figures(NamedTuple):
     """How much there is in a database.
 
-    :ivar runs: how many in each status, of all organisations together
-    :ivar tasks: the same of tasks
+    :ivar runs: number by status, for all organisations together
+    :ivar tasks: likewise
     """
 
     runs: dict[str, int]
@@ -20,7 +20,7 @@ class Figures(NamedTuple):
 
 
 class Sizes(NamedTuple):
-    """In bytes: the database file, its write-ahead log, and what is free on their file system."""
+    """Bytes of the database file, of its write-ahead log, and free on their file system."""
 
     database: int
     log: int
@@ -28,9 +28,9 @@ class Sizes(NamedTuple):
 
 
 def figures(tx: Transaction) -> Figures:
-    """What the maintained counts say.
+    """Figures from the counts that triggers maintain.
 
-    :raises DatabaseError: when the database cannot be read
+    :raises DatabaseError: if the database cannot be read
     """
     runs = tx.all("SELECT status, sum(runs) FROM run_count GROUP BY status")
     tasks = tx.all(
@@ -48,9 +48,9 @@ def figures(tx: Transaction) -> Figures:
 
 
 def sizes(path: Path) -> Sizes:
-    """The sizes of the files that a database is.
+    """The sizes of a database's files.
 
-    :raises OSError: when it is gone
+    :raises OSError: if the database file is gone
     """
     file = path.resolve()
     log = file.with_name(f"{file.name}-wal")

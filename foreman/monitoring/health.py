@@ -1,4 +1,4 @@
-"""Is it up: 200 when the database answers, else 503. Needs no key."""
+"""The health check: 200 if the database can be read, else 503. Needs no key."""
 
 import logging
 
@@ -18,7 +18,7 @@ bp = Blueprint("health", __name__)
 
 
 class Services(schemas.CamelCase):
-    """What the server needs."""
+    """What the server depends on."""
 
     database = fields.String(required=True, validate=validate.OneOf(("connected", "disconnected")))
 
@@ -44,7 +44,7 @@ def get_health() -> Response:
             tx.value("SELECT count(*) FROM (SELECT 1 FROM run LIMIT 1) AS any_run")
         connected = True
     except (DatabaseError, OSError) as error:
-        log.error("The database does not answer", exc_info=error)
+        log.error("The database cannot be read", exc_info=error)
         connected = False
     return answer(
         {

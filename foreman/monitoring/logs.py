@@ -12,12 +12,12 @@ from foreman.config import Settings
 
 
 def is_text(settings: Settings) -> bool:
-    """Whether lines are for people."""
+    """Whether log lines are text, not JSON."""
     return settings.log_format == "text" or (settings.log_format == "auto" and sys.stderr.isatty())
 
 
 def set_up(settings: Settings) -> None:
-    """Log as the settings say."""
+    """Set up logging as in the settings."""
     handler = logging.StreamHandler(sys.stderr)
     formatter: logging.Formatter
     if is_text(settings):
@@ -36,5 +36,5 @@ def set_up(settings: Settings) -> None:
 
 
 def _encode(fields: dict[str, Any], **_: Any) -> str:
-    """As the lines of `request_log.py` are: without spaces, and with what is not ASCII as it is."""
+    """The format of the lines of `request_log.py`: without spaces, and with non-ASCII text unescaped."""
     return json.dumps(fields, default=str, ensure_ascii=False, separators=(",", ":"))

@@ -1,6 +1,6 @@
-"""Metrics for Prometheus: `GET /metrics`, for whoever sends the token that the settings name.
+"""Prometheus metrics: `GET /metrics`, with the bearer token from the settings.
 
-The only module that needs prometheus-client; it is imported when there is a token.
+It needs prometheus-client, an optional package, so it is imported only if there is a token.
 """
 
 import hmac
@@ -28,14 +28,14 @@ log = logging.getLogger(__name__)
 
 bp = Blueprint("metrics", __name__)
 
-# Upper bounds in seconds, and in requests, of what is counted together.
+# The buckets of histograms: upper bounds in seconds, and in changes for those that share a commit.
 _REQUEST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _COMMIT_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 _COMMIT_REQUESTS = (1, 2, 4, 8, 16, 32, 64)
 
 
 class Metrics(Collector):
-    """What has been counted since the start of this process, and what the database says when it is asked."""
+    """Counters and histograms since the start of this process, and gauges that are read at each scrape."""
 
     def __init__(self, database: Database, limits: RateLimits) -> None:
         self._database, self._limits = database, limits
@@ -57,11 +57,15 @@ class Metrics(Collector):
         self._commit_failures = Counter("foreman_commit_failures", "Commits that failed.", registry=registry)
 
     def answered(self, answered: Answered) -> None:
-        """Count an answer."""
+        """Count a response."""
         self._requests.labels(answered.method, answered.route, answered.status).observe(answered.seconds)
 
     def committed(self, changes: int, seconds: float, error: Exception | None) -> None:
-        """Count a commit of so many changes."""
+        """Count a commit.
+
+        :param changes: how many shared it
+        :param error: why it failed, if it did
+        """
         if error is not None:
             self._commit_failures.inc()
         else:
@@ -69,7 +73,7 @@ class Metrics(Collector):
             self._commit_requests.observe(changes)
 
     def collect(self) -> Iterator[Metric]:
-        """What is looked up when Prometheus asks; without what a broken database cannot tell."""
+        """The metrics that are read at each scrape; of a database that cannot be read, only that it is down."""
         version = GaugeMetricFamily("foreman_info", "The version that runs.", labels=["version"])
         version.add_metric([__version__], 1)
         yield version
@@ -85,7 +89,7 @@ class Metrics(Collector):
                 counted = figures(tx)
             size = sizes(self._database.path)
         except (DatabaseError, OSError) as error:
-            log.error("The database does not answer", exc_info=error)
+            log.error("The database cannot be read", exc_info=error)
             yield GaugeMetricFamily("foreman_database_up", "Whether the database can be read.", 0)
             return
         yield GaugeMetricFamily("foreman_database_up", "Whether the database can be read.", 1)
@@ -100,8 +104,8 @@ class Metrics(Collector):
 
 
 def init_app(app: Application, limits: RateLimits) -> Metrics:
-    """Count from now on, and answer at `/metrics`."""
-    disable_created_metrics()  # type: ignore[no-untyped-call]  # as many lines again, which Prometheus does not use
+    """Count from now on, and serve `/metrics`."""
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the lines, and Prometheus does not use them
     metrics = Metrics(app.database, limits)
     app.database.write().observe = metrics.committed
     bp = Blueprint("metrics", __name__)
@@ -109,7 +113,7 @@ def init_app(app: Application, limits: RateLimits) -> Metrics:
     @bp.get("/metrics")
     @public
     def get_metrics() -> Response:
-        """All metrics, in the form that the client accepts. Needs the token, and no API key."""
+        """All metrics, in a format that the client accepts. Needs the token instead of an API key."""
         _check_token(app.settings.metrics_token or "", limits)
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         return Response(encode(metrics.registry), content_type=content_type)
@@ -119,10 +123,10 @@ def init_app(app: Application, limits: RateLimits) -> Metrics:
 
 
 def _check_token(expected: str, limits: RateLimits) -> None:
-    """Let only those pass who send the token, in place of an API key.
+    """Authenticate by the token, in place of an API key.
 
-    :raises Unauthorized: when it is missing or wrong
-    :raises TooManyRequests: when the address has failed too often
+    :raises Unauthorized: if it is missing or wrong
+    :raises TooManyRequests: if the client's network is locked out
     """
     address = request.remote_addr
     sent = presented_key(request.headers) or ""

@@ -1,4 +1,4 @@
-"""What `/metrics` needs besides, and is installed only where somebody wants it."""
+"""The optional package that `/metrics` needs, and how to install it."""
 
 import shlex
 import sys
@@ -7,6 +7,6 @@ from foreman.resources import requirements
 
 
 def how_to_install(error: ModuleNotFoundError) -> str:
-    """Which package is not there, and the command that installs it."""
+    """One line that names the missing package and the command that installs it."""
     command = shlex.join([sys.executable, "-m", "pip", "install", *requirements(extra="metrics")])
     return f"{error.name} is not installed; install it with: {command}"

@@ -1,4 +1,7 @@
-"""Can it take work: 200 when the database can be written to and there is room on its disk, else 503. Needs no key."""
+"""The readiness check: 200 if the server can take work, else 503. Needs no key.
+
+It can if the database is writable, its schema is current, and there is room on its disk.
+"""
 
 import logging
 import shutil
@@ -28,7 +31,7 @@ class Ready(schemas.CamelCase):
     timestamp = shapes.time("Now.")
 
 
-# Seconds that a finding is answered again: anybody may ask, and looking costs a write.
+# Seconds for which a result is cached: anybody may ask, and a check costs a write.
 KEPT = 1.0
 
 
@@ -40,7 +43,7 @@ class NotReady(APIError):
 
 
 class Readiness:
-    """What keeps a server from taking work."""
+    """The checks, and their cached result."""
 
     def __init__(self, database: Database, min_disk: int) -> None:
         self._database, self._min_disk = database, min_disk
@@ -49,7 +52,7 @@ class Readiness:
         self._until = 0.0
 
     def problems(self) -> list[Detail]:
-        """One for each thing that is not as it must be: the `disk`, the `database`, its `schema`."""
+        """One for each failed check: of the `disk`, the `database`, its `schema`."""
         with self._lock:
             if time.monotonic() >= self._until:
                 self._found = [*self._of_disk(), *self._of_database()]
@@ -60,7 +63,7 @@ class Readiness:
         try:
             free = shutil.disk_usage(self._database.path.resolve().parent).free
         except OSError as error:
-            log.error("The disk of the database cannot be seen", exc_info=error)
+            log.error("The free space on the disk of the database is unknown", exc_info=error)
             return [{"field": "disk", "message": "It cannot be seen"}]
         if free >= self._min_disk:
             return []
@@ -80,7 +83,7 @@ class Readiness:
 
 
 def init_app(app: Application) -> None:
-    """Answer at `/ready` from now on."""
+    """Serve `/ready`."""
     readiness = Readiness(app.database, app.settings.min_disk)
     bp = Blueprint("ready", __name__)
 

@@ -1,4 +1,4 @@
-"""A line in the log for every answer: who asked for what, what came of it, and how long it took."""
+"""The request log: a line for every response, with its caller, route, status and duration."""
 
 import re
 import sys
@@ -23,30 +23,30 @@ NAME = "foreman.request"
 
 _encode = msgspec.json.Encoder().encode
 
-# A name that needs no quotes in a line of text.
+# Names that need no quotes in a line of text.
 _PLAIN = re.compile(r"[\w.:/-]*", re.ASCII)
 
-# Seconds that lines are gathered before they are written, and how many are kept while they cannot be.
+# Seconds for which lines are buffered before they are written, and how many are kept while they cannot be.
 _GATHERED_FOR = 0.05
 _KEPT = 10_000
 
-# Seconds that a server which stops waits for its last lines to be written.
+# Seconds that a stopping server waits for its last lines to be written.
 _PATIENCE = 5.0
 
-# A client may send any word as a method; logs and metrics know these.
+# Methods that logs and metrics name: a client may send any word as a method.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 
 
 class Answered(NamedTuple):
-    """An answer that has been given.
+    """A response that has been given.
 
     :ivar method: an HTTP method, or `other`
     :ivar route: the path with the names of its parts, such as `/api/v1/runs/<run_id>`, which cannot hold a secret;
         `none` when there is nothing at the path, or the request was not understood
     :ivar address: the client's
-    :ivar org_id: whose key it was; None without a good key
+    :ivar org_id: the organisation of the key; None without a valid key
     :ivar key: the key's name, or its id when it has none; None without an issued key
-    :ivar seconds: from the arrival of the whole request to the answer, with the wait for the disk
+    :ivar seconds: from the arrival of the whole request to its response, including the wait for the disk
     :ivar at: when, in milliseconds since 1970
     """
 
@@ -65,7 +65,7 @@ Observer = Callable[[Answered], None]
 
 
 def init_app(app: Application) -> "RequestLog":
-    """Note of each request what observers of its answer are told."""
+    """Note the route of each request for the observers of its response."""
 
     @app.before_request
     def note() -> None:
@@ -78,10 +78,10 @@ def init_app(app: Application) -> "RequestLog":
 
 
 def answered(environ: dict[str, Any], status: int, headers: Headers, seconds: float) -> Answered:
-    """An answer of the application, or of what stands before it.
+    """What observers are told of a response of the application, or of middleware in front of it.
 
-    :param environ: what the application was called with
-    :param headers: of the answer
+    :param environ: the WSGI environ of the request
+    :param headers: of the response
     """
     noted = environ.get(NOTED)
     method, address = known_method(environ["REQUEST_METHOD"]), environ["REMOTE_ADDR"]
@@ -93,15 +93,15 @@ def answered(environ: dict[str, Any], status: int, headers: Headers, seconds: fl
 
 
 def known_method(method: str | None) -> str:
-    """The method, or `other`."""
+    """The method if logs and metrics name it, else `other`."""
     return method if method in _METHODS else "other"
 
 
 class RequestLog:
-    """Gathers answers, and writes their lines in a thread of its own, many at once.
+    """Buffers responses, and writes their lines in batches from a thread of its own.
 
-    A line by itself, made by `logging`, costs ten times as much, the more so because writing it lets other threads have
-    the interpreter. And nobody waits for a log that takes no more: then the oldest lines are lost.
+    A single line, made by `logging`, costs ten times as much, not least because writing it releases the interpreter
+    lock. And no request waits for a log that accepts no more lines: then the oldest ones are dropped.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -112,7 +112,7 @@ class RequestLog:
         self._stopping = threading.Event()
 
     def answered(self, answered: Answered) -> None:
-        """Take an answer, when lines are wanted."""
+        """Buffer a response, if the log level includes its line."""
         if self._wanted:
             self._gathered.append(answered)
             if not self._some.is_set():
@@ -120,7 +120,7 @@ class RequestLog:
 
     @contextmanager
     def written(self) -> Iterator[None]:
-        """Write what is gathered as long as the block lasts."""
+        """Write buffered lines as long as the block lasts."""
         self._stopping.clear()
         thread = threading.Thread(target=self._write_now_and_then, name="request log", daemon=True)
         thread.start()
@@ -145,7 +145,7 @@ class RequestLog:
 
 
 def json_line(answered: Answered) -> str:
-    """An object for machines; the first four fields are those of all lines."""
+    """A line of JSON; its first four fields are those of every log line."""
     return (
         _encode(
             {
@@ -168,7 +168,7 @@ def json_line(answered: Answered) -> str:
 
 
 def text_line(answered: Answered) -> str:
-    """A line for people, with fields as `name=value` (logfmt)."""
+    """A line of text, with fields as `name=value` (logfmt)."""
     return (
         f"{iso(answered.at)} INFO    {NAME}: answered method={answered.method} route={answered.route}"
         f" status={answered.status} durationMs={answered.seconds * 1000:.2f} org={answered.org_id or '-'}"
@@ -177,5 +177,5 @@ def text_line(answered: Answered) -> str:
 
 
 def _shown(name: str | None) -> str:
-    """A name that somebody has chosen, which must not look like another field or line."""
+    """A name that a user has chosen, quoted if it might look like another field or line."""
     return name or "-" if _PLAIN.fullmatch(name or "") else _encode(name).decode()

@@ -1,4 +1,4 @@
-"""The figures of `/metrics` for a person: what is in the database, and what its server has done since it started."""
+"""The command `stats`: the contents of the database, and what its server has done since it started."""
 
 import math
 import urllib.request
@@ -14,20 +14,20 @@ from foreman.maintenance.check import snapshot
 from foreman.monitoring.counts import figures, sizes
 from foreman.monitoring.metrics_package import how_to_install
 
-# Seconds in which the server must answer.
+# Timeout for the response of the server, in seconds.
 _PATIENCE = 10
 
 
 class NoServer(Exception):
-    """A server cannot be asked what it has done. The message says why."""
+    """The server's metrics are not available. The message says why."""
 
 
 def of_database(path: Path) -> dict[str, Any]:
     """What is in a database: `runs` and `tasks` by status, `organisations`, valid `apiKeys`, the `schemaVersion`, and
     the bytes of the file (`databaseBytes`), of its log (`logBytes`) and those left on the disk (`freeBytes`).
 
-    :raises NotAForemanDatabase: when there is no such file, or it is something else
-    :raises DatabaseError: when it cannot be read
+    :raises NotAForemanDatabase: if there is no such file, or it is something else
+    :raises DatabaseError: if it cannot be read
     """
     with snapshot(path) as view:
         tx = Transaction(view)
@@ -44,11 +44,11 @@ def of_database(path: Path) -> dict[str, Any]:
 
 
 def of_server(settings: Settings) -> dict[str, Any]:
-    """What a server has done since it started, as its `/metrics` says.
+    """What a server has done since it started, from its `/metrics`.
 
     :return: `requests`, a list by route, method and status; `commits`; `failedCommits`; and `rateLimited`, by key and
         by address. Times are milliseconds; percentiles are estimated from histograms, as Prometheus does
-    :raises NoServer: when it cannot be asked
+    :raises NoServer: if its metrics are not available
     """
     if settings.metrics_token is None:
         raise NoServer("FOREMAN_METRICS_TOKEN is not set")
@@ -60,7 +60,7 @@ def of_server(settings: Settings) -> dict[str, Any]:
     try:
         return _of_page({family.name: family.samples for family in text_string_to_metric_families(page)})
     except (KeyError, ValueError):
-        raise NoServer(f"{url} is not a page of Foreman") from None
+        raise NoServer(f"{url} is not a metrics page of Foreman") from None
 
 
 def _of_page(families: dict[str, Any]) -> dict[str, Any]:
@@ -78,9 +78,10 @@ def _of_page(families: dict[str, Any]) -> dict[str, Any]:
 
 
 def lines(database: dict[str, Any], server: dict[str, Any] | str) -> Iterator[str]:
-    """Both for a person.
+    """Both, as lines of text.
 
-    :param server: what `of_server` gives, or why there is nothing
+    :param database: what `of_database` returns
+    :param server: what `of_server` returns, or why it failed
     """
     yield f"Database       {_bytes(database['databaseBytes'])}, log {_bytes(database['logBytes'])}"
     yield f"Free on disk   {_bytes(database['freeBytes'])}"
@@ -93,7 +94,7 @@ def lines(database: dict[str, Any], server: dict[str, Any] | str) -> Iterator[st
         yield f"{name.title():13}  {sum(counted.values()):,}{': ' if counted else ''}{by_status}"
     yield ""
     if isinstance(server, str):
-        yield f"The server cannot be asked what it has done: {server}"
+        yield f"The server's metrics are not available: {server}"
         return
     commits = server["commits"]
     yield f"Commits        {commits['count']:,} of {commits['changes']:,} changes, {server['failedCommits']:,} failed"
@@ -116,8 +117,8 @@ def lines(database: dict[str, Any], server: dict[str, Any] | str) -> Iterator[st
 
 
 def _fetch(settings: Settings) -> tuple[str, str]:
-    """The URL of the page, and the page."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104  # to be asked, not bound
+    """The URL of the metrics page, and its text."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104  # to connect, not to bind
     url = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}/metrics"
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {settings.metrics_token}"})
     try:
@@ -149,9 +150,11 @@ def _durations(samples: Iterable[Any]) -> list[dict[str, Any]]:
 
 
 def _quantile(quantile: float, buckets: list[tuple[float, float]]) -> float:
-    """Interpolated in its bucket (https://prometheus.io/docs/prometheus/latest/querying/functions, histogram_quantile).
+    """A quantile, interpolated within its bucket as Prometheus does.
 
-    :param buckets: pairs of an upper bound, the last one infinite, and how many are not above it
+    See `histogram_quantile` at https://prometheus.io/docs/prometheus/latest/querying/functions.
+
+    :param buckets: pairs of an upper bound, the last one infinite, and the cumulative count up to it
     """
     rank = quantile * buckets[-1][1]
     lower, below = 0.0, 0.0
