@@ -29,7 +29,7 @@ proof: $(VENV)/installed-dev ## Run the long proofs in full: kills, power losses
 
 flaky: $(VENV)/installed-dev ## Run the test suite again and again beside a load on every core; RUNS=10
 	@$(compile)
-	@$(BIN)/python -m tests.beside_load --runs $(or $(RUNS),10)
+	@$(BIN)/python -m tests.house.beside_load --runs $(or $(RUNS),10)
 
 lint: $(VENV)/installed-dev ## Check style (ruff) and types (mypy)
 	@$(BIN)/ruff check .
@@ -56,16 +56,16 @@ test-clients: $(VENV)/installed-dev $(CLIENTS)/installed-python $(CLIENTS)/insta
 	@$(BIN)/python -m pytest tests/clients
 
 test-waitress: $(VENV)/installed-dev ## Run waitress's own functional tests against the server
-	@$(BIN)/python -m tests.waitress_functional
+	@$(BIN)/python -m tests.server.waitress_functional
 
 bench: $(VENV)/installed-bench ## Measure everything and write docs/performance.md; QUICK=1 takes two minutes, into build/
 	@$(BIN)/python -m bench $(if $(QUICK),--quick)
 
 chaos: $(VENV)/installed-dev ## Kill the server again and again under load and check that nothing is lost; KILLS=200
-	@$(BIN)/python -m chaos crash --kills $(or $(KILLS),200)
+	@$(BIN)/python -m tests.chaos crash --kills $(or $(KILLS),200)
 
 soak: $(VENV)/installed-dev ## The highest load for a while: is everything as flat at the end as at the start? MINUTES=3
-	@$(BIN)/python -m chaos soak --minutes $(or $(MINUTES),3)
+	@$(BIN)/python -m tests.chaos soak --minutes $(or $(MINUTES),3)
 
 pins: install ## Resolve what pyproject.toml names into requirements.txt and requirements/, with hashes
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9

@@ -1,7 +1,7 @@
 """Schema versions: each file in migrations/ makes the next version of the one before, 0001 the first of all.
 
 schema.sql is the newest version in full. A released file in migrations/ never changes. To change the schema after that:
-run `python -m tests.schemas.record`, so that the tests have a database of the version until then; change schema.sql;
+run `python -m tests.db.schemas.record`, so that the tests have a database of the version until then; change schema.sql;
 write the next file, whose first line is its title; and raise SCHEMA_VERSION.
 """
 

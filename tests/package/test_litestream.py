@@ -15,7 +15,7 @@ import httpx
 from foreman.maintenance.check import check
 from tests.conftest import PLAIN, make_run
 from tests.package.tools import need
-from tests.test_faults import serving, stored_runs
+from tests.promises.test_faults import serving, stored_runs
 
 CONFIGURATION = Path(__file__).parents[2] / "deploy" / "litestream.yml"
 PATIENCE = 60

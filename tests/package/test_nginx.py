@@ -18,7 +18,7 @@ from limits import parse
 from foreman.auth import rate_limit
 from tests.conftest import Running, Start, assert_error, make_run, ok
 from tests.package.tools import need
-from tests.wire import until
+from tests.support.wire import until
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "nginx.conf"
 PATIENCE = 30

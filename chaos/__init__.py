@@ -1,1 +1,0 @@
-"""The real server treated roughly and for long: `python -m chaos`."""

@@ -1,0 +1,1 @@
+"""Keys, rate limits and the addresses of clients."""

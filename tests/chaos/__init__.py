@@ -1,0 +1,1 @@
+"""The real server treated roughly and for long: `python -m tests.chaos`."""

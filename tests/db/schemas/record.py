@@ -1,0 +1,115 @@
+"""Record a database of today's schema version, for the tests of later versions: `python -m tests.db.schemas.record`.
+
+Today's server is asked over HTTP to make rows of every kind. What it answers to every question about them becomes
+version_N.json, and its file version_N.sql, as text. To be run in the last commit before the version grows.
+"""
+
+import json
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from sqlite3 import connect
+from typing import Any
+
+import httpx
+
+from foreman.auth import keys
+from foreman.config import Settings
+from foreman.db.file import APPLICATION_ID, SCHEMA_VERSION
+from foreman.db.sqlite import Database
+from foreman.factory import create_app
+from foreman.server.server import Server
+from foreman.vocabulary import RUN_STATUSES, TASK_STATUSES
+from tests.conftest import Json, Running, make_run, make_task, ok, put_data
+
+HERE = Path(__file__).parent
+
+
+def fill(client: httpx.Client) -> None:
+    """Rows of every kind: all statuses, chains of tasks, entries with and without tags, and what deletions leave."""
+    for number, status in enumerate(RUN_STATUSES):
+        optional = {"metadata": {"number": number, "name": "Zoë"}} if number % 2 else {}
+        run = make_run(client, {"text": "ä\u2028\U0001f600"}, **optional)
+        task: Json | None = None
+        for position, task_status in enumerate(TASK_STATUSES if number == 0 else TASK_STATUSES[number : number + 2]):
+            linked = {"parentTaskId": task["id"]} if task and position % 3 else {}
+            task = make_task(client, run, type=("fetch", "parse")[position % 2], maxRetries=position, **linked)
+            for step in ("queued", "running", task_status) if task_status != "pending" else ():
+                ok(client.patch(f"/tasks/{task['id']}", json={"status": step, "outputData": {"step": step}}))
+            for key in ("page.1", f"of.{position}"):
+                entry = put_data(client, task, key, [position, 1e3], tags=["raw", f"tag{position}"][: position % 3])
+        ok(client.patch(f"/runs/{run['id']}/data/{entry['id']}/tags", json={"add": ["checked"], "remove": ["raw"]}))
+        ok(client.delete(f"/runs/{run['id']}/data", params={"key": "of.0"}))
+        for step in ("running", status) if status != "pending" else ():
+            ok(client.patch(f"/runs/{run['id']}", json={"status": step, "errorData": {"code": number}}))
+    exact = b'{"inputData": {"price": 1.50, "large": 12345678901234567890123, "same": 1, "same": 2}}'
+    ok(client.post("/runs", content=exact, headers={"Content-Type": "application/json"}), 201)
+    gone = make_run(client, "deleted")
+    put_data(client, make_task(client, gone), "gone", tags=["gone"])
+    ok(client.delete(f"/runs/{gone['id']}"))
+
+
+def questions(client: httpx.Client) -> Iterator[str]:
+    """The path of every list, and of every thing in it."""
+    for order in ("created_at", "updated_at", "started_at", "completed_at"):
+        yield f"/runs?sortBy={order}"
+        yield f"/tasks?limit=3&sortBy={order}"
+    yield from (f"/runs?limit=1&status={status}" for status in RUN_STATUSES)
+    yield from (f"/tasks?limit=1&status={status}" for status in TASK_STATUSES)
+    yield from ("/tasks?limit=1&type=fetch", "/tasks?limit=1&type=parse&status=failed")
+    for run in ok(client.get("/runs?limit=100"))["items"]:
+        path = f"/runs/{run['id']}"
+        yield from (path, f"/tasks?limit=1&runId={run['id']}", f"{path}/data?limit=1", f"{path}/data?includeAll=true")
+        yield from (f"{path}/data?limit=1&{query}" for query in ("tags=raw", "tags=raw,tag1", "keyStartsWith=page."))
+        for task in ok(client.get(f"/tasks?limit=100&runId={run['id']}"))["items"]:
+            yield from (f"/tasks/{task['id']}", f"/tasks?limit=1&parentTaskId={task['id']}")
+
+
+def dump(file: Path) -> str:
+    """A closed database as a script that makes the same again."""
+    with closing(connect(file)) as connection:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        lines = ["PRAGMA auto_vacuum = INCREMENTAL;", *connection.iterdump()]
+    return "\n".join([*lines, f"PRAGMA application_id = {APPLICATION_ID};", f"PRAGMA user_version = {version};", ""])
+
+
+def record(directory: Path) -> dict[str, Any]:
+    """Fill a database in this directory, and close it.
+
+    :return: a valid key of each organisation, what `keys list` says, and by organisation the answer to each path
+    """
+    settings = Settings(port=0, database=str(directory / "foreman.db"), rate_limit=None)
+    with closing(Database(Path(settings.database))) as database:
+        app = create_app(settings, database)
+        server = Server(app)
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        running = Running(f"http://127.0.0.1:{server.port}", app, database, server, thread)
+        running.key("acme", name="revoked")
+        keys.revoke(database, str(keys.every(database)[0]["id"]))
+        running.key("acme", read_only=True)
+        issued = {org_id: running.key(org_id) for org_id in ("acme", "rival")}
+        answers: dict[str, dict[str, str]] = {}
+        for org_id, key in issued.items():
+            with running.client_with(key) as client:
+                fill(client)
+                answers[org_id] = {path: client.get(path).raise_for_status().text for path in questions(client)}
+        listed = keys.every(database)
+        running.stop()
+    return {"keys": issued, "listed": listed, "answers": answers}
+
+
+def main() -> None:
+    """Write the two files of this version."""
+    with tempfile.TemporaryDirectory(prefix="foreman-") as directory:
+        recorded = record(Path(directory))
+        script = dump(Path(directory) / "foreman.db")
+    (HERE / f"version_{SCHEMA_VERSION}.sql").write_text(script, encoding="utf-8")
+    text = json.dumps(recorded, ensure_ascii=False, indent=0)
+    (HERE / f"version_{SCHEMA_VERSION}.json").write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

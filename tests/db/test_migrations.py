@@ -1,0 +1,601 @@
+"""Upgrades: a database of an earlier version becomes one of today's, with every row, or stays as it is."""
+
+import errno
+import fcntl
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+from click.testing import CliRunner
+
+from foreman import __version__
+from foreman.auth import keys
+from foreman.cli import main
+from foreman.db import sqlite
+from foreman.db.file import SCHEMA_VERSION, DatabaseMoved, NotAForemanDatabase
+from foreman.db.schema import Migration, definition, migrations, since
+from foreman.db.sqlite import SCHEMA, Database
+from foreman.maintenance import backup
+from foreman.maintenance.check import check
+from foreman.maintenance.restore import restore
+from foreman.maintenance.upgrade import UpgradeFailed, open_upgraded
+from tests.conftest import PLAIN, make_run, make_task, ok, put_data
+from tests.db.schemas.record import HERE, dump
+from tests.maintenance.test_backup import PATIENCE, ROOT, names, run_command, set_version, tree
+
+EARLIER = range(1, SCHEMA_VERSION)
+KEPT = re.compile(rf"foreman\.db\.before-version-{SCHEMA_VERSION}-\d{{8}}T\d{{6}}Z")
+
+
+def create(file: Path, version: int, journal_mode: str = "WAL") -> Path:
+    """The database that a server of this version has left."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.executescript((HERE / f"version_{version}.sql").read_text(encoding="utf-8"))
+        connection.execute(f"PRAGMA journal_mode = {journal_mode}")
+    return file
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A database of version 1, alone in its directory."""
+    (tmp_path / "live").mkdir()
+    return create(tmp_path / "live" / "foreman.db", 1)
+
+
+def version_of(file: Path) -> int:
+    with closing(sqlite3.connect(file)) as connection:
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        return version
+
+
+def kept_beside(file: Path) -> list[Path]:
+    """The backups; nothing else is there but the database."""
+    kept = [name for name in names(file.parent) if KEPT.fullmatch(name)]
+    assert names(file.parent) == [file.name, *kept]
+    return [file.with_name(name) for name in kept]
+
+
+def stop(process: "subprocess.Popen[str]") -> str:
+    """What it has logged."""
+    process.send_signal(signal.SIGTERM)
+    return process.communicate(timeout=PATIENCE)[1]
+
+
+def serve(file: Path) -> "subprocess.Popen[str]":
+    command = [sys.executable, "app.py", "serve", "--port", "0", "--log-format", "text", "--database", str(file)]
+    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+
+
+def migrate(file: Path) -> "subprocess.Popen[str]":
+    command = [sys.executable, "app.py", "migrate", "--database", str(file)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+def lines_until_it_listens(process: "subprocess.Popen[str]") -> tuple[list[str], str]:
+    assert process.stderr is not None
+    lines = []
+    for line in process.stderr:
+        lines.append(line)
+        if found := re.search(r"listens on (http://\S+),", line):
+            return lines, found[1]
+    raise AssertionError(lines)
+
+
+def with_cancelled_tasks(text: str, cancelled: Counter[str]) -> str:
+    """What an answer from before version 3 has become: the same to the letter, and each run has `cancelledTasks`.
+
+    :param cancelled: how many cancelled tasks the runs have that have some, by their ids
+    """
+    run = re.compile(r'{"id":"([^"]+)","orgId":"(?:[^{}]|{[^{}]*})*?"failedTasks":\d+(?=,"createdAt":)')
+    return run.sub(lambda found: f'{found[0]},"cancelledTasks":{cancelled[found[1]]}', text)
+
+
+# The files ----------------------------------------------------------------------------------------------------------
+
+
+def test_migrations_are_numbered_without_gaps_up_to_the_version_of_the_schema() -> None:
+    assert [migration.version for migration in migrations()] == list(range(1, SCHEMA_VERSION + 1))
+    for migration in migrations():
+        assert re.match(r"-- [A-Z].+\n", migration.script), migration
+        assert migration.title in migration.script.partition("\n")[0]
+
+
+def test_statements_of_a_migration_are_whole_and_end_no_transaction() -> None:
+    for migration in migrations():
+        assert re.search(r";\s*\Z", migration.script), migration
+        assert not re.search(r"^\s*(PRAGMA|BEGIN\s*;|COMMIT|ROLLBACK|VACUUM)", migration.script, re.MULTILINE), (
+            migration
+        )
+
+
+@pytest.mark.parametrize("version", EARLIER)
+def test_upgraded_database_and_a_new_one_are_the_same(tmp_path: Path, version: int) -> None:
+    new, upgraded = tmp_path / "new.db", create(tmp_path / "foreman.db", version)
+    Database(new).close()
+    open_upgraded(upgraded).close()
+    described = []
+    for file in (new, upgraded):
+        with closing(sqlite3.connect(file)) as connection:
+            rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema").fetchall()
+            schema = {(*row, definition(sql)) for *row, sql in rows}
+            pragmas = ("user_version", "application_id", "auto_vacuum", "journal_mode", "encoding", "page_size")
+            told = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in pragmas}
+        described.append((schema, told))
+    assert described[0] == described[1]
+    assert len(described[0][0]) > 40
+
+
+def test_first_migrations_end_where_schema_sql_is() -> None:
+    """So that `check` knows what each version has to have."""
+    found = []
+    for scripts in ([SCHEMA.read_text(encoding="utf-8")], [migration.script for migration in migrations()]):
+        with closing(sqlite3.connect(":memory:")) as connection:
+            for script in scripts:
+                connection.executescript(script)
+            rows = connection.execute("SELECT type, name, sql FROM sqlite_schema").fetchall()
+            found.append({(*row, definition(sql)) for *row, sql in rows})
+    assert found[0] == found[1]
+
+
+# What it does -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", EARLIER)
+def test_server_upgrades_and_answers_every_question_as_before(tmp_path: Path, version: int) -> None:
+    (tmp_path / "live").mkdir()
+    file = create(tmp_path / "live" / "foreman.db", version)
+    before = dump(file)
+    recorded = json.loads((HERE / f"version_{version}.json").read_text(encoding="utf-8"))
+    with serve(file) as process, ExitStack() as stack:
+        stack.callback(process.kill)
+        lines, url = lines_until_it_listens(process)
+        (kept,) = [file.with_name(name) for name in names(file.parent) if KEPT.fullmatch(name)]
+        assert str(kept) in lines[0]
+        for migration, line in zip(since(version), lines[1:], strict=False):
+            assert re.search(rf"{re.escape(str(migration))}: \d+\.\d seconds$", line)
+        asked = 0
+        for org_id, key in recorded["keys"].items():
+            with httpx.Client(base_url=f"{url}/api/v1", headers={"X-API-Key": key}, **PLAIN) as client:
+                answers = recorded["answers"][org_id]
+                cancelled = Counter(
+                    task["runId"]
+                    for path, text in answers.items()
+                    if re.fullmatch("/tasks/[^?]+", path) and (task := json.loads(text))["status"] == "cancelled"
+                )
+                assert cancelled.total() > 1
+                for path, text in answers.items():
+                    assert client.get(path).text == with_cancelled_tasks(text, cancelled), path
+                    asked += 1
+                task = make_task(client, make_run(client, "new"))
+                put_data(client, task, "key", tags=["raw"])
+                ok(client.patch(f"/tasks/{task['id']}", json={"status": "completed"}))
+                ok(client.patch(f"/runs/{task['runId']}", json={"status": "completed"}))
+        assert asked > 100
+        assert "Traceback" not in stop(process)
+    assert check(file) == []
+    assert dump(kept) == before
+    assert check(kept) == []
+    with closing(Database(file)) as database:
+        assert keys.every(database) == recorded["listed"]
+
+
+def test_version_is_recorded_with_the_time_and_the_version_of_foreman(old: Path, tmp_path: Path) -> None:
+    begun = int(time.time() * 1000)
+    open_upgraded(old).close()
+    new = tmp_path / "new.db"
+    Database(new).close()
+    for file, versions in ((old, list(range(2, SCHEMA_VERSION + 1))), (new, [SCHEMA_VERSION])):
+        with closing(sqlite3.connect(file)) as connection:
+            rows = connection.execute("SELECT * FROM schema_migration ORDER BY version").fetchall()
+        assert [version for version, *_ in rows] == versions
+        assert all(begun <= applied_at <= time.time() * 1000 for _, applied_at, _ in rows)
+        assert {foreman for *_, foreman in rows} == {__version__}
+
+
+def test_command_upgrades_without_serving_and_then_finds_nothing_to_do(old: Path) -> None:
+    done = run_command("migrate", "--database", old)
+    assert (done.returncode, done.stderr) == (0, "")
+    (kept,) = kept_beside(old)
+    first, *steps, last = done.stdout.splitlines()
+    assert first == f"{old} is backed up as {kept}"
+    for migration, step in zip(since(1), steps, strict=True):
+        assert re.fullmatch(rf"Migration {re.escape(str(migration))}: \d\.\d seconds", step)
+    assert last == f"{old} has schema version {SCHEMA_VERSION}"
+    again = run_command("migrate", "--database", old)
+    assert (again.returncode, again.stdout) == (0, f"{last}\n")
+    assert kept_beside(old) == [kept]
+    assert run_command("migrate", "--database", old.with_name("no.db")).stderr == (
+        f"foreman: {old.with_name('no.db')} does not exist\n"
+    )
+
+
+def test_link_to_the_database_leads_to_the_upgraded_one(old: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link.db"
+    link.symlink_to(old)
+    open_upgraded(link).close()
+    assert link.is_symlink()
+    assert version_of(old) == SCHEMA_VERSION
+    assert len(kept_beside(old)) == 1
+
+
+def test_what_a_killed_server_left_in_its_log_is_upgraded_and_backed_up(old: Path) -> None:
+    live = Path(shutil.copy(old, old.with_name("live.db")))
+    with closing(sqlite3.connect(live)) as connection:
+        connection.execute("UPDATE api_key SET name = 'in the log'")
+        connection.commit()
+        for ending in ("", "-wal", "-shm"):
+            shutil.copy(f"{live}{ending}", f"{old}{ending}")
+    live.unlink()
+    open_upgraded(old).close()
+    for file in (old, *kept_beside(old)):
+        with closing(sqlite3.connect(file)) as connection:
+            assert connection.execute("SELECT DISTINCT name FROM api_key").fetchall() == [("in the log",)]
+
+
+def test_kept_backup_can_be_restored_in_the_place_of_the_upgraded_database(old: Path) -> None:
+    before = dump(old)
+    open_upgraded(old).close()
+    (kept,) = kept_beside(old)
+    restore(kept, old)
+    assert (dump(old), version_of(old)) == (before, 1)
+
+
+# A dry run ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("journal_mode", ["WAL", "DELETE"])
+def test_dry_run_says_what_would_be_done_and_changes_nothing(tmp_path: Path, journal_mode: str) -> None:
+    (tmp_path / "live").mkdir()
+    file = create(tmp_path / "live" / "foreman.db", 1, journal_mode)
+    before = tree(file.parent), file.stat().st_mtime_ns
+    done = run_command("migrate", "--dry-run", "--database", file)
+    assert (done.returncode, done.stderr) == (0, "")
+    versions, copy, *steps, room = done.stdout.splitlines()
+    size = file.stat().st_size
+    assert versions == f"{file} has schema version 1, this Foreman needs {SCHEMA_VERSION}"
+    assert copy.startswith(f"would write a backup of {size} bytes to {file}.before-version-{SCHEMA_VERSION}-")
+    assert steps == [f"would apply {migration}" for migration in since(1)]
+    assert re.fullmatch(rf"room: \d+ bytes are free; .+ need at most {2 * size}", room)
+    assert (tree(file.parent), file.stat().st_mtime_ns) == before
+
+
+def test_dry_run_of_a_database_that_is_up_to_date_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "foreman.db"
+    Database(file).close()
+    done = run_command("migrate", "--dry-run", "--database", file)
+    assert (done.returncode, done.stdout) == (0, f"{file} has schema version {SCHEMA_VERSION}: nothing to do\n")
+
+
+def test_dry_run_fails_when_there_is_no_room(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9 - 1000, 1000))
+    done = CliRunner().invoke(main.main, ["migrate", "--dry-run", "--database", str(old)])
+    assert done.exit_code == 1
+    assert f"foreman: {old.parent} has no room for the backup: 1000 bytes are free\n" in done.output
+
+
+# Who has it open ----------------------------------------------------------------------------------------------------
+
+
+def test_of_two_processes_that_upgrade_at_once_one_does_and_the_other_waits(old: Path) -> None:
+    directory = os.open(old.parent, os.O_RDONLY)
+    fcntl.flock(directory, fcntl.LOCK_EX)  # so that both are at this point before one of them goes on
+    with ExitStack() as stack:
+        processes = [stack.enter_context(migrate(old)) for _ in range(2)]
+        deadline = time.monotonic() + PATIENCE
+        for process in processes:
+            stack.callback(process.kill)
+            while str(old.parent) not in links(Path(f"/proc/{process.pid}/fd")):
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+        os.close(directory)
+        printed = [process.communicate(timeout=PATIENCE)[0] for process in processes]
+    assert sorted(output.count("Migration") for output in printed) == [0, len(since(1))]
+    assert [process.returncode for process in processes] == [0, 0]
+    assert len(kept_beside(old)) == 1
+    assert check(old) == []
+
+
+def links(directory: Path) -> set[str]:
+    """Where the links in a directory lead, as far as they are still there."""
+    found = set()
+    for link in directory.iterdir():
+        try:
+            found.add(str(link.readlink()))
+        except FileNotFoundError:
+            continue
+    return found
+
+
+def test_old_server_keeps_its_database_until_it_stops_and_cannot_come_back(
+    old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier_program:
+        earlier_program.setattr("foreman.db.file.SCHEMA_VERSION", 1)
+        with closing(Database(old)) as database:
+            before = dump(old)
+            for command in (["serve", "--port", "0"], ["migrate"]):
+                refused = run_command(*command, "--database", old)
+                assert refused.returncode == 1
+                assert refused.stderr == (
+                    f"foreman: {old} is in use: stop the server, and whatever else has it open, first; it needs schema "
+                    f"version {SCHEMA_VERSION}, and has not been upgraded\n"
+                )
+            assert dump(old) == before
+            with database.write() as tx:
+                tx.run("UPDATE api_key SET name = 'still mine'")
+        assert run_command("migrate", "--database", old).returncode == 0
+        with pytest.raises(NotAForemanDatabase, match="from a newer Foreman"):
+            Database(old)
+    with closing(sqlite3.connect(old)) as connection:
+        assert connection.execute("SELECT DISTINCT name FROM api_key").fetchall() == [("still mine",)]
+
+
+def test_program_that_was_just_starting_notices_an_upgrade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "foreman.db"
+    Database(file).close()
+    switch = sqlite._switch_to_wal
+
+    def upgraded_meanwhile(connection: sqlite3.Connection) -> None:
+        set_version(file)
+        switch(connection)
+
+    monkeypatch.setattr(sqlite, "_switch_to_wal", upgraded_meanwhile)
+    with pytest.raises(NotAForemanDatabase, match="from a newer Foreman"):
+        Database(file)
+
+
+def test_running_server_does_not_go_on_with_a_database_of_an_earlier_version(old: Path, tmp_path: Path) -> None:
+    file = tmp_path / "foreman.db"
+    with closing(Database(file)) as database:
+        before = dump(old)
+        for ending in ("", "-wal", "-shm"):
+            Path(f"{file}{ending}").unlink()
+        shutil.copy(old, file)
+        for words in ("deleted, moved or replaced", "schema version 1, from an earlier Foreman"):
+            with pytest.raises(sqlite3.OperationalError, match=words), database.write() as tx:
+                tx.run("DELETE FROM api_key")
+        with pytest.raises(DatabaseMoved):
+            database.open_readers(1)
+        assert dump(file) == before
+
+
+# Other commands -----------------------------------------------------------------------------------------------------
+
+
+def test_commands_that_only_read_work_and_leave_the_version(old: Path, tmp_path: Path) -> None:
+    before = tree(old.parent)
+    assert run_command("check", "--database", old).stdout == "ok: 12 runs, 30 tasks, 50 entries\n"
+    copy = tmp_path / "copy.db"
+    assert run_command("backup", copy, "--database", old).returncode == 0
+    assert (version_of(copy), dump(copy)) == (1, dump(old))
+    assert tree(old.parent) == before
+
+
+def test_check_knows_what_an_earlier_version_had(old: Path) -> None:
+    with closing(sqlite3.connect(old)) as connection:
+        connection.executescript("DROP TRIGGER run_deleted; DROP INDEX task_by_type")
+    assert [line.partition(": type")[2] for line in check(old)] == [
+        "='index' name='task_by_type'",
+        "='trigger' name='run_deleted'",
+    ]
+
+
+@pytest.mark.parametrize(
+    "command", [["keys", "list"], ["keys", "create", "--org", "acme"], ["prune", "--older-than", "1d"]]
+)
+def test_commands_that_write_ask_for_an_upgrade_and_change_nothing(old: Path, command: list[str]) -> None:
+    before = tree(old.parent)
+    refused = run_command(*command, "--database", old)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == (
+        f"foreman: {old} has schema version 1, from an earlier Foreman; this one needs {SCHEMA_VERSION}: run "
+        "`migrate`, or start the server, which upgrades it; the file has not been changed\n"
+    )
+    assert tree(old.parent) == before
+
+
+def test_restoring_an_earlier_version_says_that_the_next_start_upgrades_it(old: Path, tmp_path: Path) -> None:
+    target = tmp_path / "foreman.db"
+    done = run_command("restore", old, "--database", target)
+    assert done.stdout.splitlines()[1] == (
+        f"{target} has schema version 1: `migrate`, or the next start of the server, upgrades it"
+    )
+    assert version_of(target) == 1
+    open_upgraded(target).close()
+    assert check(target) == []
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+def test_newer_version_is_refused_and_not_changed(old: Path, options: list[str]) -> None:
+    set_version(old)
+    before = tree(old.parent)
+    refused = run_command("migrate", *options, "--database", old)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith(f"foreman: {old} has schema version 99, from a newer Foreman")
+    assert refused.stderr.count("\n") == 1
+    assert tree(old.parent) == before
+
+
+# When it fails ------------------------------------------------------------------------------------------------------
+
+
+class Failing(NamedTuple):
+    """What comes after the real migrations, and what is said."""
+
+    script: str
+    words: str
+
+
+FAILING = {
+    "a wrong statement": Failing("DROP TABLE run_tally;\nCREATE TABEL x (y);", 'near "TABEL": syntax error'),
+    "rows that break a constraint": Failing("UPDATE run SET status = 'lost';", "CHECK constraint failed: run_status"),
+    "a table that others refer to": Failing("DELETE FROM run_tally;\nDELETE FROM run;", "foreign_key: a row refers to"),
+    "less than the schema": Failing("DROP INDEX task_by_type;", "schema: missing from the database"),
+}
+
+
+@pytest.mark.parametrize("name", FAILING)
+def test_migration_that_fails_leaves_the_database_as_it_was(
+    old: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    script, words = FAILING[name]
+    before = dump(old)
+    bad = Migration(SCHEMA_VERSION + 1, "Break it", f"-- Break it\n{script}\n")
+    monkeypatch.setattr("foreman.maintenance.upgrade.since", lambda version: (*since(version), bad))
+    told = ""
+    for _ in range(2):  # as a service manager starts it again
+        done = CliRunner().invoke(main.main, ["migrate", "--database", str(old)])
+        (kept,) = kept_beside(old)
+        assert done.exit_code == 1
+        (told,) = done.stderr.splitlines()
+        assert told.startswith(f"foreman: {old} cannot be upgraded: ")
+        assert words in told
+        assert told.endswith(f"; it is as it was, and backed up as {kept}")
+        assert "foreign_key" in words or "schema" in words or f"migration {bad.version:04}: Break it failed" in told
+        assert (dump(old), version_of(old)) == (before, 1)
+        assert (dump(kept), version_of(kept)) == (before, 1)
+    monkeypatch.undo()
+    open_upgraded(old).close()
+    assert check(old) == []
+
+
+def test_backup_that_does_not_fit_stops_the_upgrade(old: Path) -> None:
+    before = dump(old)
+    limit = old.stat().st_size // 2
+    refused = run_command(
+        "serve", "--port", "0", "--database", old,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+        env={**os.environ, "COVERAGE_PROCESS_START": "", "COVERAGE_PROCESS_CONFIG": ""},
+    )  # fmt: skip
+    assert refused.returncode == 1
+    (line,) = refused.stderr.splitlines()
+    assert line.startswith(f"foreman: {old} cannot be backed up: ")
+    assert line.endswith(f"; it needs schema version {SCHEMA_VERSION}, and has not been upgraded")
+    assert kept_beside(old) == []
+    assert (dump(old), version_of(old)) == (before, 1)
+
+
+def raise_no_space(*_: Any) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def break_counter(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("UPDATE run_tally SET total_tasks = 99 WHERE total_tasks = 7")
+        connection.commit()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda _, patch: patch.setattr(backup, "_after_step", raise_no_space), "No space left on device"),
+        (lambda _, patch: patch.setattr(os, "link", raise_no_space), "No space left on device"),
+        (lambda file, _: break_counter(file), "is not sound, so it was not copied"),
+    ],
+    ids=["a full disk", "no room for the name", "an unsound database"],
+)
+def test_failing_backup_stops_the_upgrade(
+    old: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path, pytest.MonkeyPatch], None], words: str
+) -> None:
+    spoil(old, monkeypatch)
+    before = dump(old)
+    with pytest.raises(UpgradeFailed, match=words) as failed:
+        open_upgraded(old)
+    assert "\n" not in str(failed.value)
+    assert kept_beside(old) == []
+    assert (dump(old), version_of(old)) == (before, 1)
+
+
+KILLED_BEFORE_EACH_CHANGE = """
+import sqlite3, sys
+from functools import partial
+from pathlib import Path
+from foreman.maintenance.upgrade import open_upgraded
+from tests.support.killed import kill_before_each_step
+
+def upgrade(directory, countdown):
+    class Counted(sqlite3.Connection):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            super().execute("PRAGMA cache_size = 1")  # so that changes are in the file before their commit
+
+        def execute(self, sql, *values):
+            if not sql.lstrip().startswith("SELECT"):
+                countdown.step()
+            return super().execute(sql, *values)
+
+    sqlite3.connect = partial(sqlite3.connect, factory=Counted)
+    countdown.count_calls("chmod", "fsync", "link", "open", "unlink")
+    open_upgraded(directory / "foreman.db")
+
+kill_before_each_step(Path(sys.argv[1]), upgrade)
+"""
+
+
+def test_kill_at_any_moment_leaves_one_version_or_the_other_and_the_next_start_finishes(tmp_path: Path) -> None:
+    (tmp_path / "start").mkdir()
+    before = dump(create(tmp_path / "start" / "foreman.db", 1))
+    subprocess.run([sys.executable, "-c", KILLED_BEFORE_EACH_CHANGE, tmp_path], cwd=ROOT, timeout=60, check=True)
+    states = sorted((path for path in tmp_path.iterdir() if path.name != "start"), key=lambda path: int(path.name))
+    found, undone = [], 0
+    for state in states:
+        file = state / "foreman.db"
+        journal = file.with_name("foreman.db-journal")
+        undone += journal.exists() and journal.read_bytes().startswith(bytes.fromhex("d9d505f920a163d7"))
+        kept = [path for path in state.iterdir() if KEPT.fullmatch(path.name)]
+        assert all(dump(path) == before for path in kept)
+        version = version_of(file)
+        assert version == SCHEMA_VERSION or dump(file) == before
+        assert version == 1 or len(kept) == 1
+        found.append((bool(kept), version))
+        open_upgraded(file).close()
+        assert version_of(file) == SCHEMA_VERSION
+        assert len([path for path in state.iterdir() if KEPT.fullmatch(path.name)]) == 1
+        assert not any(file.with_name(f"foreman.db{ending}").exists() for ending in ("-wal", "-shm", "-journal"))
+    assert found == sorted(found)
+    assert len(set(found)) == 3, "not all states were seen"
+    assert undone, "no change was in the file before its commit"
+    assert [state for state in states if check(state / "foreman.db")] == []
+
+
+CUT_OFF = """
+import os, signal, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+for statement in ("journal_mode = DELETE", "locking_mode = EXCLUSIVE", "cache_size = 1"):
+    connection.execute(f"PRAGMA {statement}")
+connection.execute("BEGIN IMMEDIATE")
+for text in ("one", "another"):
+    connection.execute("UPDATE run_data SET value = json_quote(?)", [text])
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_commands_that_only_read_do_not_undo_an_upgrade_that_was_cut_off_but_say_who_does(
+    old: Path, tmp_path: Path
+) -> None:
+    before = dump(old)
+    subprocess.run([sys.executable, "-c", CUT_OFF, old], timeout=PATIENCE, check=False)
+    cut_off = tree(old.parent)
+    assert names(old.parent) == ["foreman.db", "foreman.db-journal"]
+    for command in (["check"], ["migrate", "--dry-run"], ["backup", tmp_path / "copy.db"]):
+        refused = run_command(*command, "--database", old)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert "`migrate`, or the server at its start, rolls it back" in refused.stderr
+        assert tree(old.parent) == cut_off
+    assert run_command("migrate", "--database", old).returncode == 0
+    assert dump(*kept_beside(old)) == before
+    assert check(old) == []

@@ -1,0 +1,479 @@
+"""A request's cost follows its answer, not the size of the database.
+
+Every statement that the application runs is recorded while requests of all kinds are sent, to a database with many
+rows that do not match any of them. SQLite says how it would answer each statement, and how much work each request was.
+"""
+
+import ast
+import re
+import sqlite3
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+
+import foreman
+from foreman.api.run_data_query import DATA_SORTS
+from foreman.auth import keys
+from foreman.db.sqlite import SCHEMA
+from foreman.db.transactions import Transaction
+from foreman.http.schemas import LIST_SORTS, SORT_ORDERS
+from foreman.maintenance.prune import count, old, prune
+from foreman.monitoring import stats
+from tests.api.test_run_data_query import serving
+from tests.conftest import Running, make_run, make_task, ok, put_data
+from tests.support.proof import much
+
+pytestmark = pytest.mark.proof
+
+PACKAGE = Path(foreman.__file__).parent
+
+# Rows of each kind that match no filter. Looking at all of them takes several steps of SQLite's machine each.
+OTHERS = 4000
+
+# How finely steps are counted.
+STEPS_AT_ONCE = 10
+
+RUNS_A_STATEMENT = re.compile(r"(tx|db)\.(one|all|each|value|run)|read_page")
+
+# They run the statements of others.
+WHERE_STATEMENTS_PASS = ("db/__init__.py", "db/sqlite.py", "db/transactions.py", "http/paging.py")
+
+
+def place(file: str | Path) -> str:
+    """Where a file of Python code is: in the package, as `api/runs.py`."""
+    path = Path(file)
+    return path.relative_to(PACKAGE).as_posix() if path.is_relative_to(PACKAGE) else path.name
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of SQLite's plan (https://www.sqlite.org/eqp.html), and the lines of the subqueries around it."""
+
+    detail: str
+    inside: tuple[str, ...]
+
+
+@dataclass
+class Statement:
+    """A statement as the application ran it first: in which file, for which request."""
+
+    sql: str
+    values: dict[str, Any]
+    file: str
+    request: str
+    plan: list[Step] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return f"{self.file}, {self.request}"
+
+
+@dataclass
+class Sweep:
+    """What was seen while all kinds of requests were sent: the statements, the lines that ran them, their steps."""
+
+    statements: dict[str, Statement] = field(default_factory=dict)
+    lines: set[tuple[str, int]] = field(default_factory=set)
+    steps: dict[str, int] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    request: str = ""
+    counted: int = 0
+
+    def count(self) -> None:
+        self.counted += STEPS_AT_ONCE
+
+    def record(self, sql: str, values: dict[str, Any]) -> None:
+        frame = sys._getframe(2)
+        while frame.f_back and place(frame.f_code.co_filename) in WHERE_STATEMENTS_PASS:
+            frame = frame.f_back
+        file = place(frame.f_code.co_filename)
+        self.lines.add((file, frame.f_lineno))
+        self.statements.setdefault(sql, Statement(sql, values, file, self.request))
+
+    def send(self, client: httpx.Client, method: str, url: str, **body: Any) -> None:
+        """Send a request, which must succeed, and note its steps. `names` stand for ids in what is noted."""
+        self.request = f"{method} {url}"
+        for each, name in self.names.items():
+            self.request = self.request.replace(each, name)
+        self.counted = 0
+        response = client.request(method, url, json=body or None)
+        assert response.status_code in (200, 201), response.text
+        self.steps[self.request] = self.counted
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sweep]:
+    sweep = Sweep()
+    file = tmp_path_factory.mktemp("plans") / "foreman.db"
+    with pytest.MonkeyPatch.context() as patched:
+
+        class Counted(sqlite3.Connection):
+            def __init__(self, *args: Any, **kwargs: Any) -> None:
+                super().__init__(*args, **kwargs)
+                super().set_progress_handler(sweep.count, STEPS_AT_ONCE)
+
+            def set_progress_handler(self, *_: object) -> None:
+                """The one that counts stays."""
+
+        patched.setattr("foreman.db.sqlite.sqlite3.connect", partial(sqlite3.connect, factory=Counted))
+        with serving(file, threads=1) as served, served.client() as client:
+            fill(served)
+            for name in ("one", "all", "each", "value", "run"):
+                patched.setattr(Transaction, name, recording(sweep, getattr(Transaction, name)))
+            send_all_kinds_of_requests(sweep, served, client)
+    with closing(sqlite3.connect(file)) as connection:
+        for statement in sweep.statements.values():
+            statement.plan = plan_of(connection, statement.sql, statement.values)
+        yield sweep
+
+
+def recording(sweep: Sweep, method: Callable[..., Any]) -> Callable[..., Any]:
+    def record(self: Transaction, sql: str, /, **values: Any) -> Any:
+        sweep.record(sql, values)
+        return method(self, sql, **values)
+
+    return record
+
+
+def plan_of(connection: sqlite3.Connection, sql: str, values: dict[str, Any]) -> list[Step]:
+    steps: dict[int, Step] = {}
+    for number, parent, _, detail in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values):
+        inside = (*steps[parent].inside, steps[parent].detail) if parent in steps else ()
+        steps[number] = Step(detail, inside)
+    return list(steps.values())
+
+
+# What there is, and what is asked -----------------------------------------------------------------------------------
+
+STATUSES = ("pending", "running", "completed")
+
+
+def fill(served: Running) -> None:
+    """Rows that nothing below asks for: runs, tasks of one run, and its data."""
+    with served.database.write() as tx:
+        for number in range(OTHERS):
+            status = STATUSES[number % 3]
+            times = {"now": number, "started": number, "completed": number if status == "completed" else None}
+            tx.run(
+                """
+                INSERT INTO run (org_id, id, status, input_data, created_at, updated_at, started_at, completed_at)
+                VALUES ('acme', :id, :status, '1', :now, :now, :started, :completed)
+                """,
+                id=f"run-{number}", status=status, **times,
+            )  # fmt: skip
+            tx.run(
+                """
+                INSERT INTO task (org_id, id, run_id, type, status, input_data, max_retries, parent_task_id,
+                                  created_at, updated_at, started_at, completed_at)
+                VALUES ('acme', :id, 'run-0', 'common', :status, '1', 3, :parent, :now, :now, :started, :completed)
+                """,
+                id=f"task-{number}", status=status, parent="task-0" if number else None, **times,
+            )  # fmt: skip
+
+
+def fill_run(served: Running, run_id: str, task_id: str) -> None:
+    """Entries of the run that all the queries below are about, which match none of their filters."""
+    with served.database.write() as tx:
+        for number in range(OTHERS):
+            tx.run(
+                """
+                INSERT INTO run_data (org_id, id, run_id, task_id, key, value, tags, created_at, updated_at)
+                VALUES ('acme', :id, :run_id, :task_id, :key, '1', '["common"]', :now, :now)
+                """,
+                id=f"entry-{number}", run_id=run_id, task_id=task_id, key=f"common-{number}", now=number,
+            )  # fmt: skip
+
+
+def queries(*each: list[dict[str, str]], most: int = 99) -> Iterator[str]:
+    """Query strings that take one choice from each list, and at most so many that are not absent."""
+    for chosen in product(*each):
+        if sum(map(bool, chosen)) > most:
+            continue
+        yield urlencode({name: value for part in chosen for name, value in part.items()})
+
+
+# Queries of which one filter selects all the other entries and another one few.
+NARROWED = [
+    f"{query}&includeAll={include_all}"
+    for query in (
+        "key=rare&tags=common",
+        "keys=rare,rarer&tags=common",
+        "keyStartsWith=ra&tags=common,also",
+        "keyPattern=r*e&tags=common,also&tagMode=all",
+        "tags=common,rare&tagMode=all",
+    )
+    for include_all in ("false", "true")
+]
+
+
+def choices(name: str, *values: str) -> list[dict[str, str]]:
+    return [{name: value} for value in values]
+
+
+def send_all_kinds_of_requests(sweep: Sweep, served: Running, client: httpx.Client) -> None:
+    run = make_run(client)
+    parent = make_task(client, run, type="rare")
+    task = make_task(client, run, type="rare", parentTaskId=parent["id"])
+    data = f"/runs/{run['id']}/data"
+    sweep.names |= {run["id"]: "RUN", parent["id"]: "PARENT", task["id"]: "TASK"}
+    fill_run(served, run["id"], task["id"])
+    entry, *_ = [put_data(client, task, key, tags=["rare", "also"]) for key in ("rare", "rarer", "rare")]
+    sweep.names[entry["id"]] = "ENTRY"
+    absent: list[dict[str, str]] = [{}]
+
+    sweep.send(client, "GET", "/health")
+    sweep.send(client, "POST", "/runs", inputData=1)
+    sweep.send(client, "GET", f"/runs/{run['id']}")
+    sweep.send(client, "PATCH", f"/runs/{run['id']}", status="failed")
+    sweep.send(client, "POST", "/tasks", runId=run["id"], type="rare", inputData=1, parentTaskId=parent["id"])
+    sweep.send(client, "GET", f"/tasks/{task['id']}")
+    sweep.send(client, "PATCH", f"/tasks/{task['id']}", status="queued")
+    sweep.send(client, "PATCH", f"/tasks/{task['id']}", status="queued")  # which it is already
+    sweep.send(client, "PATCH", f"/tasks/{parent['id']}", status="failed")
+    sweep.send(client, "POST", data, taskId=task["id"], key="rare", value=1, tags=["rare", "also"])
+    sweep.send(client, "GET", f"{data}/{entry['id']}")
+    sweep.send(client, "PATCH", f"{data}/{entry['id']}/tags", add=["new"], remove=["also"])
+    sweep.send(client, "PATCH", f"{data}/{entry['id']}/tags", add=["new"], remove=["also"])  # which changes nothing
+
+    orders = choices("sortOrder", *SORT_ORDERS)
+    lists = [choices("sortBy", *LIST_SORTS), orders]
+    for query in queries([*absent, *choices("status", "failed")], *lists):
+        sweep.send(client, "GET", f"/runs?{query}")
+    for query in queries(
+        [*absent, *choices("runId", run["id"])],
+        [*absent, *choices("parentTaskId", parent["id"])],
+        [*absent, *choices("type", "rare")],
+        [*absent, *choices("status", "queued,failed")],
+        *lists,
+    ):
+        sweep.send(client, "GET", f"/tasks?{query}")
+    for query in queries(
+        [*absent, *choices("key", "rare")],
+        [*absent, *choices("keys", "rarer", "rare,rarer")],
+        [*absent, *choices("keyStartsWith", "ra")],
+        [*absent, *choices("keyPattern", "r*e")],
+        [*absent, *choices("tags", "rare", "rare,also")],
+        [*absent, *choices("tagStartsWith", "ra,al")],
+        choices("tagMode", "any", "all"),
+        choices("includeAll", "false", "true"),
+        choices("sortBy", *DATA_SORTS),
+        orders,
+        choices("limit", "20"),
+        most=much(11, 7),  # in short form at most two of the filters together
+    ):
+        sweep.send(client, "GET", f"{data}?{query}")
+
+    for query in NARROWED:
+        sweep.send(client, "GET", f"{data}?{query}")
+
+    sweep.send(client, "DELETE", f"{data}?id={entry['id']}")
+    sweep.send(client, "DELETE", f"{data}?key=rare")
+    sweep.send(client, "DELETE", f"/runs/{small_run(sweep, client)}")
+
+    sweep.request = "commands"
+    keys.take_back(served.database, keys.issue(served.database, "acme", "test"))
+    keys.issue(served.database, "acme", "test")
+    keys.revoke(served.database, keys.every(served.database)[-1]["id"] or "")
+    keys.exist(served.database)
+    stats.of_database(served.database.path)
+
+    sweep.request = "prune"
+    ok(client.patch(f"/runs/{small_run(sweep, client)}", json={"status": "cancelled"}))
+    cancelled = old(-1000, ["cancelled"], "acme")
+    with served.database.read() as tx:
+        count(tx, cancelled)
+    prune(served.database, cancelled, threading.Event())
+
+
+def small_run(sweep: Sweep, client: httpx.Client) -> str:
+    """The id of a run with something of everything in it."""
+    run = make_run(client)
+    task = make_task(client, run, type="rare")
+    put_data(client, make_task(client, run, type="rare", parentTaskId=task["id"]), "rare", tags=["rare"])
+    sweep.names[run["id"]] = "SMALL-RUN"
+    return str(run["id"])
+
+
+# Plans --------------------------------------------------------------------------------------------------------------
+
+
+def test_every_statement_in_the_source_was_recorded(sweep: Sweep) -> None:
+    calls = [
+        (place(file), call)
+        for file in PACKAGE.rglob("*.py")
+        if place(file) not in WHERE_STATEMENTS_PASS
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and RUNS_A_STATEMENT.fullmatch(ast.unparse(call.func))
+    ]
+    assert len(calls) > 20
+    missing = [
+        f"{file}:{call.lineno}"
+        for file, call in calls
+        if not any((file, line) in sweep.lines for line in range(call.lineno, (call.end_lineno or 0) + 1))
+    ]
+    assert missing == []
+
+
+# What a plan may walk through: lists in the request, constants, and results of subqueries, which other steps bound.
+BOUNDED = re.compile(
+    r"""
+    SCAN\ (
+        \w+\ VIRTUAL\ TABLE\ INDEX\ .*     # json_each: the only virtual table there is
+        | (\d+\ )?CONSTANT\ ROWS? | \d+-ROW\ VALUES\ CLAUSE
+        | \(subquery-\d+\)
+        | counted | page(\ LEFT-JOIN)? | matching | ranked | wanted_key | some | any_run | tag
+    )
+    """,
+    re.VERBOSE,
+)
+
+# Scans of tables that are meant.
+SCANS = {
+    ("monitoring/health.py", "SCAN run"): "stops at the first row",
+    ("maintenance/prune.py", "SCAN run_count"): "a row for each organisation and status",
+    ("monitoring/counts.py", "SCAN run_count"): "a row for each organisation and status",
+    ("monitoring/counts.py", "SCAN organisation"): "a row for each organisation",
+    ("monitoring/stats.py", "SCAN run_count"): "a row for each organisation and status",
+    ("monitoring/stats.py", "SCAN api_key"): "a row for each key, when a person asks",
+    ("auth/keys.py", "SCAN api_key"): "`keys list` shows every key; whether there is any is known at the first row",
+}
+
+
+def test_no_statement_scans_a_table(sweep: Sweep) -> None:
+    scans = [
+        (step.detail, str(statement))
+        for statement in sweep.statements.values()
+        for step in statement.plan
+        if step.detail.startswith("SCAN")
+        and not BOUNDED.fullmatch(step.detail)
+        and (statement.file, " ".join(step.detail.split()[:2])) not in SCANS
+    ]
+    assert scans == []
+
+
+# Sorts and temporary tables that are meant: of what, by the file of the statement and the plan's line.
+SORTS = {
+    ("api/tasks.py", "USE TEMP B-TREE FOR ORDER BY"): "the tasks that match, in an order that their index is not in",
+    ("db/removal.py", "USE TEMP B-TREE FOR ORDER BY"): "all tasks of the run, which are deleted in that order",
+    ("monitoring/counts.py", "USE TEMP B-TREE FOR GROUP BY"): "a row for each organisation and status",
+    ("api/run_data.py", "USE TEMP B-TREE FOR ORDER BY"): "the matches, to find the page or the newest of each key; or "
+    "the wanted tags, to find the rarest",
+    ("api/run_data.py", "USE TEMP B-TREE FOR PART OF ORDER BY"): "the matches of one key, to find the newest",
+    ("api/run_data.py", "USE TEMP B-TREE FOR DISTINCT"): "the matches, which may match for several tags",
+    ("api/run_data.py", "USE TEMP B-TREE FOR GROUP BY"): "the entries with any of the wanted prefixes",
+    ("api/run_data.py", "USE TEMP B-TREE FOR count(DISTINCT)"): "the wanted prefixes that one entry has",
+    ("api/run_data.py", "UNION USING TEMP B-TREE"): "the keys that the key filters select",
+    ("api/run_data.py", "INTERSECT USING TEMP B-TREE"): "the entries that the tag filters select",
+}
+
+
+def sorts(statement: Statement) -> list[str]:
+    found = [step for step in statement.plan if "TEMP B-TREE" in step.detail]
+    # The right part, the last term, the last 2 terms: as versions of SQLite say it.
+    return [re.sub(r"(RIGHT PART|LAST( \d+)? TERMS?) OF", "PART OF", step.detail) for step in found]
+
+
+def test_no_statement_sorts_but_those_that_are_meant(sweep: Sweep) -> None:
+    assert [
+        (sort, str(statement))
+        for statement in sweep.statements.values()
+        for sort in sorts(statement)
+        if (statement.file, sort) not in SORTS
+    ] == []
+
+
+INDEXED = [
+    r"/runs\?.*",
+    r"/tasks\?sortBy=.*",
+    r"/tasks\?(runId|parentTaskId|type|status)=[\w%]+&sortBy=created_at&.*",
+    r"/tasks\?runId=\w+&status=[\w%]+&sortBy=created_at&.*",
+    r"/runs/RUN/data\?tagMode=any&includeAll=true&.*",
+    r"/runs/RUN/data\?tagMode=any&includeAll=false&sortBy=(created_at|key)&.*",
+    r"/runs/RUN/data\?keys=rarer&tagMode=any&includeAll=true&sortBy=(created_at|key)&.*",
+]
+
+
+@pytest.mark.parametrize("requests", INDEXED)
+def test_lists_in_the_order_of_an_index_sort_nothing(sweep: Sweep, requests: str) -> None:
+    about = [each for each in sweep.statements.values() if re.fullmatch(f"GET {requests}", each.request)]
+    assert about
+    assert {sort for statement in about for sort in sorts(statement)} == set()
+
+
+def triggers() -> dict[str, list[str]]:
+    """The statements of each trigger, with parameters for the values of the old and the new row."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(SCHEMA.read_text(encoding="utf-8"))
+        found = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+    bodies = {name: re.sub(r"--.*", "", sql).split("BEGIN", 1)[1].rsplit("END", 1)[0] for name, sql in found}
+    return {
+        name: [re.sub(r"\b(new|old)\.(\w+)", r":\1_\2", each) for each in body.split(";") if each.strip()]
+        for name, body in bodies.items()
+    }
+
+
+@pytest.mark.parametrize("name", triggers())
+def test_triggers_scan_nothing_and_sort_only_the_tags_of_an_entry(name: str) -> None:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(SCHEMA.read_text(encoding="utf-8"))
+        for statement in triggers()[name]:
+            values = dict.fromkeys(re.findall(r":(\w+)", statement), "[]")
+            for step in plan_of(connection, statement, values):
+                assert not step.detail.startswith("SCAN") or BOUNDED.fullmatch(step.detail), statement
+                assert "TEMP B-TREE" not in step.detail or step.detail == "EXCEPT USING TEMP B-TREE", statement
+
+
+# Work ---------------------------------------------------------------------------------------------------------------
+
+# Requests that may look at more rows than they answer.
+DEAR = {
+    r"GET /runs/RUN/data\?tagMode=\w+&includeAll=false&sortBy=updated_at&.*": "everything matches: the newest entry of "
+    "every key of the run is looked at, because tags change when entries were updated",
+}
+
+
+@pytest.mark.parametrize(
+    "requests",
+    [
+        r"GET /runs\?.*",
+        r"GET /tasks\?sortBy=.*",
+        r"GET /tasks\?(runId|parentTaskId)=.*",
+        r"GET /tasks\?(type|status)=.*",
+        r"GET /runs/RUN/data\?tagMode=.*",
+        r"GET /runs/RUN/data\?key.*&tagMode=any&.*",
+        r"GET /runs/RUN/data\?key.*&tagMode=all&.*",
+        r"GET /runs/RUN/data\?tag(s|StartsWith)=.*",
+        r"GET /[\w/]+",
+        r"POST .*",
+        r"PATCH .*",
+        r"DELETE .*",
+    ],
+)
+def test_work_does_not_grow_with_rows_that_do_not_match(sweep: Sweep, requests: str) -> None:
+    about = {
+        request: steps
+        for request, steps in sweep.steps.items()
+        if re.fullmatch(requests, request) and "common" not in request
+    }
+    assert about
+    dear = [
+        (steps, request)
+        for request, steps in about.items()
+        if steps > OTHERS and not any(re.fullmatch(meant, request) for meant in DEAR)
+    ]
+    assert sorted(dear, reverse=True)[:5] == [], f"{len(dear)} of {len(about)}"
+
+
+@pytest.mark.parametrize("query", NARROWED)
+def test_work_does_not_grow_with_rows_that_only_one_of_two_filters_matches(sweep: Sweep, query: str) -> None:
+    counting = 20_000 if "tagMode=all" in query else 0  # up to 1,000 entries of each tag, to find the rarest
+    assert sweep.steps[f"GET /runs/RUN/data?{query}"] < counting + OTHERS

@@ -1,0 +1,155 @@
+"""The documentation is true: its examples run, its tables are complete."""
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+
+import click
+import httpx
+import pytest
+
+from foreman.cli.main import main
+from foreman.config import Settings
+from foreman.resources import requirements
+from tests.conftest import Running, Start, ok
+
+ROOT = Path(__file__).parents[2]
+VARYING = re.compile(r'[0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-\d\d-\d\dT[\d:.]+Z|"durationMs":\d+')
+
+
+def blocks(language: str) -> list[str]:
+    """The README's examples in a language."""
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+
+
+def as_served(example: str, served: Running) -> str:
+    return example.replace("fmn_dev_default_...", served.key("default")).replace("http://localhost:3000", served.url)
+
+
+def run_example(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def readme_in_shell() -> str:
+    (script,) = [block for block in blocks("sh") if "api=" in block]
+    return script
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_readme_example_works_and_answers_what_it_shows(served: Running) -> None:
+    (shown,) = blocks("json")
+    result = run_example(["sh", "-e", "-c", as_served(readme_in_shell(), served)])
+    assert result.returncode == 0, result.stderr
+    assert VARYING.sub("~", result.stdout).splitlines()[-2:] == VARYING.sub("~", shown).splitlines()
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_readme_example_with_a_wrong_key_shows_what_the_server_says(served: Running) -> None:
+    result = run_example(["sh", "-c", readme_in_shell().replace("http://localhost:3000", served.url)])
+    first, *others = result.stdout.splitlines()
+    assert first == '{"error":"Invalid API key format","details":[]}'
+    assert all(line.startswith('{"error":') for line in others)
+    assert result.stderr == ""
+
+
+def test_readme_example_needs_only_options_of_curl_that_old_ones_have() -> None:
+    assert set(re.findall(r" (--?\w+)", readme_in_shell())) <= {"-sS", "-H", "-X", "-d"}
+
+
+def test_readme_example_in_python_works(served: Running) -> None:
+    (script,) = blocks("python")
+    result = run_example([sys.executable, "-c", as_served(script, served)])
+    assert result.returncode == 0, result.stderr
+    run = ast.literal_eval(result.stdout)
+    assert (run["status"], run["outputData"], run["completedTasks"]) == ("completed", "mild", 1)
+    refused = run_example([sys.executable, "-c", script.replace("http://localhost:3000", served.url)])
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == '{"error":"Invalid API key format","details":[]}\n'
+
+
+def test_readme_commands_and_links_exist() -> None:
+    readme = (ROOT / "README.md").read_text()
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"make (run|test|demo)\b", readme):
+        assert re.search(rf"^{target}:.*## ", makefile, re.MULTILINE)
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for link in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_every_setting_is_documented_as_it_is() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text()
+    assert settings_table() in page
+
+
+def test_every_endpoint_is_documented_as_the_openapi_document_says(served: Running) -> None:
+    with served.anonymous() as nobody:
+        paths = ok(nobody.get("/openapi.json"))["paths"]
+    rows = ["| request | what it does |", "|---|---|"]
+    for path, operations in paths.items():
+        rows += [f"| `{method.upper()} {path}` | {each['summary']} |" for method, each in operations.items()]
+    assert "\n".join(rows) in (ROOT / "docs" / "api.md").read_text()
+
+
+def test_every_command_is_documented() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text()
+    names = [name for command in main.commands.values() for name in names_of(command)]
+    assert len(names) > 5
+    for name in names:
+        assert re.search(rf"^\| `{name}[` ]", page, re.MULTILINE), name
+
+
+def names_of(command: click.Command) -> list[str]:
+    if isinstance(command, click.Group):
+        return [f"{command.name} {name}" for name in command.commands]
+    return [str(command.name)]
+
+
+def test_every_metric_is_documented(start: Start) -> None:
+    served = start(metrics_token="a-token-of-Prometheus")
+    with served.client() as client:
+        client.get("/runs")
+    answer = httpx.get(f"{served.url}/metrics", headers={"Authorization": "Bearer a-token-of-Prometheus"})
+    offered = set(re.findall(r"^# TYPE (foreman_\w+)", answer.text, re.MULTILINE))
+    page = (ROOT / "docs" / "operations.md").read_text()
+    assert set(re.findall(r"`(foreman_\w+)`", page.split("### Metrics")[1].split("### The log")[0])) == offered
+
+
+def test_every_dependency_is_pinned_and_justified() -> None:
+    decisions = (ROOT / "docs" / "decisions.md").read_text().lower()
+    about = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    groups, metrics = about["dependency-groups"], requirements(extra="metrics")
+    wanted = {
+        "requirements.txt": requirements(),
+        "requirements/metrics.txt": [*requirements(), *metrics],
+        "requirements/dev.txt": [*requirements(), *metrics, *groups["dev"]],
+        "requirements/bench.txt": [*requirements(), *groups["bench"]],
+        "requirements/package.txt": [*requirements(), *metrics, *groups["package"]],
+        "requirements/clients.txt": groups["clients"],
+    }
+    for file, named in wanted.items():
+        assert all(re.fullmatch(r"[\w-]+==[\w.]+", line) for line in named), named
+        pinned = (ROOT / file).read_text().replace("\\\n", "").splitlines()
+        for line in pinned:
+            assert line.startswith("#") or re.match(r"[\w-]+==[\w.]+( ; [^-]+)? +--hash=sha256:\w{64}", line), line
+        assert set(named) <= {re.split("[ ;]", line)[0] for line in pinned}
+        for line in named:
+            assert re.search(rf"\b{line.split('==')[0]}\b", decisions), line
+    assert {path.name for path in (ROOT / "requirements").iterdir()} == {Path(file).name for file in wanted} - {
+        "requirements.txt"
+    }
+
+
+def settings_table() -> str:
+    rows = ["| variable | flag | default | allowed | meaning |", "|---|---|---|---|---|"]
+    for field in fields(Settings):
+        about = field.metadata
+        flag = f"`{about['flag']}`" if about["flag"] else ""
+        default = f"`{about['default']}`" if about["default"] else "none"
+        rows.append(f"| `{about['variable']}` | {flag} | {default} | {about['allowed']} | {about['meaning']} |")
+    return "\n".join(rows)

@@ -1,0 +1,1 @@
+"""What endpoints share, above Flask."""

@@ -1,0 +1,544 @@
+"""`prune` and the daily retention: what ended long ago goes, completely; everything else stays, at every moment."""
+
+import logging
+import re
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from foreman.background import retention
+from foreman.background.retention import daily
+from foreman.clock import now_ms
+from foreman.config import age
+from foreman.db import removal
+from foreman.db.removal import (
+    ENTRIES_AT_ONCE,
+    TASKS_AT_ONCE,
+    OldRun,
+    delete_empty_run,
+    delete_some_entries,
+    delete_tasks,
+)
+from foreman.db.sqlite import Database
+from foreman.db.transactions import Transaction
+from foreman.maintenance.check import check, contents, snapshot
+from foreman.maintenance.gentle_writes import ShortTurns, Stopped
+from foreman.maintenance.prune import Amount, Old, count, old, prune
+from tests.conftest import Json, Running, assert_error, make_run, make_task, ok, put_data
+from tests.support.commands import run, uncovered, without_rights
+
+ROOT = Path(__file__).parents[2]
+DAY = 86_400_000
+PATIENCE = 60
+
+# SQLite lets triggers, and so cascading deletions, go 1,000 deep.
+DEEPER_THAN_TRIGGERS = 1_200
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def command(served: Running) -> Command:
+    """`app.py prune` in a process of its own, beside the server."""
+
+    def run(*arguments: str, database: Path = served.database.path) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "app.py", "prune", "--database", str(database), *arguments],
+            cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE,
+        )  # fmt: skip
+
+    return run
+
+
+def make_old(served: Running, client: httpx.Client, status: str, days: float, filled: bool = True) -> Json:
+    """A run that has ended so many days ago; with two tasks and three entries."""
+    run = make_run(client)
+    if filled:
+        task = make_task(client, run)
+        child = make_task(client, run, parentTaskId=task["id"])
+        for number in range(3):
+            put_data(client, child, f"key-{number % 2}", tags=["red", "blue"][:number])
+    ok(client.patch(f"/runs/{run['id']}", json={"status": status}))
+    with served.database.write() as tx:
+        tx.run(
+            "UPDATE run SET completed_at = :then WHERE org_id = :org_id AND id = :id",
+            then=now_ms() - int(days * DAY), org_id=run["orgId"], id=run["id"],
+        )  # fmt: skip
+    return run
+
+
+def fill_run(database: Database, run: Json, task: Json, tasks: int, entries: int, value: str = "1") -> None:
+    """Add a chain of child tasks and many entries to a run."""
+    with database.write() as tx:
+        parent = task["id"]
+        for number in range(tasks):
+            parent, above = f"00000000-0000-7000-8000-{number:012}", parent
+            tx.run(
+                """
+                INSERT INTO task (org_id, id, run_id, parent_task_id, type, status, input_data, max_retries,
+                                  created_at, updated_at)
+                VALUES (:org_id, :id, :run_id, :above, 'step', 'pending', '1', 3, 1, 1)
+                """,
+                org_id=run["orgId"], id=parent, run_id=run["id"], above=above,
+            )  # fmt: skip
+        for number in range(entries):
+            tx.run(
+                """
+                INSERT INTO run_data (org_id, id, run_id, task_id, key, value, tags, created_at, updated_at)
+                VALUES (:org_id, :id, :run_id, :task_id, :key, :value, '["red"]', 1, 1)
+                """,
+                org_id=run["orgId"], id=f"00000000-0000-7000-9000-{number:012}", run_id=run["id"], task_id=task["id"],
+                key=f"key-{number % 7}", value=value,
+            )  # fmt: skip
+
+
+def make_large(served: Running, client: httpx.Client, tasks: int, entries: int, value: str = "1") -> Json:
+    """An old run of which several pieces have to be deleted."""
+    run = make_run(client)
+    fill_run(served.database, run, make_task(client, run), tasks, entries, value)
+    ok(client.patch(f"/runs/{run['id']}", json={"status": "completed"}))
+    with served.database.write() as tx:
+        tx.run("UPDATE run SET completed_at = 1 WHERE org_id = 'acme' AND id = :id", id=run["id"])
+    return run
+
+
+def ids(client: httpx.Client) -> set[str]:
+    return {run["id"] for run in ok(client.get("/runs?limit=100"))["items"]}
+
+
+def assert_fails(result: "subprocess.CompletedProcess[str]", status: int, *words: str) -> None:
+    assert (result.returncode, result.stdout) == (status, ""), result.stderr
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("foreman: ")
+    assert all(word in line for word in words), line
+
+
+# What is deleted ----------------------------------------------------------------------------------------------------
+
+
+def test_runs_that_ended_long_enough_ago_are_deleted_and_no_others(
+    served: Running, client: httpx.Client, rival: httpx.Client, command: Command
+) -> None:
+    for status in ("completed", "failed", "cancelled"):
+        make_old(served, client, status, 31)
+    make_old(served, rival, "completed", 30.01)
+    kept = {make_old(served, client, status, 29.99)["id"] for status in ("completed", "failed")}
+    pending, running = make_run(client), make_run(client)
+    ok(client.patch(f"/runs/{running['id']}", json={"status": "running"}))
+    with served.database.write() as tx:
+        tx.run("UPDATE run SET created_at = 1, updated_at = 1 WHERE completed_at IS NULL")
+        tx.run("UPDATE run SET started_at = 1 WHERE status = 'running'")
+    told = command("--older-than", "30d")
+    assert told.returncode == 0, told.stderr
+    assert re.fullmatch(r"deleted 4 runs, 8 tasks, 12 entries; freed \d+ bytes\n", told.stdout)
+    assert told.stderr == ""
+    assert ids(client) == {*kept, pending["id"], running["id"]}
+    assert ids(rival) == set()
+    assert ok(client.get("/tasks"))["total"] == 4
+    assert check(served.database.path) == []
+    assert command("--older-than", "30d").stdout == "deleted 0 runs, 0 tasks, 0 entries; freed 0 bytes\n"
+
+
+def test_status_and_organisation_narrow_it_down(
+    served: Running, client: httpx.Client, rival: httpx.Client, command: Command
+) -> None:
+    completed, failed = (make_old(served, client, status, 2) for status in ("completed", "failed"))
+    theirs = make_old(served, rival, "failed", 2)
+    assert command("--older-than", "1d", "--org", "acm").stdout.startswith("deleted 0 runs")
+    assert command("--older-than", "1d", "--org", "acme", "--status", "failed,cancelled").stdout.startswith(
+        "deleted 1 r"
+    )
+    assert (ids(client), ids(rival)) == ({completed["id"]}, {theirs["id"]})
+    assert_error(client.get(f"/runs/{failed['id']}"), 404)
+
+
+def test_dry_run_says_what_would_go_and_changes_nothing(
+    served: Running, client: httpx.Client, command: Command
+) -> None:
+    make_old(served, client, "completed", 2)
+    make_old(served, client, "failed", 2)
+    with closing(sqlite3.connect(served.database.path)) as connection:
+        before = list(connection.iterdump())
+        told = command("--older-than", "1d", "--dry-run")
+        assert (told.returncode, told.stdout) == (0, "would delete 2 runs, 4 tasks, 6 entries\n")
+        assert list(connection.iterdump()) == before
+
+
+def test_dry_run_works_where_the_database_may_only_be_read(tmp_path: Path) -> None:
+    file = tmp_path / "foreman.db"
+    Database(file).close()
+    for mode, directory_mode in ((0o444, 0o755), (0o444, 0o555)):
+        file.chmod(mode)
+        tmp_path.chmod(directory_mode)
+        told = run(tmp_path, "prune", "--older-than", "1d", "--dry-run", preexec_fn=without_rights, env=uncovered())
+        assert (told.returncode, told.stdout, told.stderr) == (0, "would delete 0 runs, 0 tasks, 0 entries\n", "")
+    tmp_path.chmod(0o755)
+
+
+# In pieces ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def every_statement_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("foreman.maintenance.gentle_writes.HOLD", 0.0)
+    monkeypatch.setattr("foreman.maintenance.gentle_writes.PAUSE", 0.0)
+
+
+@pytest.mark.usefixtures("every_statement_a_turn")
+def test_interrupted_anywhere_it_leaves_a_sound_database_and_another_one_finishes(
+    served: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_large(served, client, TASKS_AT_ONCE * 2, ENTRIES_AT_ONCE * 15 + 1)
+    make_old(served, client, "failed", 2)
+    kept = make_old(served, client, "failed", 0)
+    delete = Transaction.run
+    interrupted = 0
+    counted: set[tuple[int, int, int]] = set()
+    while interrupted < 100:
+        statements_left = 4  # of which three stay: the first may find nothing to do any more
+
+        def run(self: Transaction, sql: str, /, **values: Any) -> int:
+            nonlocal statements_left
+            statements_left -= 1
+            deleted = delete(self, sql, **values)
+            if not statements_left:
+                raise KeyboardInterrupt  # the statement is undone: only what was committed before stays
+            return deleted
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Transaction, "run", run)
+            try:
+                prune(served.database, old(DAY), threading.Event())
+                break
+            except KeyboardInterrupt:
+                interrupted += 1
+        assert check(served.database.path) == []
+        with snapshot(served.database.path) as view:
+            counted.add(contents(view))
+    assert len(counted) > 5
+    assert check(served.database.path) == []
+    assert ids(client) == {kept["id"]}
+
+
+@pytest.mark.usefixtures("every_statement_a_turn")
+def test_every_commit_is_sound_and_counters_are_exact_for_readers_meanwhile(
+    served: Running, client: httpx.Client
+) -> None:
+    run = make_large(served, client, TASKS_AT_ONCE + 5, ENTRIES_AT_ONCE * 2)
+    seen = []
+
+    def look(_: Amount) -> None:
+        answer = client.get(f"/runs/{run['id']}")
+        if answer.status_code == 200:
+            tasks = ok(client.get("/tasks", params={"runId": run["id"], "limit": 1}))["total"]
+            entries = ok(client.get(f"/runs/{run['id']}/data", params={"includeAll": "true"}))["pagination"]["total"]
+            assert ok(answer)["totalTasks"] == tasks
+            seen.append((tasks, entries))
+        assert check(served.database.path) == []
+
+    pruned = prune(served.database, old(DAY), threading.Event(), look)
+    assert (pruned.runs, pruned.tasks, pruned.entries) == (1, TASKS_AT_ONCE + 6, ENTRIES_AT_ONCE * 2)
+    assert seen == sorted(seen, reverse=True)
+    assert len(set(seen)) >= 3
+
+
+def test_chain_of_children_may_be_deeper_than_triggers_go(served: Running, client: httpx.Client) -> None:
+    make_large(served, client, DEEPER_THAN_TRIGGERS, 0)
+    pruned = prune(served.database, old(DAY), threading.Event())
+    assert (pruned.runs, pruned.tasks) == (1, DEEPER_THAN_TRIGGERS + 1)
+    assert check(served.database.path) == []
+
+
+@pytest.mark.usefixtures("every_statement_a_turn")
+def test_run_that_is_taken_up_again_meanwhile_stays(served: Running, client: httpx.Client) -> None:
+    run = make_large(served, client, TASKS_AT_ONCE, ENTRIES_AT_ONCE * 3)
+    told: list[str] = []
+
+    def take_up(_: Amount) -> None:
+        if not told:
+            ok(client.patch(f"/runs/{run['id']}", json={"status": "running"}))
+        told.append("once")
+
+    prune(served.database, old(DAY), threading.Event(), take_up)
+    kept = ok(client.get(f"/runs/{run['id']}"))
+    assert (kept["status"], kept["totalTasks"]) == ("running", TASKS_AT_ONCE + 1)
+    left = ok(client.get(f"/runs/{run['id']}/data?includeAll=true"))["pagination"]["total"]
+    assert ENTRIES_AT_ONCE <= left < ENTRIES_AT_ONCE * 3
+    assert check(served.database.path) == []
+
+
+def test_no_piece_touches_a_run_that_is_not_old(served: Running, client: httpx.Client) -> None:
+    run = make_old(served, client, "completed", 0)
+    before = now_ms() - DAY
+    with served.database.write() as tx:
+        tasks = [row["seq"] for row in tx.all("SELECT seq FROM task ORDER BY seq DESC")]
+        for wrong in (
+            OldRun("acme", run["id"], "completed", before),
+            OldRun("acme", run["id"], "failed", now_ms() + DAY),
+            OldRun("rival", run["id"], "completed", now_ms() + DAY),
+        ):
+            assert delete_some_entries(tx, wrong) == delete_tasks(tx, wrong, tasks) == delete_empty_run(tx, wrong) == 0
+
+
+@pytest.mark.usefixtures("every_statement_a_turn")
+def test_what_a_client_adds_to_a_run_while_it_is_emptied_goes_with_it(served: Running, client: httpx.Client) -> None:
+    run = make_large(served, client, TASKS_AT_ONCE, ENTRIES_AT_ONCE)
+    added = 0
+
+    def add(pruned: Amount) -> None:
+        nonlocal added
+        if not pruned.tasks or added == 2:
+            return
+        answer = client.post("/tasks", json={"runId": run["id"], "type": "late", "inputData": None})
+        if answer.status_code == 201:
+            put_data(client, ok(answer, 201), "late")
+            added += 1
+
+    prune(served.database, old(DAY), threading.Event(), add)
+    assert added
+    assert ok(client.get("/runs"))["total"] == ok(client.get("/tasks"))["total"] == 0
+    assert check(served.database.path) == []
+
+
+# Making way ---------------------------------------------------------------------------------------------------------
+
+
+def test_between_turns_the_lock_is_free_for_others(served: Running, client: httpx.Client) -> None:
+    make_large(served, client, 0, ENTRIES_AT_ONCE * 40)
+    written = 0
+
+    class Watched(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            nonlocal written
+            with closing(sqlite3.connect(served.database.path, timeout=0, isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                other.execute("ROLLBACK")
+            assert timeout is not None
+            assert timeout >= 0.015
+            written += 1
+            return False
+
+    prune(served.database, old(DAY), Watched())
+    assert written >= 2
+
+
+def test_turn_ends_before_the_next_statement_once_it_has_lasted_long_enough(
+    served: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("foreman.maintenance.gentle_writes.time.monotonic", lambda: clock[0])
+    pauses: list[float | None] = []
+
+    class Paused(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            pauses.append(timeout)
+            return False
+
+    with ShortTurns(served.database, Paused(), lambda: None) as turns:
+        for seconds in (0.004, 0.004, 0.004, 0.5, 0.0):
+            turns.tx()
+            clock[0] += seconds
+    assert pauses == [pytest.approx(0.015), pytest.approx(0.5)]
+
+
+def test_server_in_another_process_goes_on_writing_while_everything_is_pruned(
+    served: Running, client: httpx.Client, rival: httpx.Client, command: Command
+) -> None:
+    for _ in range(3):
+        make_old(served, rival, "completed", 2)
+    done = threading.Event()
+    made: list[str] = []
+
+    def write() -> None:
+        while not done.is_set():
+            made.append(make_run(client)["id"])
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        told = command("--older-than", "1d")
+    finally:
+        done.set()
+        writer.join(PATIENCE)
+    assert told.stdout.startswith("deleted 3 runs"), told.stderr
+    assert ok(client.get("/runs"))["total"] == len(made) > 0
+    assert check(served.database.path) == []
+
+
+# Space --------------------------------------------------------------------------------------------------------------
+
+
+def test_space_is_given_back_and_the_line_says_how_much(
+    served: Running, client: httpx.Client, command: Command
+) -> None:
+    make_large(served, client, 0, 400, '"' + "x" * 10_000 + '"')
+    with closing(sqlite3.connect(served.database.path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    before = served.database.path.stat().st_size
+    told = command("--older-than", "1d")
+    (given,) = map(int, re.findall(r"freed (\d+) bytes", told.stdout))
+    after = served.database.path.stat().st_size
+    assert before - after == given > 4_000_000
+    assert served.database.path.with_name("foreman.db-wal").stat().st_size == 0
+    assert check(served.database.path) == []
+
+
+# The command --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text", ["", "30", "d", "0d", "-1d", "1.5h", "30w", "30 d", "30D", "\u0663\u0660d", "1234567d", "1d2h"]
+)
+def test_wrong_age_is_wrong_usage(command: Command, text: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+        age(text)
+    if text in ("30", "-1d", ""):
+        assert_fails(command(f"--older-than={text}"), 2, f"--older-than is {text!r}", "30d, 12h, 90m or 45s")
+
+
+def test_ages() -> None:
+    assert (age("30d"), age("12h"), age("90m"), age("45s")) == (30 * DAY, 12 * 3_600_000, 90 * 60_000, 45_000)
+
+
+@pytest.mark.parametrize("status", ["running", "completed,pending", "", "done"])
+def test_status_that_is_not_an_end_is_wrong_usage(command: Command, status: str) -> None:
+    assert_fails(command("--older-than", "1d", "--status", status), 2, "--status", "completed, failed, cancelled")
+
+
+def test_without_an_age_it_is_wrong_usage(command: Command) -> None:
+    told = command()
+    assert (told.returncode, told.stdout) == (2, "")
+    assert "--older-than" in told.stderr
+
+
+def test_file_that_is_not_there_is_a_failure_and_is_not_made(command: Command, tmp_path: Path) -> None:
+    assert_fails(command("--older-than", "1d", database=tmp_path / "other.db"), 1, "other.db does not exist")
+    assert not (tmp_path / "other.db").exists()
+
+
+# Once a day ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lines(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+    caplog.set_level(logging.INFO, "foreman.background.retention")
+    return lambda: [record.message for record in caplog.records if record.name == "foreman.background.retention"]
+
+
+def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_server_prunes_by_itself_again_and_again_and_logs_a_line_each_time(
+    served: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch, lines: Callable[[], list[str]]
+) -> None:
+    monkeypatch.setattr(retention, "FIRST", 0.05)
+    monkeypatch.setattr(retention, "DAY", 0.05)
+    kept = make_old(served, client, "completed", 0)
+    with daily(served.database, DAY):
+        for _ in range(2):
+            run = make_old(served, client, "failed", 2)
+            until(lambda run=run: client.get(f"/runs/{run['id']}").status_code == 404)  # type: ignore[misc]
+        until(lambda: sum("deleted 1 runs, 2 tasks, 3 entries" in line for line in lines()) == 2)
+    assert ids(client) == {kept["id"]}
+    assert check(served.database.path) == []
+
+
+def test_failure_is_logged_and_tried_again(
+    served: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch, lines: Callable[[], list[str]]
+) -> None:
+    monkeypatch.setattr(retention, "FIRST", 0.0)
+    monkeypatch.setattr(retention, "DAY", 0.05)
+    make_old(served, client, "failed", 2)
+    working = removal.delete_empty_run
+
+    def fail(*_: Any) -> int:
+        monkeypatch.setattr("foreman.maintenance.prune.delete_empty_run", working)
+        raise sqlite3.OperationalError("database is locked")
+
+    monkeypatch.setattr("foreman.maintenance.prune.delete_empty_run", fail)
+    with daily(served.database, DAY):
+        until(lambda: ids(client) == set())
+    assert any("has failed" in line for line in lines())
+
+
+def test_it_stops_in_the_middle_when_the_server_stops(
+    served: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "FIRST", 0.0)
+    monkeypatch.setattr("foreman.maintenance.gentle_writes.HOLD", 0.0)
+    run = make_large(served, client, TASKS_AT_ONCE, ENTRIES_AT_ONCE * 20)
+    begun, told = threading.Event(), list[threading.Event]()
+    original = removal.delete_some_entries
+
+    def watched(database: Database, which: Old, stopping: threading.Event) -> Amount:
+        told.append(stopping)
+        return prune(database, which, stopping)
+
+    def held(tx: Transaction, run: OldRun) -> int:
+        begun.set()
+        assert told[0].wait(PATIENCE)
+        return original(tx, run)
+
+    monkeypatch.setattr(retention, "prune", watched)
+    monkeypatch.setattr("foreman.maintenance.prune.delete_some_entries", held)
+    with daily(served.database, DAY):
+        assert begun.wait(PATIENCE)
+    assert not any(thread.name == "retention" for thread in threading.enumerate())
+    left = ok(client.get(f"/runs/{run['id']}/data?includeAll=true"))["pagination"]["total"]
+    assert left >= ENTRIES_AT_ONCE * 10
+    assert check(served.database.path) == []
+
+
+def test_told_to_stop_it_begins_no_turn(served: Running, client: httpx.Client) -> None:
+    run = make_old(served, client, "completed", 2)
+    stopping = threading.Event()
+    stopping.set()
+    with pytest.raises(Stopped):
+        prune(served.database, old(DAY), stopping)
+    assert ids(client) == {run["id"]}
+
+
+def test_without_the_setting_there_is_no_thread(served: Running) -> None:
+    with daily(served.database, None):
+        assert not any(thread.name == "retention" for thread in threading.enumerate())
+
+
+@pytest.fixture
+def serving(tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """`serve --retention 1d`, with its log in a file."""
+    with (tmp_path / "log").open("wb") as log:
+        command = [sys.executable, "app.py", "serve", "--port", "0", "--retention", "1d"]
+        process = subprocess.Popen([*command, "--database", str(tmp_path / "served.db")], cwd=ROOT, stderr=log)
+    yield process
+    if process.poll() is None:
+        process.kill()
+    process.wait()
+
+
+def test_server_with_the_setting_stops_promptly(serving: "subprocess.Popen[bytes]", tmp_path: Path) -> None:
+    until(lambda: b"listens on" in (tmp_path / "log").read_bytes())
+    serving.terminate()
+    assert serving.wait(PATIENCE) == 0
+    assert b"Stopped" in (tmp_path / "log").read_bytes()
+
+
+def test_count_is_what_prune_deletes(served: Running, client: httpx.Client) -> None:
+    for status in ("completed", "cancelled"):
+        make_old(served, client, status, 2)
+    with served.database.read() as tx:
+        expected = count(tx, old(DAY))
+    assert (expected.rows(), str(expected)) == (12, "2 runs, 4 tasks, 6 entries")
+    assert str(prune(served.database, old(DAY), threading.Event())) == str(expected)

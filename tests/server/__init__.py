@@ -1,0 +1,1 @@
+"""Connections, threads, and answers that wait for their commit."""

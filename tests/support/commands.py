@@ -1,0 +1,118 @@
+"""Commands as people and scripts start them: processes of `app.py` in a directory of their own."""
+
+import ctypes
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).parents[2]
+APP = ROOT / "app.py"
+PATIENCE = 60
+
+# A user of whom every system has one, for what root may do anyway.
+NOBODY = 65534
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """This process's environment with no settings of Foreman but these."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("FOREMAN_")}
+    return {**kept, "PYTHONDONTWRITEBYTECODE": "1", **variables}
+
+
+def uncovered(**variables: str) -> dict[str, str]:
+    """The environment for a process that may not write its coverage."""
+    return environment(COVERAGE_PROCESS_START="", COVERAGE_PROCESS_CONFIG="", **variables)
+
+
+def without_rights() -> None:
+    """Let root be refused what others are refused: without CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH."""
+    if os.geteuid() == 0:
+        libc = ctypes.CDLL(None, use_errno=True)
+        for capability in (1, 2):
+            assert libc.prctl(24, capability, 0, 0, 0) == 0  # PR_CAPBSET_DROP
+
+
+def run(directory: Path, *arguments: str | bytes | Path, **options: Any) -> "subprocess.CompletedProcess[str]":
+    """A command, at its end."""
+    given = {"cwd": directory, "env": environment(), "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    return subprocess.run([sys.executable, APP, *arguments], text=True, errors="replace", timeout=PATIENCE, **given)
+
+
+@contextmanager
+def serving(directory: Path, *arguments: str | Path, **options: Any) -> Iterator["subprocess.Popen[str]"]:
+    """A server on a free port, which may have ended by the end of the block."""
+    given = {"cwd": directory, "env": environment(), "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    command = [sys.executable, APP, "serve", "--port", "0", "--log-format", "text", *arguments]
+    process = subprocess.Popen(command, text=True, **given)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def url_of(process: "subprocess.Popen[str]") -> str:
+    """Where a server listens, as soon as it does."""
+    assert process.stderr
+    for line in process.stderr:
+        if listening := re.search(r"listens on (http://\S+),", line):
+            return listening[1].replace("localhost", "127.0.0.1")
+    raise AssertionError("the server did not start")
+
+
+def line_of(stderr: str) -> str:
+    """The one line that a command has written when it failed."""
+    (line,) = stderr.splitlines()
+    assert "Traceback" not in line
+    assert line.startswith("foreman: "), line
+    return line
+
+
+def wait_until_gone(pid: int) -> None:
+    """Wait for the end of a process that is nobody's child any more, or a zombie."""
+    deadline = time.monotonic() + PATIENCE
+    while _runs(pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+class Done(NamedTuple):
+    """What has become of a command."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run_each(
+    directory: Path, commands: Sequence[Sequence[str | bytes | Path]], *, stdout: str = "", **options: Any
+) -> list[Done]:
+    """Commands one after the other, as `run` does it, but in forks of one process, which has imported everything once.
+
+    :param stdout: a file that their output goes to in place of being returned
+    """
+    given = {"cwd": directory, "env": environment(), **options}
+    lines = [json.dumps([os.fsdecode(argument) for argument in command]) + "\n" for command in commands]
+    forks = subprocess.run(
+        [sys.executable, "-m", "tests.support.forks", stdout], input="".join(lines), capture_output=True, text=True,
+        timeout=PATIENCE * len(lines), **{**given, "env": {**given["env"], "PYTHONPATH": str(ROOT)}},
+    )  # fmt: skip
+    assert forks.returncode == 0, forks.stderr
+    done = [Done(*json.loads(line)) for line in forks.stdout.splitlines()]
+    assert len(done) == len(commands)
+    return done
