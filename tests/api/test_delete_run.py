@@ -9,13 +9,10 @@ import httpx
 import pytest
 
 from foreman.maintenance.check import check
-from tests.conftest import Json, Running, assert_error, make_run, make_task, ok, put_data
-
-UNKNOWN = "019315a4-7c3e-7b52-9d3f-1f0f6f3f2a10"
-STATUSES = ("pending", "running", "completed", "failed", "cancelled")
-
-# SQLite lets triggers, and so cascading deletions, go 1,000 deep.
-DEEPER_THAN_TRIGGERS = 1_200
+from tests.support.api import UNKNOWN_ID, Json, assert_error, make_run, make_task, ok, put_data
+from tests.support.databases import DEEPER_THAN_TRIGGERS
+from tests.support.running import Running
+from tests.support.statuses import RUN_STATUSES
 
 
 def fill(client: httpx.Client) -> Json:
@@ -67,7 +64,7 @@ def test_lists_and_their_totals_no_longer_count_it(client: httpx.Client) -> None
     assert ok(client.get(f"/runs/{kept['id']}"))["totalTasks"] == 3
 
 
-@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("status", RUN_STATUSES)
 def test_run_of_any_status_can_be_deleted(client: httpx.Client, status: str) -> None:
     run = make_run(client)
     if status != "pending":
@@ -83,9 +80,11 @@ def test_what_is_not_there_or_belongs_to_another_is_404(
     task = ok(client.get("/tasks"))["items"][0]
     ok(client.delete(f"/runs/{gone['id']}"))
     before = rows(served.database.path)
-    for run_id in (UNKNOWN, "nonsense", gone["id"], task["id"]):
+    for run_id in (UNKNOWN_ID, "nonsense", gone["id"], task["id"]):
         assert_error(client.delete(f"/runs/{run_id}"), 404)
-    assert assert_error(rival.delete(f"/runs/{run['id']}"), 404) == assert_error(rival.delete(f"/runs/{UNKNOWN}"), 404)
+    assert assert_error(rival.delete(f"/runs/{run['id']}"), 404) == assert_error(
+        rival.delete(f"/runs/{UNKNOWN_ID}"), 404
+    )
     assert rows(served.database.path) == before
 
 

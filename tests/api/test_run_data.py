@@ -1,52 +1,18 @@
 """Run data: entries created, read, tagged and deleted. How they are queried stands in test_run_data_query.py."""
 
-import re
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.conftest import Json, Running, assert_error, make_run, make_task, ok, put_data
-
-UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-UNKNOWN_ID = "019315a4-7c3e-7b52-9d3f-1f0f6f3f2a10"
-
-# JSON that reading and printing again would change. It must come back character by character.
-TELLTALE_JSON = [
-    "1.10",
-    "-0.0",
-    "1e5",
-    "1E+400",
-    "123456789012345678901234567890",
-    '{"b":1.0,"a":{"c":[]}}',
-    '{ "spaces" :\t[ 1 ,\n2 ] }',
-    '{"twice":1,"twice":2}',
-    r'"\u00e9 \u2028 \/ \ud83d\ude00 \u0000"',
-    '"é 😀 \u2028 \x7f"',
-]
-
-# What a value may be: any JSON value.
-ANY_JSON = [
-    None,
-    True,
-    False,
-    0,
-    -17,
-    2.5,
-    "",
-    "text",
-    "null",
-    [],
-    [1, [2, [3]]],
-    {},
-    {"": None},
-    {"a": {"b": [1, "2"]}},
-]
+from tests.api.opaque import ANY_JSON, TELLTALE_JSON
+from tests.support.api import UNKNOWN_ID, UUID7, Json, assert_error, make_run, make_task, ok, put_data
+from tests.support.clock import Clock
+from tests.support.running import Running
 
 # Names that are unusual and allowed, for keys as for tags.
 NAMES = [
@@ -64,32 +30,6 @@ NAMES = [
     "\x01\x7f",
     "\ud7ff\ue000",
 ]
-
-
-class Clock:
-    """The clock that entries are stamped with; it stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp() * 1000)
-
-    def __call__(self) -> int:
-        return self.now
-
-    def move(self, milliseconds: int) -> None:
-        self.now += milliseconds
-
-    @property
-    def text(self) -> str:
-        """The present as answers show it."""
-        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=self.now)
-        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr("foreman.api.run_data.now_ms", clock)
-    return clock
 
 
 @pytest.fixture

@@ -1,24 +1,16 @@
 """The run-data query: every parameter and how they combine. test_run_data_query_model.py checks random combinations."""
 
 import socket
-import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
 import httpx
 import pytest
 
-from foreman.config import Settings
-from foreman.db.sqlite import Database
-from foreman.factory import create_app
-from foreman.server.server import Server
-from tests.conftest import Json, Running, assert_error, make_run, make_task, ok, put_data
+from tests.support.api import UNKNOWN_ID, Json, assert_error, make_run, make_task, ok, put_data
+from tests.support.running import Running, running
 
-UNKNOWN_ID = "019315a4-7c3e-7b52-9d3f-1f0f6f3f2a10"
 LAST = "\U0010ffff"
 
 # Waitress reads a request line and headers up to this size.
@@ -130,24 +122,10 @@ class Book:
         return names
 
 
-@contextmanager
-def serving(file: Path, **settings: Any) -> Iterator[Running]:
-    """A server for more than one test."""
-    chosen = Settings(port=0, database=str(file), rate_limit=None, log_level="warning", **settings)
-    with closing(Database(file, chosen.durability)) as database:
-        app = create_app(chosen, database)
-        server = Server(app)
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        running = Running(f"http://127.0.0.1:{server.port}", app, database, server, thread)
-        yield running
-        running.stop()
-
-
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A client of a server that the tables of cases share, because they only read."""
-    with serving(tmp_path_factory.mktemp("library") / "foreman.db") as served, served.client() as client:
+    with running(tmp_path_factory.mktemp("library") / "foreman.db") as served, served.client() as client:
         yield client
 
 

@@ -2,7 +2,6 @@
 
 import random
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,86 +9,14 @@ import httpx
 import pytest
 
 from foreman import clock as foreman_clock
-from tests.conftest import Json, assert_error, make_run, make_task, ok
+from tests.api.bookkeeping import Bookkeeping, assert_follows
+from tests.api.lists import SORTS, in_order, pages
+from tests.api.opaque import ANY_JSON, TELLTALE_JSON
+from tests.support.api import UNKNOWN_ID, UUID7, Json, assert_error, make_run, make_task, ok
+from tests.support.clock import Clock
+from tests.support.statuses import RUN_STATUSES, SETTABLE
 
-STATUSES = ("pending", "running", "completed", "failed", "cancelled")
-SETTABLE = ("running", "completed", "failed", "cancelled")
-ENDED = ("completed", "failed", "cancelled")
-SORTS = {"created_at": "createdAt", "updated_at": "updatedAt", "started_at": "startedAt", "completed_at": "completedAt"}
-
-UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
-UNKNOWN_ID = "019315a4-7c3e-7b52-9d3f-1f0f6f3f2a10"
-
-# JSON that reading and printing again would change. It must come back character by character.
-TELLTALE_JSON = [
-    "1.10",
-    "-0.0",
-    "-0",
-    "1e5",
-    "1E+400",
-    "0.1000000000000000055511151231257827",
-    "123456789012345678901234567890",
-    "[1,2.50,-3e-07]",
-    '{"b":1.0,"a":{"c":[]}}',
-    '{ "spaces" :\t[ 1 ,\n2 ] }',
-    '{"twice":1,"twice":2}',
-    r'"\u00e9 \u2028 \/ \ud83d\ude00 \u0000"',
-    r'"cut inside \ud83d"',
-    r'{"\uD83D":"\udfff\uD800","\ud83d":["\\ud83d \\\ud83d \ude00\ud83d\ude00\"\\"],"\ud83d":1.0}',
-    '"é 😀 \u2028 \x7f"',
-    '"<script>&amp;</script>"',
-]
-
-# What inputData and the like may be: any JSON value.
-ANY_JSON = [
-    None,
-    True,
-    False,
-    0,
-    -17,
-    2.5,
-    "",
-    "text",
-    "null",
-    [],
-    [1, [2, [3]]],
-    {},
-    {"": None},
-    {"a": {"b": [1, "2"]}},
-]
-
-
-class Clock:
-    """The server's clock, which stands still until it is moved."""
-
-    start = datetime(2024, 1, 1, tzinfo=UTC)
-
-    def __init__(self) -> None:
-        self.now = int(self.start.timestamp() * 1000)
-
-    def __call__(self) -> int:
-        return self.now
-
-    def move(self, milliseconds: int) -> None:
-        self.now += milliseconds
-
-    @property
-    def text(self) -> str:
-        """The present as answers show it."""
-        return at(self.now)
-
-
-def at(milliseconds: int) -> str:
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr("foreman.api.runs.now_ms", clock)
-    return clock
 
 
 def patch(client: httpx.Client, run: Json, **change: Any) -> Json:
@@ -186,7 +113,18 @@ def test_input_may_be_any_json_value(client: httpx.Client, value: Any) -> None:
     assert get(client, run) == run
 
 
-@pytest.mark.parametrize("text", TELLTALE_JSON)
+@pytest.mark.parametrize(
+    "text",
+    [
+        *TELLTALE_JSON,
+        "-0",
+        "0.1000000000000000055511151231257827",
+        "[1,2.50,-3e-07]",
+        r'"cut inside \ud83d"',
+        r'{"\uD83D":"\udfff\uD800","\ud83d":["\\ud83d \\\ud83d \ude00\ud83d\ude00\"\\"],"\ud83d":1.0}',
+        '"<script>&amp;</script>"',
+    ],
+)
 def test_opaque_json_comes_back_character_by_character(client: httpx.Client, text: str) -> None:
     created = client.post("/runs", content=f'{{"inputData": {text}, "metadata": {{"deep": {text}}}}}'.encode())
     run_id = ok(created, 201)["id"]
@@ -293,42 +231,7 @@ def test_metadata_is_replaced_as_a_whole(client: httpx.Client) -> None:
     assert patch(client, run, metadata={})["metadata"] == {}
 
 
-@dataclass
-class Bookkeeping:
-    """What the contract says about a run's status and times, in plain Python."""
-
-    created: int
-    status: str = "pending"
-    updated: int | None = None
-    started: int | None = None
-    completed: int | None = None
-
-    def change(self, status: str, now: int) -> None:
-        if status == self.status:
-            return
-        self.status, self.updated = status, now
-        if status == "running" and self.started is None:
-            self.started = now
-        self.completed = now if status in ENDED else None
-
-    def expected(self) -> Json:
-        began = self.created if self.started is None else self.started
-        return {
-            "status": self.status,
-            "createdAt": at(self.created),
-            "updatedAt": at(self.created if self.updated is None else self.updated),
-            "startedAt": None if self.started is None else at(self.started),
-            "completedAt": None if self.completed is None else at(self.completed),
-            "durationMs": None if self.completed is None else self.completed - began,
-        }
-
-
-def assert_follows(run: Json, model: Bookkeeping) -> None:
-    expected = model.expected()
-    assert {field: run[field] for field in expected} == expected
-
-
-@pytest.mark.parametrize("first", STATUSES)
+@pytest.mark.parametrize("first", RUN_STATUSES)
 @pytest.mark.parametrize("second", SETTABLE)
 def test_any_status_may_follow_any_other_with_exact_times(
     client: httpx.Client, clock: Clock, first: str, second: str
@@ -442,31 +345,6 @@ def test_id_may_be_written_in_upper_case(client: httpx.Client) -> None:
 # Listing ------------------------------------------------------------------------------------------------------------
 
 
-def pages(client: httpx.Client, limit: int, **query: Any) -> list[Json]:
-    """Every page of a list, one after the other until one is not full."""
-    items: list[Json] = []
-    totals = set()
-    while True:
-        answer = ok(client.get("/runs", params={"limit": limit, "offset": len(items), **query}))
-        assert (answer["limit"], answer["offset"]) == (limit, len(items))
-        totals.add(answer["total"])
-        items += answer["items"]
-        if len(answer["items"]) < limit:
-            assert totals == {len(items)}
-            return items
-
-
-def in_order(runs: list[Json], sort_by: str, sort_order: str) -> list[Json]:
-    """The runs as they must be listed: rows without a value last, ties by id."""
-    field, descending = SORTS[sort_by], sort_order == "desc"
-    with_value = [run for run in runs if run[field] is not None]
-    without = [run for run in runs if run[field] is None]
-    return [
-        *sorted(with_value, key=lambda run: (run[field], run["id"]), reverse=descending),
-        *sorted(without, key=lambda run: run["id"], reverse=descending),
-    ]
-
-
 def make_various(client: httpx.Client, clock: Clock) -> list[Json]:
     """Runs in all statuses whose times have ties and gaps."""
     chance = random.Random(11)
@@ -514,11 +392,11 @@ def test_lists_are_sorted_with_ties_by_id_and_missing_values_last(
     expected = in_order(make_various(client, clock), sort_by, sort_order)
     query = {"sortBy": sort_by, "sortOrder": sort_order}
     for limit in (1, 4, 17, 100):
-        assert pages(client, limit, **query) == expected
-    for statuses in ("pending", "completed,running", "failed,cancelled,pending", ",".join(STATUSES)):
+        assert pages(client, "/runs", limit, **query) == expected
+    for statuses in ("pending", "completed,running", "failed,cancelled,pending", ",".join(RUN_STATUSES)):
         narrowed = [run for run in expected if run["status"] in statuses.split(",")]
         assert narrowed
-        assert pages(client, 2, status=statuses, **query) == narrowed
+        assert pages(client, "/runs", 2, status=statuses, **query) == narrowed
 
 
 @pytest.mark.parametrize("sort_by", SORTS)
@@ -533,7 +411,7 @@ def test_paging_through_one_millisecond_never_skips_or_repeats(
     for run_id in ids:
         ok(client.patch(f"/runs/{run_id}", json={"status": "running"}))
         ok(client.patch(f"/runs/{run_id}", json={"status": "completed"}))
-    listed = pages(client, 2, sortBy=sort_by, sortOrder=sort_order)
+    listed = pages(client, "/runs", 2, sortBy=sort_by, sortOrder=sort_order)
     assert {run[field] for run in listed for field in SORTS.values()} == {clock.text}
     assert [run["id"] for run in listed] == sorted(ids, reverse=sort_order == "desc")
 

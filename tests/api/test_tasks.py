@@ -1,10 +1,7 @@
 """Tasks: created, read, changed and listed."""
 
 import random
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
 
@@ -12,83 +9,12 @@ import httpx
 import pytest
 
 from foreman import clock as foreman_clock
-from tests.conftest import Json, assert_error, make_run, make_task, ok
-
-STATUSES = ("pending", "queued", "running", "completed", "failed", "cancelled", "retrying")
-ENDED = ("completed", "failed", "cancelled")
-SORTS = {"created_at": "createdAt", "updated_at": "updatedAt", "started_at": "startedAt", "completed_at": "completedAt"}
-
-UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-UNKNOWN_ID = "019315a4-7c3e-7b52-9d3f-1f0f6f3f2a10"
-
-# JSON that reading and printing again would change. It must come back character by character.
-TELLTALE_JSON = [
-    "1.10",
-    "-0.0",
-    "1e5",
-    "1E+400",
-    "123456789012345678901234567890",
-    '{"b":1.0,"a":{"c":[]}}',
-    '{ "spaces" :\t[ 1 ,\n2 ] }',
-    '{"twice":1,"twice":2}',
-    r'"\u00e9 \u2028 \/ \ud83d\ude00 \u0000"',
-    r'{"\ud83d":"\\\ud83d"}',
-    '"é 😀 \u2028 \x7f"',
-]
-
-# What inputData and the like may be: any JSON value.
-ANY_JSON = [
-    None,
-    True,
-    False,
-    0,
-    -17,
-    2.5,
-    "",
-    "text",
-    "null",
-    [],
-    [1, [2, [3]]],
-    {},
-    {"": None},
-    {"a": {"b": [1, "2"]}},
-]
-
-
-class Clock:
-    """The server's clock, which stands still until it is moved."""
-
-    start = datetime(2024, 1, 1, tzinfo=UTC)
-
-    def __init__(self) -> None:
-        self.now = int(self.start.timestamp() * 1000)
-
-    def __call__(self) -> int:
-        return self.now
-
-    def move(self, milliseconds: int) -> None:
-        self.now += milliseconds
-
-    @property
-    def text(self) -> str:
-        """The present as answers show it."""
-        return at(self.now)
-
-
-def at(milliseconds: int) -> str:
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr("foreman.api.tasks.now_ms", clock)
-    return clock
-
-
-def patch(client: httpx.Client, task: Json, **change: Any) -> Json:
-    return ok(client.patch(f"/tasks/{task['id']}", json=change))
+from tests.api.bookkeeping import TaskBookkeeping, assert_follows
+from tests.api.lists import SORTS, in_order, pages
+from tests.api.opaque import ANY_JSON, TELLTALE_JSON
+from tests.support.api import UNKNOWN_ID, UUID7, Json, assert_error, change_task, make_run, make_task, ok
+from tests.support.clock import Clock
+from tests.support.statuses import ENDED, TASK_STATUSES
 
 
 def get(client: httpx.Client, task: Json) -> Json:
@@ -172,7 +98,7 @@ def test_input_may_be_any_json_value(client: httpx.Client, value: Any) -> None:
     assert get(client, task) == task
 
 
-@pytest.mark.parametrize("text", TELLTALE_JSON)
+@pytest.mark.parametrize("text", [*TELLTALE_JSON, r'{"\ud83d":"\\\ud83d"}'])
 def test_opaque_json_comes_back_character_by_character(client: httpx.Client, text: str) -> None:
     head = f'{{"runId": "{make_run(client)["id"]}", "type": "step"'
     created = client.post("/tasks", content=f'{head}, "inputData": {text}, "metadata": {{"deep": {text}}}}}'.encode())
@@ -274,7 +200,7 @@ def test_unknown_fields_are_ignored(client: httpx.Client) -> None:
     assert task["id"] != UNKNOWN_ID
     assert (task["orgId"], task["status"], task["retryCount"], task["queueJobId"]) == ("acme", "pending", 0, None)
     fixed = {"runId": UNKNOWN_ID, "parentTaskId": UNKNOWN_ID, "type": "", "inputData": 2, "maxRetries": 11}
-    changed = patch(client, task, outputData=1, **unknown, **fixed)
+    changed = change_task(client, task, outputData=1, **unknown, **fixed)
     assert changed == {**task, "outputData": 1, "updatedAt": get(client, task)["updatedAt"]}
 
 
@@ -326,12 +252,14 @@ def test_other_statuses_are_refused_and_change_nothing(client: httpx.Client, clo
 
 def test_what_is_absent_stays(client: httpx.Client, clock: Clock) -> None:
     task = make_task(client, make_run(client), metadata={"a": 1}, maxRetries=0)
-    patch(client, task, status="failed", outputData=[1], errorData={"why": "x"}, metadata={"b": 2}, queueJobId="job-1")
+    change_task(
+        client, task, status="failed", outputData=[1], errorData={"why": "x"}, metadata={"b": 2}, queueJobId="job-1"
+    )
     changes: list[Json] = [{}, {"outputData": 2}, {"errorData": 3}, {"metadata": {"c": 4}}, {"queueJobId": "job-2"}]
     for change in changes:
         clock.move(1)
         before = get(client, task)
-        after = patch(client, task, **change)
+        after = change_task(client, task, **change)
         assert after == ({**before, **change, "updatedAt": clock.text} if change else before)
         assert get(client, task) == after
 
@@ -342,8 +270,8 @@ def test_output_and_error_may_be_any_json_value_and_null_replaces_what_was_there
 ) -> None:
     task = make_task(client, make_run(client))
     for value in ANY_JSON:
-        patch(client, task, **{field: "something"})
-        changed = patch(client, task, **{field: value})
+        change_task(client, task, **{field: "something"})
+        changed = change_task(client, task, **{field: value})
         assert changed[field] == value
         assert type(changed[field]) is type(value)
         assert get(client, task) == changed
@@ -351,72 +279,29 @@ def test_output_and_error_may_be_any_json_value_and_null_replaces_what_was_there
 
 def test_metadata_is_replaced_as_a_whole(client: httpx.Client) -> None:
     task = make_task(client, make_run(client), metadata={"a": 1, "b": 2})
-    assert patch(client, task, metadata={"b": 3})["metadata"] == {"b": 3}
-    assert patch(client, task, metadata={})["metadata"] == {}
+    assert change_task(client, task, metadata={"b": 3})["metadata"] == {"b": 3}
+    assert change_task(client, task, metadata={})["metadata"] == {}
 
 
 @pytest.mark.parametrize("job_id", ["", "x" * 256, "a\0b", None, 17, True, [], {}])
 def test_queue_job_id_must_be_1_to_255_characters(client: httpx.Client, job_id: Any) -> None:
-    task = patch(client, make_task(client, make_run(client)), queueJobId="j" * 255)
+    task = change_task(client, make_task(client, make_run(client)), queueJobId="j" * 255)
     assert task["queueJobId"] == "j" * 255
     assert_error(client.patch(f"/tasks/{task['id']}", json={"queueJobId": job_id}), 400, "queueJobId")
     assert get(client, task) == task
 
 
-@dataclass
-class Bookkeeping:
-    """What the contract says about a task's status, times and retries, in plain Python."""
-
-    created: int
-    status: str = "pending"
-    updated: int | None = None
-    queued: int | None = None
-    started: int | None = None
-    completed: int | None = None
-    retries: int = 0
-
-    def change(self, status: str, now: int) -> None:
-        if status == self.status:
-            return
-        self.status, self.updated = status, now
-        if status == "queued" and self.queued is None:
-            self.queued = now
-        if status == "running" and self.started is None:
-            self.started = now
-        if status == "retrying":
-            self.retries += 1
-        self.completed = now if status in ENDED else None
-
-    def expected(self) -> Json:
-        began = self.created if self.started is None else self.started
-        return {
-            "status": self.status,
-            "createdAt": at(self.created),
-            "updatedAt": at(self.created if self.updated is None else self.updated),
-            "queuedAt": None if self.queued is None else at(self.queued),
-            "startedAt": None if self.started is None else at(self.started),
-            "completedAt": None if self.completed is None else at(self.completed),
-            "durationMs": None if self.completed is None else self.completed - began,
-            "retryCount": self.retries,
-        }
-
-
-def assert_follows(task: Json, model: Bookkeeping) -> None:
-    expected = model.expected()
-    assert {field: task[field] for field in expected} == expected
-
-
-@pytest.mark.parametrize("first", STATUSES)
-@pytest.mark.parametrize("second", STATUSES)
+@pytest.mark.parametrize("first", TASK_STATUSES)
+@pytest.mark.parametrize("second", TASK_STATUSES)
 def test_any_status_may_follow_any_other_with_exact_times_and_retries(
     client: httpx.Client, clock: Clock, first: str, second: str
 ) -> None:
     run = make_run(client)
-    task, model = make_task(client, run), Bookkeeping(clock.now)
+    task, model = make_task(client, run), TaskBookkeeping(clock.now)
     for status in (first, second, "running", first, second):
         clock.move(1000)
         model.change(status, clock.now)
-        assert_follows(patch(client, task, status=status), model)
+        assert_follows(change_task(client, task, status=status), model)
         assert_follows(get(client, task), model)
         counted = ok(client.get(f"/runs/{run['id']}"))
         assert counted["totalTasks"] == 1
@@ -429,23 +314,23 @@ def test_bookkeeping_stays_exact_on_long_ways_through_the_statuses(
     client: httpx.Client, clock: Clock, seed: int
 ) -> None:
     chance = random.Random(seed)
-    task, model = make_task(client, make_run(client)), Bookkeeping(clock.now)
+    task, model = make_task(client, make_run(client)), TaskBookkeeping(clock.now)
     for _ in range(60):
         clock.move(chance.randrange(3))
-        status = chance.choice(STATUSES)
+        status = chance.choice(TASK_STATUSES)
         model.change(status, clock.now)
-        assert_follows(patch(client, task, status=status), model)
+        assert_follows(change_task(client, task, status=status), model)
 
 
-@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("status", TASK_STATUSES)
 def test_same_status_again_with_something_else_changes_no_times_but_updated_at_and_counts_no_retry(
     client: httpx.Client, clock: Clock, status: str
 ) -> None:
     task = make_task(client, make_run(client))
     clock.move(5)
-    once = patch(client, task, status=status)
+    once = change_task(client, task, status=status)
     clock.move(5)
-    again = patch(client, task, status=status, outputData=1)
+    again = change_task(client, task, status=status, outputData=1)
     assert again == {**once, "outputData": 1, "updatedAt": clock.text}
 
 
@@ -454,7 +339,7 @@ def test_change_of_nothing_leaves_updated_at(client: httpx.Client, clock: Clock)
     nothings: tuple[Json, ...] = ({}, {"status": "pending"}, {"outputData": None, "errorData": None})
     for nothing in nothings:
         clock.move(5)
-        assert patch(client, task, **nothing) == task
+        assert change_task(client, task, **nothing) == task
     change: Json = {
         "status": "retrying",
         "outputData": [1.5],
@@ -462,43 +347,43 @@ def test_change_of_nothing_leaves_updated_at(client: httpx.Client, clock: Clock)
         "metadata": {"b": []},
         "queueJobId": "7",
     }
-    once = patch(client, task, **change)
+    once = change_task(client, task, **change)
     assert once["updatedAt"] == clock.text
     for some in ({}, change, *({name: value} for name, value in change.items())):
         clock.move(5)
-        assert patch(client, task, **some) == once
+        assert change_task(client, task, **some) == once
     others: Json = {"outputData": [1.6], "errorData": None, "metadata": {}, "queueJobId": "8"}
     for name, value in others.items():
         clock.move(5)
         change[name] = value
         once = {**once, name: value, "updatedAt": clock.text}
-        assert patch(client, task, **change) == once
+        assert change_task(client, task, **change) == once
 
 
 def test_retries_may_exceed_max_retries_because_workers_decide(client: httpx.Client) -> None:
     task = make_task(client, make_run(client), maxRetries=0)
     for count in (1, 2):
-        assert patch(client, task, status="retrying")["retryCount"] == count
-        assert patch(client, task, status="running")["retryCount"] == count
+        assert change_task(client, task, status="retrying")["retryCount"] == count
+        assert change_task(client, task, status="running")["retryCount"] == count
 
 
 def test_duration_counts_from_the_first_start_else_from_the_creation(client: httpx.Client, clock: Clock) -> None:
     run = make_run(client)
     started, never_started = make_task(client, run), make_task(client, run)
     clock.move(300)
-    patch(client, started, status="running")
+    change_task(client, started, status="running")
     clock.move(200)
-    patch(client, started, status="retrying")
-    patch(client, started, status="running")
+    change_task(client, started, status="retrying")
+    change_task(client, started, status="running")
     clock.move(1034)
-    assert patch(client, started, status="completed")["durationMs"] == 1234
-    assert patch(client, never_started, status="cancelled")["durationMs"] == 1534
+    assert change_task(client, started, status="completed")["durationMs"] == 1234
+    assert change_task(client, never_started, status="cancelled")["durationMs"] == 1534
 
 
 def test_duration_is_not_negative_when_the_clock_is_set_back(client: httpx.Client, clock: Clock) -> None:
     task = make_task(client, make_run(client))
     clock.move(-5000)
-    assert patch(client, task, status="failed")["durationMs"] == 0
+    assert change_task(client, task, status="failed")["durationMs"] == 0
 
 
 # Finding ------------------------------------------------------------------------------------------------------------
@@ -525,31 +410,6 @@ def test_id_of_a_run_is_not_the_id_of_a_task(client: httpx.Client) -> None:
 # Listing ------------------------------------------------------------------------------------------------------------
 
 
-def pages(client: httpx.Client, limit: int, **query: Any) -> list[Json]:
-    """Every page of a list, one after the other until one is not full."""
-    items: list[Json] = []
-    totals = set()
-    while True:
-        answer = ok(client.get("/tasks", params={"limit": limit, "offset": len(items), **query}))
-        assert (answer["limit"], answer["offset"]) == (limit, len(items))
-        totals.add(answer["total"])
-        items += answer["items"]
-        if len(answer["items"]) < limit:
-            assert totals == {len(items)}
-            return items
-
-
-def in_order(tasks: list[Json], sort_by: str, sort_order: str) -> list[Json]:
-    """The tasks as they must be listed: rows without a value last, ties by id."""
-    field, descending = SORTS[sort_by], sort_order == "desc"
-    with_value = [task for task in tasks if task[field] is not None]
-    without = [task for task in tasks if task[field] is None]
-    return [
-        *sorted(with_value, key=lambda task: (task[field], task["id"]), reverse=descending),
-        *sorted(without, key=lambda task: task["id"], reverse=descending),
-    ]
-
-
 def make_various(client: httpx.Client, clock: Clock) -> list[Json]:
     """Tasks of three runs, some with parents, of three types, in all statuses, whose times have ties and gaps."""
     chance = random.Random(5)
@@ -563,7 +423,7 @@ def make_various(client: httpx.Client, clock: Clock) -> list[Json]:
         tasks.append(make_task(client, run, type=chance.choice("abc"), parentTaskId=parent_id, inputData=i))
     for _ in range(45):
         clock.move(chance.choice([0, 0, 1]))
-        patch(client, chance.choice(tasks[2:]), status=chance.choice(STATUSES))
+        change_task(client, chance.choice(tasks[2:]), status=chance.choice(TASK_STATUSES))
     return [get(client, task) for task in tasks]
 
 
@@ -603,7 +463,7 @@ def test_lists_are_sorted_with_ties_by_id_and_missing_values_last(
     tasks = in_order(make_various(client, clock), sort_by, sort_order)
     sort = {"sortBy": sort_by, "sortOrder": sort_order}
     for limit in (1, 4, 26, 100):
-        assert pages(client, limit, **sort) == tasks
+        assert pages(client, "/tasks", limit, **sort) == tasks
     run_id = tasks[0]["runId"]
     parent_id = next(task["parentTaskId"] for task in tasks if task["parentTaskId"])
     narrowed: list[tuple[Json, Callable[[Json], bool]]] = [
@@ -612,12 +472,12 @@ def test_lists_are_sorted_with_ties_by_id_and_missing_values_last(
         ({"type": "b"}, lambda task: task["type"] == "b"),
         ({"status": "queued"}, lambda task: task["status"] == "queued"),
         ({"status": "pending,retrying,failed"}, lambda task: task["status"] in ("pending", "retrying", "failed")),
-        ({"status": ",".join(STATUSES), "runId": run_id}, lambda task: task["runId"] == run_id),
+        ({"status": ",".join(TASK_STATUSES), "runId": run_id}, lambda task: task["runId"] == run_id),
     ]
     for query, belongs in narrowed:
         expected = [task for task in tasks if belongs(task)]
         assert expected
-        assert pages(client, 2, **query, **sort) == expected
+        assert pages(client, "/tasks", 2, **query, **sort) == expected
 
 
 @pytest.mark.parametrize("sort_by", SORTS)
@@ -633,7 +493,7 @@ def test_paging_through_one_millisecond_never_skips_or_repeats(
     for task_id in ids:
         ok(client.patch(f"/tasks/{task_id}", json={"status": "running"}))
         ok(client.patch(f"/tasks/{task_id}", json={"status": "completed"}))
-    listed = pages(client, 2, sortBy=sort_by, sortOrder=sort_order)
+    listed = pages(client, "/tasks", 2, sortBy=sort_by, sortOrder=sort_order)
     assert {task[field] for task in listed for field in SORTS.values()} == {clock.text}
     assert [task["id"] for task in listed] == sorted(ids, reverse=sort_order == "desc")
 
@@ -688,8 +548,8 @@ def test_totals_are_right_after_every_change(client: httpx.Client) -> None:
     status_of = {task["id"]: "pending" for task in children}
     chance = random.Random(8)
     for _ in range(25):
-        task, status = chance.choice(children), chance.choice(STATUSES)
-        patch(client, task, status=status)
+        task, status = chance.choice(children), chance.choice(TASK_STATUSES)
+        change_task(client, task, status=status)
         status_of[task["id"]] = status
         for kind in "ab":
             expected = [each["id"] for each in children if each["type"] == kind and status_of[each["id"]] == status]

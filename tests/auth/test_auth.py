@@ -8,7 +8,8 @@ import pytest
 from limits import parse
 
 from foreman.auth import keys, rate_limit
-from tests.conftest import Running, Start, assert_error, make_run, ok
+from tests.support.api import assert_error, make_run, ok
+from tests.support.running import Running, Start
 
 WELL_FORMED = "fmn_prod_myorg_abc123"
 

@@ -1,40 +1,22 @@
 """The counters of the rate limits: exact within a window, forgotten after it, and never too many."""
 
 import threading
-import types
 
 import pytest
 
 from foreman.auth import counters
 from foreman.auth.counters import LocalCounters
-
-
-class Clock(types.ModuleType):
-    """The module time, as the test sets it: the clock on the wall and the one that nobody can set."""
-
-    def __init__(self) -> None:
-        super().__init__("time")
-        self.wall, self.now = 1_800_000_000.0, 1000.0
-
-    def time(self) -> float:
-        return self.wall
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def goes_on(self, seconds: float) -> None:
-        self.wall += seconds
-        self.now += seconds
+from tests.support.clock import Time
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
+def clock(monkeypatch: pytest.MonkeyPatch) -> Time:
+    clock = Time()
     monkeypatch.setattr(counters, "time", clock)
     return clock
 
 
-def test_window_begins_with_the_first_count_and_ends_after_its_seconds(clock: Clock) -> None:
+def test_window_begins_with_the_first_count_and_ends_after_its_seconds(clock: Time) -> None:
     storage = LocalCounters()
     assert storage.get("a") == 0
     assert (storage.seconds_left("a"), storage.get_expiry("a")) == (0, 1_800_000_000)
@@ -49,7 +31,7 @@ def test_window_begins_with_the_first_count_and_ends_after_its_seconds(clock: Cl
 
 
 @pytest.mark.parametrize("jump", [3600, -3600, 10**9, -(10**9)])
-def test_clock_that_is_set_changes_no_window_but_only_the_time_it_ends_at(clock: Clock, jump: int) -> None:
+def test_clock_that_is_set_changes_no_window_but_only_the_time_it_ends_at(clock: Time, jump: int) -> None:
     storage = LocalCounters()
     storage.incr("a", 60)
     clock.wall += jump
@@ -62,7 +44,7 @@ def test_clock_that_is_set_changes_no_window_but_only_the_time_it_ends_at(clock:
     assert [storage.incr(key, 60) for key in ("a", "b")] == [1, 1]
 
 
-def test_counters_do_not_touch_each_other(clock: Clock) -> None:
+def test_counters_do_not_touch_each_other(clock: Time) -> None:
     storage = LocalCounters()
     storage.incr("a", 60)
     clock.goes_on(30)
@@ -85,7 +67,7 @@ def test_nothing_is_lost_between_threads() -> None:
     assert storage.get("a") == 4000
 
 
-def test_when_there_are_too_many_the_expired_go_first(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+def test_when_there_are_too_many_the_expired_go_first(monkeypatch: pytest.MonkeyPatch, clock: Time) -> None:
     monkeypatch.setattr(counters, "_REMEMBERED", 10)
     storage = LocalCounters()
     for number in range(6):
@@ -99,7 +81,7 @@ def test_when_there_are_too_many_the_expired_go_first(monkeypatch: pytest.Monkey
 
 
 def test_when_all_are_alive_those_that_counted_least_go_and_of_these_those_that_expire_first(
-    monkeypatch: pytest.MonkeyPatch, clock: Clock
+    monkeypatch: pytest.MonkeyPatch, clock: Time
 ) -> None:
     monkeypatch.setattr(counters, "_REMEMBERED", 10)
     storage = LocalCounters()

@@ -9,10 +9,10 @@ from limits import parse
 from foreman.auth import counters, let_in, rate_limit
 from foreman.auth.addresses import network_of
 from foreman.auth.let_in import LetIn
-from tests.conftest import Running, Start, assert_error, ok
+from tests.support.api import GUESS, assert_error, ok
+from tests.support.running import Running, Start
 
 PROXY = "127.0.0.1"
-GUESS = "fmn_test_acme_" + "A" * 32
 SMALL = 20
 
 

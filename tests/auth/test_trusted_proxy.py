@@ -8,11 +8,11 @@ from flask import request
 from limits import parse
 
 from foreman.auth import rate_limit
-from tests.conftest import PLAIN, Running, Start, assert_error, ok
+from tests.support.api import GUESS, PLAIN, assert_error, ok
+from tests.support.running import Running, Start
 from tests.support.wire import Wire
 
 PROXY = "127.0.0.1"
-GUESS = {"X-API-Key": f"fmn_test_acme_{'a' * 32}"}
 
 Seen = list[tuple[str | None, str]]
 
@@ -154,12 +154,12 @@ def test_failed_authentication_is_limited_per_client_behind_the_proxy(
     monkeypatch.setattr(rate_limit, "FAILED_ATTEMPTS", parse("3/hour"))
     served = start(trusted_proxy=PROXY)
     with served.anonymous() as proxy, served.client() as good:
-        guesser = {**GUESS, "X-Forwarded-For": "192.0.2.1"}
+        guesser = {"X-API-Key": GUESS, "X-Forwarded-For": "192.0.2.1"}
         assert [proxy.get("/runs", headers=guesser).status_code for _ in range(5)] == [401, 401, 401, 429, 429]
         # Neither other entries nor another spelling make it another client.
         for same in ("203.0.113.9, 192.0.2.1", "192.0.2.1:7", "::ffff:192.0.2.1", "::FFFF:c000:201"):
-            assert_error(proxy.get("/runs", headers={**GUESS, "X-Forwarded-For": same}), 429)
-        assert_error(proxy.get("/runs", headers={**GUESS, "X-Forwarded-For": "192.0.2.2"}), 401)
+            assert_error(proxy.get("/runs", headers={"X-API-Key": GUESS, "X-Forwarded-For": same}), 429)
+        assert_error(proxy.get("/runs", headers={"X-API-Key": GUESS, "X-Forwarded-For": "192.0.2.2"}), 401)
         assert_error(good.get("/runs", headers={"X-Forwarded-For": "192.0.2.1"}), 429)
         ok(good.get("/runs", headers={"X-Forwarded-For": "192.0.2.2"}))
 
@@ -170,7 +170,8 @@ def test_without_the_setting_forged_addresses_do_not_help_to_guess(
     monkeypatch.setattr(rate_limit, "FAILED_ATTEMPTS", parse("3/hour"))
     with start().anonymous() as guesser:
         statuses = [
-            guesser.get("/runs", headers={**GUESS, "X-Forwarded-For": f"192.0.2.{i}"}).status_code for i in range(5)
+            guesser.get("/runs", headers={"X-API-Key": GUESS, "X-Forwarded-For": f"192.0.2.{i}"}).status_code
+            for i in range(5)
         ]
     assert statuses == [401, 401, 401, 429, 429]
 

@@ -12,6 +12,7 @@ import msgspec
 from tests.chaos import model
 from tests.chaos.api import BROKEN, Api, Object, Unexpected, decode, decode_list, number, raw, text, texts
 from tests.chaos.writes import Kind, Part, SharedEntry, Write
+from tests.support.statuses import SETTABLE, TASK_STATUSES
 
 # A client goes on with its newest runs only, so that what one kill can touch does not grow.
 ACTIVE_RUNS = 4
@@ -148,7 +149,7 @@ class Client:
 
     def _change_run(self) -> Write:
         part = self._random.choice(self.runs[-ACTIVE_RUNS:])
-        change = self._change(model.RUN_STATUSES)
+        change = self._change(SETTABLE)
         after = partial(model.changed, part.run_now(), change)
         return self._write(part, "run", "PATCH", f"/runs/{part.run_id}", change, (part.run_id,), after)
 
@@ -176,7 +177,7 @@ class Client:
         if not part.tasks:
             return self._new_task(part, None)
         task_id = self._random.choice(list(part.tasks))
-        change = {**self._change(model.TASK_STATUSES), "queueJobId": f"{self.name}.{self._sent}"}
+        change = {**self._change(TASK_STATUSES), "queueJobId": f"{self.name}.{self._sent}"}
         after = partial(model.changed, part.tasks[task_id], change)
         return self._write(part, "task", "PATCH", f"/tasks/{task_id}", change, (task_id,), after)
 

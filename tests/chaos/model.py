@@ -11,12 +11,10 @@ import msgspec
 
 from tests.chaos.api import NULL, Object, number, raw, text, texts
 from tests.chaos.server import ORG
+from tests.support.statuses import ENDED
 
 Body = Mapping[str, Any]
 
-ENDED = ("completed", "failed", "cancelled")
-RUN_STATUSES = ("running", *ENDED)
-TASK_STATUSES = ("pending", "queued", *RUN_STATUSES, "retrying")
 
 _MILLISECOND = timedelta(milliseconds=1)
 

@@ -1,6 +1,5 @@
 """The real server as a process that can be killed and looked at from outside, and the commands beside it."""
 
-import os
 import re
 import signal
 import subprocess
@@ -13,9 +12,10 @@ from types import TracebackType
 from bench.servers import APP, ROOT, ServerFailed
 from foreman.db.sqlite import Database
 from tests.chaos.api import Api
+from tests.support.commands import without_settings
+from tests.support.waiting import PATIENCE
 
 ORG = "chaos"
-PATIENCE = 60  # seconds until a process that does not do what it should is given up
 
 _LISTENS = re.compile(r"listens on http://localhost:(\d+)")
 _POLL = 0.005
@@ -116,6 +116,5 @@ def _command(*arguments: str, database: Path, allowed: Sequence[int]) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """This process's environment without settings of Foreman."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("FOREMAN_")}
-    return {**kept, "PYTHONPATH": str(ROOT)}
+    """Without settings, and wherever it is started with this Foreman."""
+    return {**without_settings(), "PYTHONPATH": str(ROOT)}

@@ -15,8 +15,9 @@ from typing import NamedTuple
 from bench.servers import ServerFailed
 from tests.chaos.api import BROKEN, Api, Unexpected, decode, text
 from tests.chaos.figures import DESCRIPTORS, Figures, Sample, p50, p99
-from tests.chaos.server import PATIENCE, Server, check, create_key
+from tests.chaos.server import Server, check, create_key
 from tests.chaos.traffic import MAX_BODY, Traffic, keep_busy
+from tests.support.waiting import PATIENCE
 
 BETWEEN_PROBES = 0.05  # seconds
 SHORTEST_SAMPLE, LONGEST_SAMPLE = 0.5, 5.0  # seconds

@@ -11,14 +11,13 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from tests.chaos.api import BROKEN, Api, Unexpected
+from tests.support.statuses import SETTABLE, TASK_STATUSES
 
 # The server must be told so; a body that is larger is refused.
 MAX_BODY = 100_000
 
 _MOST_LINES = 100
 
-RUN_STATUSES = ("running", "completed", "failed", "cancelled")
-TASK_STATUSES = ("queued", "running", "completed", "failed", "cancelled", "retrying")
 
 _RUNS, _TASKS, _KEYS = 4, 20, 12  # of one visitor, and in each of its runs
 _TAGS = tuple(f"{color}-{number}" for color in ("red", "green", "blue") for number in range(4))
@@ -132,7 +131,7 @@ class Visitor:
             self._send("delete key", 200, "DELETE", f"/runs/{run.id}/data?key={key}")
 
     def _change_run(self) -> None:
-        change = {"status": self._random.choice(RUN_STATUSES), "outputData": self._value()}
+        change = {"status": self._random.choice(SETTABLE), "outputData": self._value()}
         self._send("change run", 200, "PATCH", f"/runs/{self._run().id}", change)
 
     def _create_task(self) -> None:
@@ -148,7 +147,7 @@ class Visitor:
     def _change_task(self) -> None:
         tasks = self._run().tasks
         if tasks:
-            change = {"status": self._random.choice(TASK_STATUSES), "outputData": self._value()}
+            change = {"status": self._random.choice(TASK_STATUSES[1:]), "outputData": self._value()}
             self._send("change task", 200, "PATCH", f"/tasks/{self._random.choice(tasks)}", change)
 
     def _create_entry(self) -> None:

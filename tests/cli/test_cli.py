@@ -1,7 +1,6 @@
 """The command line, as people and scripts use it: real processes."""
 
 import json
-import os
 import re
 import shutil
 import signal
@@ -10,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import fields
 from pathlib import Path
 
@@ -21,75 +20,32 @@ import pytest
 from foreman.cli.main import main
 from foreman.config import Settings
 from foreman.db.sqlite import Database
-from tests.conftest import ok
-from tests.support.wire import until
-
-APP = Path(__file__).parents[2] / "app.py"
+from tests.support import commands
+from tests.support.api import TRUSTED, ok
+from tests.support.commands import assert_fails, environment, lines_until_it_listens, serving
+from tests.support.source import APP, ROOT
+from tests.support.waiting import until
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Serve = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture
-def environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("FOREMAN_")}
-
-
-@pytest.fixture
-def run(tmp_path: Path, environment: dict[str, str]) -> Run:
+def run(tmp_path: Path) -> Run:
     """Run a command to its end, in a directory of its own."""
-
-    def run_command(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, APP, *arguments],
-            cwd=tmp_path,
-            env={**environment, **variables},
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-
-    return run_command
+    return lambda *arguments, **variables: commands.run(tmp_path, *arguments, env=environment(**variables))
 
 
 @pytest.fixture
-def serve(tmp_path: Path, environment: dict[str, str]) -> Iterator[Serve]:
+def serve(tmp_path: Path) -> Iterator[Serve]:
     """Start `serve` on a free port and leave it running."""
-    started: list[subprocess.Popen[str]] = []
-
-    def start_server(*arguments: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, APP, "serve", "--port", "0", "--log-format", "text", *arguments],
-            cwd=tmp_path,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        return process
-
-    yield start_server
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+    with ExitStack() as started:
+        yield lambda *arguments: started.enter_context(serving(tmp_path, *arguments))
 
 
 def url_in_log(process: subprocess.Popen[str]) -> str:
-    assert process.stderr is not None
-    for line in process.stderr:
-        listening = re.search(r"listens on (http://\S+),", line)
-        if listening:
-            return listening[1]
-    raise AssertionError("the server did not start")
-
-
-def assert_fails(result: subprocess.CompletedProcess[str], status: int, *words: str) -> None:
-    assert result.returncode == status, result.stderr
-    assert result.stdout == ""
-    (line,) = result.stderr.splitlines()
-    assert all(word in line for word in words), line
+    """Where it listens, in its own words."""
+    return lines_until_it_listens(process)[1]
 
 
 # serve --------------------------------------------------------------------------------------------------------------
@@ -134,7 +90,7 @@ def test_first_key_is_made_once(serve: Serve, run: Run) -> None:
 
 @pytest.mark.parametrize("database", [None, "other place/it's.db"])
 def test_without_first_key_no_key_is_printed_but_how_to_make_one_in_this_database(
-    serve: Serve, run: Run, tmp_path: Path, environment: dict[str, str], database: str | None
+    serve: Serve, run: Run, tmp_path: Path, database: str | None
 ) -> None:
     (tmp_path / "other place").mkdir()
     process = serve(*(["--database", database] if database else []))
@@ -145,7 +101,7 @@ def test_without_first_key_no_key_is_printed_but_how_to_make_one_in_this_databas
     assert command.startswith(f"{sys.executable} {APP} keys create --org NAME")
     pasted = subprocess.run(
         ["sh", "-c", command.replace("NAME", "acme")],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60,
+        cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert pasted.stdout.startswith("fmn_prod_acme_"), pasted.stderr
     process.terminate()
@@ -154,11 +110,11 @@ def test_without_first_key_no_key_is_printed_but_how_to_make_one_in_this_databas
     assert [key["orgId"] for key in listed] == ["acme"]
 
 
-def test_ephemeral_prints_its_url_alone_trusts_and_leaves_nothing(environment: dict[str, str], tmp_path: Path) -> None:
+def test_ephemeral_prints_its_url_alone_trusts_and_leaves_nothing(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, APP, "serve", "--ephemeral"],
         cwd=tmp_path,
-        env={**environment, "TMPDIR": str(tmp_path)},
+        env=environment(TMPDIR=str(tmp_path)),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -183,9 +139,8 @@ def test_ephemeral_prints_its_url_alone_trusts_and_leaves_nothing(environment: d
 def test_signal_stops_cleanly_and_leaves_one_file(serve: Serve, tmp_path: Path, number: signal.Signals) -> None:
     process = serve("--auth", "trust")
     url = url_in_log(process)
-    headers = {"Authorization": "Bearer fmn_test_acme_1"}
     for number_of_run in range(5):
-        ok(httpx.post(f"{url}/api/v1/runs", json={"inputData": number_of_run}, headers=headers), 201)
+        ok(httpx.post(f"{url}/api/v1/runs", json={"inputData": number_of_run}, headers=TRUSTED), 201)
     process.send_signal(number)
     log = process.communicate(timeout=30)[1]
     assert process.returncode == 0, log
@@ -207,10 +162,10 @@ def test_port_in_use_is_one_clear_line(run: Run) -> None:
     )
 
 
-def test_json_log_has_one_object_per_line(environment: dict[str, str], tmp_path: Path) -> None:
+def test_json_log_has_one_object_per_line(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, APP, "serve", "--port", "0", "--log-format", "json"],
-        cwd=tmp_path, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     ok(httpx.get(f"{url_in_log(process)}/health"))
     process.terminate()
@@ -261,16 +216,16 @@ def test_database_in_a_missing_directory_is_one_clear_line(run: Run) -> None:
     assert_fails(run("keys", "list", "--database", "no/such/foreman.db"), 1, "does not exist")
 
 
-def commands(group: click.Group, *names: str) -> Iterator[list[str]]:
+def calls_of(group: click.Group, *names: str) -> Iterator[list[str]]:
     yield [*names]
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
-            yield from commands(command, *names, name)
+            yield from calls_of(command, *names, name)
         else:
             yield [*names, name]
 
 
-@pytest.mark.parametrize("command", list(commands(main)), ids=lambda command: " ".join(["foreman", *command]))
+@pytest.mark.parametrize("command", list(calls_of(main)), ids=lambda command: " ".join(["foreman", *command]))
 def test_every_command_has_help(run: Run, command: list[str]) -> None:
     result = run(*command, "--help")
     assert result.returncode == 0
@@ -291,9 +246,9 @@ def test_help_of_serve_has_every_variable_and_default(run: Run) -> None:
             assert f"[{about['variable']}; default: {about['default'] or 'none'}]" in shown
 
 
-def test_package_can_be_run(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_package_can_be_run(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "foreman", "serve", "--port", "0", "--database", str(tmp_path / "foreman.db")]
-    process = subprocess.Popen(command, cwd=APP.parent, env=environment, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=subprocess.PIPE, text=True)
     try:
         assert process.stderr
         assert f"{sys.executable} -m foreman keys create --org NAME --database {tmp_path}/" in process.stderr.readline()
@@ -303,13 +258,11 @@ def test_package_can_be_run(tmp_path: Path, environment: dict[str, str]) -> None
 
 
 @pytest.mark.parametrize("program", [[APP], ["-m", "foreman"]])
-def test_ctrl_c_while_libraries_are_imported_is_no_traceback(
-    tmp_path: Path, environment: dict[str, str], program: list[str | Path]
-) -> None:
+def test_ctrl_c_while_libraries_are_imported_is_no_traceback(tmp_path: Path, program: list[str | Path]) -> None:
     (tmp_path / "flask.py").write_text("import pathlib, time; pathlib.Path('begun').touch(); time.sleep(60)")
     process = subprocess.Popen(
         [sys.executable, *program, "check"],
-        cwd=tmp_path, env={**environment, "PYTHONPATH": f"{tmp_path}:{APP.parent}"}, stderr=subprocess.PIPE, text=True,
+        cwd=tmp_path, env=environment(PYTHONPATH=f"{tmp_path}:{ROOT}"), stderr=subprocess.PIPE, text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored in the background
     )  # fmt: skip
     try:

@@ -15,8 +15,12 @@ import pytest
 
 from foreman.auth import keys
 from foreman.db.sqlite import Database
-from tests.support.commands import APP, PATIENCE, environment, line_of, run, run_each, uncovered, without_rights
+from tests.support.api import METRICS_TOKEN
+from tests.support.commands import environment, line_of, run, run_each, uncovered, without_rights
+from tests.support.databases import names
 from tests.support.proof import much
+from tests.support.source import APP, ROOT
+from tests.support.waiting import PATIENCE
 
 # Each command with everything that it needs, but for the database.
 ON_A_DATABASE: dict[str, list[str]] = {
@@ -46,29 +50,25 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def files(directory: Path) -> set[str]:
-    return {file.name for file in directory.iterdir()}
-
-
 # No database --------------------------------------------------------------------------------------------------------
 
 
 def test_database_that_is_not_there_is_not_made_and_the_line_says_where_was_looked(place: Path) -> None:
-    before = files(place)
+    before = names(place)
     for path, looked_at in (("lost.db", place / "lost.db"), ("no/lost.db", place / "no/lost.db")):
         commands = [[*arguments, "--database", path] for arguments in ON_A_DATABASE.values()]
         for failed in run_each(place, commands):
             assert failed == (1, "", f"foreman: {looked_at} does not exist\n")
-    assert files(place) == before
+    assert names(place) == before
 
 
 def test_empty_file_does_not_become_a_database(place: Path) -> None:
     (place / "foreman.db").touch()
-    before = files(place)
+    before = names(place)
     for failed in run_each(place, [*ON_A_DATABASE.values()]):
         assert (failed.returncode, failed.stdout) == (1, "")
         assert "foreman.db is " in line_of(failed.stderr)
-    assert files(place) == before
+    assert names(place) == before
     assert (place / "foreman.db").stat().st_size == 0
 
 
@@ -76,7 +76,7 @@ def test_empty_file_does_not_become_a_database(place: Path) -> None:
 def test_some_commands_need_no_database(tmp_path: Path, command: list[str]) -> None:
     done = run(tmp_path, *command)
     assert (done.returncode, done.stderr) == (0, "")
-    assert files(tmp_path) == set()
+    assert names(tmp_path) == []
 
 
 # A wrong path -------------------------------------------------------------------------------------------------------
@@ -234,7 +234,7 @@ def test_port_that_only_root_may_use_is_one_line(tmp_path: Path) -> None:
 )
 def test_statistics_of_a_server_that_cannot_be_asked_are_left_out(place: Path, arguments: list[str]) -> None:
     Database(place / "foreman.db").close()
-    told = run(place, "stats", *arguments, env=environment(FOREMAN_METRICS_TOKEN="a-token-of-Prometheus"))
+    told = run(place, "stats", *arguments, env=environment(FOREMAN_METRICS_TOKEN=METRICS_TOKEN))
     assert (told.returncode, told.stderr) == (0, "")
     assert "The server's metrics are not available" in told.stdout
 
@@ -252,7 +252,7 @@ def test_what_is_no_foreman_is_not_asked_for_statistics(place: Path, answer: byt
     with closing(socket.create_server(("127.0.0.1", 0))) as other:
         asked = subprocess.Popen(
             [sys.executable, APP, "stats", "--port", str(other.getsockname()[1])],
-            cwd=place, env=environment(FOREMAN_METRICS_TOKEN="a-token-of-Prometheus"),
+            cwd=place, env=environment(FOREMAN_METRICS_TOKEN=METRICS_TOKEN),
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         with closing(other.accept()[0]) as connection:
@@ -424,7 +424,7 @@ def test_no_place_for_temporary_files_is_one_line(tmp_path: Path, command: list[
     )
     failed = subprocess.run(
         [sys.executable, "-c", script],
-        cwd=tmp_path, env=uncovered(PYTHONPATH=str(APP.parent)), preexec_fn=without_rights,
+        cwd=tmp_path, env=uncovered(PYTHONPATH=str(ROOT)), preexec_fn=without_rights,
         capture_output=True, text=True, timeout=PATIENCE,
     )  # fmt: skip
     assert failed.returncode == 1

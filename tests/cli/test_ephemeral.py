@@ -13,10 +13,10 @@ import pytest
 
 from foreman.cli import parent as parent_module
 from foreman.cli.parent import Parent
-from tests.conftest import PLAIN, ok
-from tests.support.commands import APP, PATIENCE, environment, line_of, run, serving, url_of, wait_until_gone
-
-TRUSTED = {"Authorization": "Bearer fmn_test_acme_1"}
+from tests.support.api import PLAIN, TRUSTED, ok
+from tests.support.commands import environment, line_of, run, serving, url_of, wait_until_gone
+from tests.support.source import APP
+from tests.support.waiting import PATIENCE
 
 # What starts a server as a test runner does: it says the server's process id, then its URL, and then does nothing.
 RUNNER = """

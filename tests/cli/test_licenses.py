@@ -2,18 +2,16 @@
 
 import sqlite3
 from importlib.metadata import distribution, packages_distributions
-from pathlib import Path
 
 from click.testing import CliRunner
 
 from foreman.cli.licenses import distributions, parts
 from foreman.cli.main import main
-
-TOP = Path(__file__).parents[2]
+from tests.support.source import ROOT
 
 
 def test_every_pinned_distribution_of_this_platform_is_named() -> None:
-    lines = (TOP / "requirements" / "metrics.txt").read_text().splitlines()
+    lines = (ROOT / "requirements" / "metrics.txt").read_text().splitlines()
     pinned = {line.split("==")[0] for line in lines if "==" in line}
     installed = {owner.lower().replace("_", "-") for owners in packages_distributions().values() for owner in owners}
     named = {each.name.lower().replace("_", "-") for each in distributions()}
@@ -39,5 +37,5 @@ def test_command_prints_the_list_and_then_the_texts() -> None:
     overview, first, *others = result.stdout.split(f"\n{'-' * 80}\n")
     assert overview.splitlines() == [part.heading for part in parts()]
     assert first.startswith("foreman-ledger ")
-    assert (TOP / "LICENSE").read_text() in first
+    assert (ROOT / "LICENSE").read_text() in first
     assert len(others) == len(parts()) - 1

@@ -19,10 +19,11 @@ from foreman.db.sqlite import Database
 from foreman.maintenance.check import check, snapshot, violations
 from foreman.maintenance.progress import STEPS, Progress, attentive
 from foreman.maintenance.upgrade import open_upgraded
-from tests.db.test_migrations import create as create_earlier
-from tests.maintenance.test_backup import PATIENCE, ROOT, create, names, names_in, run_command, tree
-
-ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+from tests.db.schemas.earlier import create_earlier
+from tests.support.commands import run_command
+from tests.support.databases import ENDLESS, create, miscount, names, names_in, tree
+from tests.support.source import ROOT
+from tests.support.waiting import PATIENCE
 
 BOTH = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 
@@ -63,10 +64,7 @@ def on_a_terminal(*arguments: str) -> tuple[str, str]:
     """What a command writes to stdout, which is none, and to stderr, which is a terminal."""
     screen, terminal = pty.openpty()
     with closing(os.fdopen(terminal, "wb")):
-        told = subprocess.run(
-            [sys.executable, "app.py", *arguments],
-            cwd=ROOT, stdout=subprocess.PIPE, stderr=terminal, text=True, timeout=PATIENCE,
-        )  # fmt: skip
+        told = run_command(*arguments, stderr=terminal)
     with closing(os.fdopen(screen, "rb", buffering=0)) as shown:
         try:
             return told.stdout, shown.read(65536).decode()
@@ -104,8 +102,7 @@ def test_migrate_that_has_nothing_to_do_shows_no_bar(live: Path) -> None:
 
 
 def test_failure_on_a_terminal_has_a_line_of_its_own_below_the_bar(live: Path) -> None:
-    with closing(sqlite3.connect(live / "foreman.db")) as connection, connection:
-        connection.execute("UPDATE run_count SET runs = runs + 5")
+    miscount(live / "foreman.db")
     stdout, shown = on_a_terminal(*call(live, "backup"))
     assert stdout == ""
     assert re.search(r"\nforeman: .+ is not sound, so it was not copied: .+\r\n$", shown), shown

@@ -7,7 +7,8 @@ import pytest
 from limits import parse
 
 from foreman.config import Settings, WrongSetting, load
-from tests.conftest import Start, assert_error, ok
+from tests.support.api import assert_error, ok
+from tests.support.running import Start
 
 
 @pytest.fixture(autouse=True)

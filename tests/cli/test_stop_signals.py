@@ -7,29 +7,21 @@ import pytest
 
 from foreman import stop_signals
 from foreman.stop_signals import interrupt, on_stop_signals
-
-
-class Clock:
-    """Time, as it is needed here."""
-
-    now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
+from tests.support.clock import Time
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Time]:
     """A clock that stands still; signals mean afterwards what they meant before."""
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    clock = Clock()
+    clock = Time()
     monkeypatch.setattr(stop_signals, "time", clock)
     yield clock
     for number, handler in before.items():
         signal.signal(number, handler)
 
 
-def test_signals_that_come_together_are_one(clock: Clock) -> None:
+def test_signals_that_come_together_are_one(clock: Time) -> None:
     calls: list[float] = []
     on_stop_signals(lambda: calls.append(clock.now))
     signal.raise_signal(signal.SIGINT)
@@ -39,7 +31,7 @@ def test_signals_that_come_together_are_one(clock: Clock) -> None:
     assert calls == [1000.0]
 
 
-def test_signal_after_a_second_is_another_one(clock: Clock) -> None:
+def test_signal_after_a_second_is_another_one(clock: Time) -> None:
     calls: list[float] = []
     on_stop_signals(lambda: calls.append(clock.now))
     for _ in range(2):

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.clients.browser import Page, browser
-from tests.conftest import Running
+from tests.support.running import Running
 
 LIST_RUNS = "#operations-runs-list_runs"
 

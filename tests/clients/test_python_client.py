@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 
 from tests.clients.conftest import HERE, INSTALLED, Run
-from tests.conftest import Running
+from tests.support.running import Running
 
 BIN = INSTALLED / "python/bin"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.clients.conftest import HERE, INSTALLED, Run
-from tests.conftest import Running
 from tests.package.tools import need
+from tests.support.running import Running
 
 MODULES = INSTALLED / "node/node_modules"
 

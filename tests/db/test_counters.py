@@ -16,12 +16,11 @@ import pytest
 
 from foreman.clock import new_id
 from foreman.db.sqlite import Database
-from tests.conftest import Json, Running, make_run, make_task, ok, put_data
+from tests.support.api import Json, change_task, make_run, make_task, ok, put_data
+from tests.support.running import Running
+from tests.support.statuses import ENDED, RUN_STATUSES, TASK_STATUSES
 
 CLIENTS = 16
-RUN_STATUSES = ("pending", "running", "completed", "failed", "cancelled")
-TASK_STATUSES = ("pending", "queued", "running", "completed", "failed", "cancelled", "retrying")
-ENDED = ("completed", "failed", "cancelled")
 
 Rows = set[tuple[Any, ...]]
 
@@ -161,10 +160,6 @@ def counters(run: Json) -> tuple[int, int, int, int]:
     return run["totalTasks"], run["completedTasks"], run["failedTasks"], run["cancelledTasks"]
 
 
-def patch(client: httpx.Client, task: Json, **change: Any) -> Json:
-    return ok(client.patch(f"/tasks/{task['id']}", json=change))
-
-
 def test_counters_are_exact_after_parallel_work_and_consistent_during_it(
     served: Running, client: httpx.Client, rival: httpx.Client, clients: list[httpx.Client]
 ) -> None:
@@ -208,10 +203,10 @@ def test_counters_are_exact_after_parallel_work_and_consistent_during_it(
         for _ in range(5):
             tasks.append(make_task(own, run, type=chance.choice("ab")))
             for _ in range(3):
-                patch(own, chance.choice(tasks), status=chance.choice(TASK_STATUSES))
+                change_task(own, chance.choice(tasks), status=chance.choice(TASK_STATUSES))
         for task in tasks:
             end = chance.choice(ENDED)
-            assert patch(own, task, status=end)["status"] == end
+            assert change_task(own, task, status=end)["status"] == end
             ends[end] += 1
         return ends
 
@@ -236,7 +231,7 @@ def test_counters_are_exact_when_all_change_the_same_tasks(
     def work(own: httpx.Client, number: int) -> None:
         chance = random.Random(number)
         for _ in range(12):
-            patch(own, chance.choice(tasks), status=chance.choice(TASK_STATUSES))
+            change_task(own, chance.choice(tasks), status=chance.choice(TASK_STATUSES))
 
     at_once(clients, work)
     ends = Counter(ok(client.get(f"/tasks/{task['id']}"))["status"] for task in tasks)
@@ -252,14 +247,14 @@ def test_parallel_ends_of_one_task_count_once(
 ) -> None:
     run = make_run(client)
     task = make_task(client, run)
-    answers = at_once(clients, lambda own, _: patch(own, task, status=status))
+    answers = at_once(clients, lambda own, _: change_task(own, task, status=status))
     assert counters(ok(client.get(f"/runs/{run['id']}"))) == expected
     assert len({(answer["completedAt"], answer["durationMs"]) for answer in answers}) == 1
 
 
 def test_parallel_retries_of_one_task_count_once(client: httpx.Client, clients: list[httpx.Client]) -> None:
-    task = patch(client, make_task(client, make_run(client)), status="running")
-    answers = at_once(clients, lambda own, _: patch(own, task, status="retrying"))
+    task = change_task(client, make_task(client, make_run(client)), status="running")
+    answers = at_once(clients, lambda own, _: change_task(own, task, status="retrying"))
     assert {answer["retryCount"] for answer in answers} == {1}
 
 
@@ -272,7 +267,7 @@ def test_parallel_changes_of_different_fields_lose_none(client: httpx.Client, cl
         {"metadata": {"b": 3}},
         {"queueJobId": "job-4"},
     ]
-    at_once(clients, lambda own, number: patch(own, task, **changes[number % 5]))
+    at_once(clients, lambda own, number: change_task(own, task, **changes[number % 5]))
     after = ok(client.get(f"/tasks/{task['id']}"))
     for change in changes:
         assert after == {**after, **change}

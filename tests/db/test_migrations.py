@@ -1,6 +1,5 @@
 """Upgrades: a database of an earlier version becomes one of today's, with every row, or stays as it is."""
 
-import errno
 import fcntl
 import json
 import os
@@ -16,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import httpx
 import pytest
@@ -33,27 +32,22 @@ from foreman.maintenance import backup
 from foreman.maintenance.check import check
 from foreman.maintenance.restore import restore
 from foreman.maintenance.upgrade import UpgradeFailed, open_upgraded
-from tests.conftest import PLAIN, make_run, make_task, ok, put_data
-from tests.db.schemas.record import HERE, dump
-from tests.maintenance.test_backup import PATIENCE, ROOT, names, run_command, set_version, tree
+from tests.db.schemas.earlier import EARLIER, create_earlier, recorded
+from tests.db.schemas.record import dump
+from tests.support.api import PLAIN, make_run, make_task, ok, put_data
+from tests.support.commands import lines_until_it_listens, run_command, serving, uncovered
+from tests.support.databases import make_newer, names, no_space, tree
+from tests.support.source import APP, ROOT
+from tests.support.waiting import PATIENCE, until
 
-EARLIER = range(1, SCHEMA_VERSION)
 KEPT = re.compile(rf"foreman\.db\.before-version-{SCHEMA_VERSION}-\d{{8}}T\d{{6}}Z")
-
-
-def create(file: Path, version: int, journal_mode: str = "WAL") -> Path:
-    """The database that a server of this version has left."""
-    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
-        connection.executescript((HERE / f"version_{version}.sql").read_text(encoding="utf-8"))
-        connection.execute(f"PRAGMA journal_mode = {journal_mode}")
-    return file
 
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
     """A database of version 1, alone in its directory."""
     (tmp_path / "live").mkdir()
-    return create(tmp_path / "live" / "foreman.db", 1)
+    return create_earlier(tmp_path / "live" / "foreman.db", 1)
 
 
 def version_of(file: Path) -> int:
@@ -75,24 +69,9 @@ def stop(process: "subprocess.Popen[str]") -> str:
     return process.communicate(timeout=PATIENCE)[1]
 
 
-def serve(file: Path) -> "subprocess.Popen[str]":
-    command = [sys.executable, "app.py", "serve", "--port", "0", "--log-format", "text", "--database", str(file)]
-    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-
-
 def migrate(file: Path) -> "subprocess.Popen[str]":
-    command = [sys.executable, "app.py", "migrate", "--database", str(file)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-
-
-def lines_until_it_listens(process: "subprocess.Popen[str]") -> tuple[list[str], str]:
-    assert process.stderr is not None
-    lines = []
-    for line in process.stderr:
-        lines.append(line)
-        if found := re.search(r"listens on (http://\S+),", line):
-            return lines, found[1]
-    raise AssertionError(lines)
+    command = [sys.executable, str(APP), "migrate", "--database", str(file)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
 def with_cancelled_tasks(text: str, cancelled: Counter[str]) -> str:
@@ -124,7 +103,7 @@ def test_statements_of_a_migration_are_whole_and_end_no_transaction() -> None:
 
 @pytest.mark.parametrize("version", EARLIER)
 def test_upgraded_database_and_a_new_one_are_the_same(tmp_path: Path, version: int) -> None:
-    new, upgraded = tmp_path / "new.db", create(tmp_path / "foreman.db", version)
+    new, upgraded = tmp_path / "new.db", create_earlier(tmp_path / "foreman.db", version)
     Database(new).close()
     open_upgraded(upgraded).close()
     described = []
@@ -157,20 +136,19 @@ def test_first_migrations_end_where_schema_sql_is() -> None:
 @pytest.mark.parametrize("version", EARLIER)
 def test_server_upgrades_and_answers_every_question_as_before(tmp_path: Path, version: int) -> None:
     (tmp_path / "live").mkdir()
-    file = create(tmp_path / "live" / "foreman.db", version)
+    file = create_earlier(tmp_path / "live" / "foreman.db", version)
     before = dump(file)
-    recorded = json.loads((HERE / f"version_{version}.json").read_text(encoding="utf-8"))
-    with serve(file) as process, ExitStack() as stack:
-        stack.callback(process.kill)
+    told = recorded(version)
+    with serving(tmp_path, "--database", file) as process:
         lines, url = lines_until_it_listens(process)
         (kept,) = [file.with_name(name) for name in names(file.parent) if KEPT.fullmatch(name)]
         assert str(kept) in lines[0]
         for migration, line in zip(since(version), lines[1:], strict=False):
             assert re.search(rf"{re.escape(str(migration))}: \d+\.\d seconds$", line)
         asked = 0
-        for org_id, key in recorded["keys"].items():
+        for org_id, key in told["keys"].items():
             with httpx.Client(base_url=f"{url}/api/v1", headers={"X-API-Key": key}, **PLAIN) as client:
-                answers = recorded["answers"][org_id]
+                answers = told["answers"][org_id]
                 cancelled = Counter(
                     task["runId"]
                     for path, text in answers.items()
@@ -190,7 +168,7 @@ def test_server_upgrades_and_answers_every_question_as_before(tmp_path: Path, ve
     assert dump(kept) == before
     assert check(kept) == []
     with closing(Database(file)) as database:
-        assert keys.every(database) == recorded["listed"]
+        assert keys.every(database) == told["listed"]
 
 
 def test_version_is_recorded_with_the_time_and_the_version_of_foreman(old: Path, tmp_path: Path) -> None:
@@ -260,7 +238,7 @@ def test_kept_backup_can_be_restored_in_the_place_of_the_upgraded_database(old: 
 @pytest.mark.parametrize("journal_mode", ["WAL", "DELETE"])
 def test_dry_run_says_what_would_be_done_and_changes_nothing(tmp_path: Path, journal_mode: str) -> None:
     (tmp_path / "live").mkdir()
-    file = create(tmp_path / "live" / "foreman.db", 1, journal_mode)
+    file = create_earlier(tmp_path / "live" / "foreman.db", 1, journal_mode)
     before = tree(file.parent), file.stat().st_mtime_ns
     done = run_command("migrate", "--dry-run", "--database", file)
     assert (done.returncode, done.stderr) == (0, "")
@@ -295,12 +273,10 @@ def test_of_two_processes_that_upgrade_at_once_one_does_and_the_other_waits(old:
     fcntl.flock(directory, fcntl.LOCK_EX)  # so that both are at this point before one of them goes on
     with ExitStack() as stack:
         processes = [stack.enter_context(migrate(old)) for _ in range(2)]
-        deadline = time.monotonic() + PATIENCE
         for process in processes:
             stack.callback(process.kill)
-            while str(old.parent) not in links(Path(f"/proc/{process.pid}/fd")):
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
+        for process in processes:
+            until(lambda pid=process.pid: str(old.parent) in links(Path(f"/proc/{pid}/fd")))  # type: ignore[misc]
         os.close(directory)
         printed = [process.communicate(timeout=PATIENCE)[0] for process in processes]
     assert sorted(output.count("Migration") for output in printed) == [0, len(since(1))]
@@ -350,7 +326,7 @@ def test_program_that_was_just_starting_notices_an_upgrade(tmp_path: Path, monke
     switch = sqlite._switch_to_wal
 
     def upgraded_meanwhile(connection: sqlite3.Connection) -> None:
-        set_version(file)
+        make_newer(file)
         switch(connection)
 
     monkeypatch.setattr(sqlite, "_switch_to_wal", upgraded_meanwhile)
@@ -421,7 +397,7 @@ def test_restoring_an_earlier_version_says_that_the_next_start_upgrades_it(old: 
 
 @pytest.mark.parametrize("options", [[], ["--dry-run"]])
 def test_newer_version_is_refused_and_not_changed(old: Path, options: list[str]) -> None:
-    set_version(old)
+    make_newer(old)
     before = tree(old.parent)
     refused = run_command("migrate", *options, "--database", old)
     assert (refused.returncode, refused.stdout) == (1, "")
@@ -479,7 +455,7 @@ def test_backup_that_does_not_fit_stops_the_upgrade(old: Path) -> None:
     refused = run_command(
         "serve", "--port", "0", "--database", old,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
-        env={**os.environ, "COVERAGE_PROCESS_START": "", "COVERAGE_PROCESS_CONFIG": ""},
+        env=uncovered(),
     )  # fmt: skip
     assert refused.returncode == 1
     (line,) = refused.stderr.splitlines()
@@ -487,10 +463,6 @@ def test_backup_that_does_not_fit_stops_the_upgrade(old: Path) -> None:
     assert line.endswith(f"; it needs schema version {SCHEMA_VERSION}, and has not been upgraded")
     assert kept_beside(old) == []
     assert (dump(old), version_of(old)) == (before, 1)
-
-
-def raise_no_space(*_: Any) -> None:
-    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def break_counter(file: Path) -> None:
@@ -502,8 +474,8 @@ def break_counter(file: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda _, patch: patch.setattr(backup, "_after_step", raise_no_space), "No space left on device"),
-        (lambda _, patch: patch.setattr(os, "link", raise_no_space), "No space left on device"),
+        (lambda _, patch: patch.setattr(backup, "_after_step", no_space), "No space left on device"),
+        (lambda _, patch: patch.setattr(os, "link", no_space), "No space left on device"),
         (lambda file, _: break_counter(file), "is not sound, so it was not copied"),
     ],
     ids=["a full disk", "no room for the name", "an unsound database"],
@@ -548,7 +520,7 @@ kill_before_each_step(Path(sys.argv[1]), upgrade)
 
 def test_kill_at_any_moment_leaves_one_version_or_the_other_and_the_next_start_finishes(tmp_path: Path) -> None:
     (tmp_path / "start").mkdir()
-    before = dump(create(tmp_path / "start" / "foreman.db", 1))
+    before = dump(create_earlier(tmp_path / "start" / "foreman.db", 1))
     subprocess.run([sys.executable, "-c", KILLED_BEFORE_EACH_CHANGE, tmp_path], cwd=ROOT, timeout=60, check=True)
     states = sorted((path for path in tmp_path.iterdir() if path.name != "start"), key=lambda path: int(path.name))
     found, undone = [], 0

@@ -21,15 +21,11 @@ import pytest
 from foreman.db import server_lock
 from foreman.db.server_lock import AlreadyServed, only_server
 from foreman.db.sqlite import Database
-from tests.conftest import PLAIN, ok
-from tests.support.commands import NOBODY, PATIENCE, ROOT, line_of, run, serving, uncovered, url_of, without_rights
-
-TRUSTED = {"Authorization": "Bearer fmn_test_acme_1"}
-
-
-def files(directory: Path) -> set[str]:
-    return {file.name for file in directory.iterdir()}
-
+from tests.support.api import PLAIN, TRUSTED, ok
+from tests.support.commands import NOBODY, line_of, run, serving, uncovered, url_of, without_rights
+from tests.support.databases import names
+from tests.support.source import ROOT
+from tests.support.waiting import PATIENCE
 
 # A second server ----------------------------------------------------------------------------------------------------
 
@@ -52,7 +48,7 @@ def test_second_server_is_refused_at_once_with_the_process_of_the_first(tmp_path
         ok(httpx.post(f"{url}/api/v1/runs", json={"inputData": 1}, headers=TRUSTED, **PLAIN), 201)
         first.terminate()
         assert first.wait(PATIENCE) == 0
-    assert files(tmp_path) == {"foreman.db", "link.db", "sub", "l"}
+    assert names(tmp_path) == ["foreman.db", "l", "link.db", "sub"]
 
 
 def test_servers_of_other_databases_in_the_same_directory_start(tmp_path: Path) -> None:
@@ -65,12 +61,12 @@ def test_killed_server_leaves_no_lock(tmp_path: Path) -> None:
         url_of(first)
         first.kill()
         first.wait(PATIENCE)
-    assert "foreman.db-server.lock" in files(tmp_path)
+    assert "foreman.db-server.lock" in names(tmp_path)
     with serving(tmp_path) as second:
         url_of(second)
         second.terminate()
         assert second.wait(PATIENCE) == 0
-    assert files(tmp_path) == {"foreman.db"}
+    assert names(tmp_path) == ["foreman.db"]
 
 
 def test_server_that_is_stopped_is_waited_for(tmp_path: Path) -> None:
@@ -137,7 +133,7 @@ def test_locks_that_are_taken_and_left_in_a_hurry_are_never_two(tmp_path: Path) 
     for each in threads:
         each.join(PATIENCE)
     assert most == [1]
-    assert files(tmp_path) == set()
+    assert names(tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -186,7 +182,7 @@ def test_lock_of_a_moved_directory_is_not_taken_for_that_of_another_server(tmp_p
         (tmp_path / "a").rename(tmp_path / "b")
         (tmp_path / "a").mkdir()
         (tmp_path / "a/foreman.db-server.lock").write_text("another's")
-    assert files(tmp_path / "a") == {"foreman.db-server.lock"}
+    assert names(tmp_path / "a") == ["foreman.db-server.lock"]
 
 
 def test_lock_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
@@ -286,7 +282,7 @@ def test_database_that_cannot_be_written_to_is_not_served(tmp_path: Path, what: 
     assert refused.returncode == 1
     assert str(file) in line_of(refused.stderr)
     assert file.read_bytes() == before
-    assert files(directory) == {"foreman.db"}
+    assert names(directory) == ["foreman.db"]
 
 
 @pytest.mark.parametrize("what", ["file", "directory"])

@@ -14,14 +14,12 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import httpx
 import pytest
 
-import foreman
 from foreman.api.run_data_query import DATA_SORTS
 from foreman.auth import keys
 from foreman.db.sqlite import SCHEMA
@@ -29,13 +27,12 @@ from foreman.db.transactions import Transaction
 from foreman.http.schemas import LIST_SORTS, SORT_ORDERS
 from foreman.maintenance.prune import count, old, prune
 from foreman.monitoring import stats
-from tests.api.test_run_data_query import serving
-from tests.conftest import Running, make_run, make_task, ok, put_data
+from tests.support.api import make_run, make_task, ok, put_data
 from tests.support.proof import much
+from tests.support.running import Running, running
+from tests.support.source import modules, name_of, tree_of
 
 pytestmark = pytest.mark.proof
-
-PACKAGE = Path(foreman.__file__).parent
 
 # Rows of each kind that match no filter. Looking at all of them takes several steps of SQLite's machine each.
 OTHERS = 4000
@@ -47,12 +44,6 @@ RUNS_A_STATEMENT = re.compile(r"(tx|db)\.(one|all|each|value|run)|read_page")
 
 # They run the statements of others.
 WHERE_STATEMENTS_PASS = ("db/__init__.py", "db/sqlite.py", "db/transactions.py", "http/paging.py")
-
-
-def place(file: str | Path) -> str:
-    """Where a file of Python code is: in the package, as `api/runs.py`."""
-    path = Path(file)
-    return path.relative_to(PACKAGE).as_posix() if path.is_relative_to(PACKAGE) else path.name
 
 
 @dataclass(frozen=True)
@@ -93,9 +84,9 @@ class Sweep:
 
     def record(self, sql: str, values: dict[str, Any]) -> None:
         frame = sys._getframe(2)
-        while frame.f_back and place(frame.f_code.co_filename) in WHERE_STATEMENTS_PASS:
+        while frame.f_back and name_of(frame.f_code.co_filename) in WHERE_STATEMENTS_PASS:
             frame = frame.f_back
-        file = place(frame.f_code.co_filename)
+        file = name_of(frame.f_code.co_filename)
         self.lines.add((file, frame.f_lineno))
         self.statements.setdefault(sql, Statement(sql, values, file, self.request))
 
@@ -125,7 +116,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sweep]:
                 """The one that counts stays."""
 
         patched.setattr("foreman.db.sqlite.sqlite3.connect", partial(sqlite3.connect, factory=Counted))
-        with serving(file, threads=1) as served, served.client() as client:
+        with running(file, threads=1) as served, served.client() as client:
             fill(served)
             for name in ("one", "all", "each", "value", "run"):
                 patched.setattr(Transaction, name, recording(sweep, getattr(Transaction, name)))
@@ -308,10 +299,10 @@ def small_run(sweep: Sweep, client: httpx.Client) -> str:
 
 def test_every_statement_in_the_source_was_recorded(sweep: Sweep) -> None:
     calls = [
-        (place(file), call)
-        for file in PACKAGE.rglob("*.py")
-        if place(file) not in WHERE_STATEMENTS_PASS
-        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        (name_of(file), call)
+        for file in modules()
+        if name_of(file) not in WHERE_STATEMENTS_PASS
+        for call in ast.walk(tree_of(file))
         if isinstance(call, ast.Call) and RUNS_A_STATEMENT.fullmatch(ast.unparse(call.func))
     ]
     assert len(calls) > 20

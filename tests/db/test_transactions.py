@@ -16,9 +16,8 @@ import pytest
 from foreman.db.file import APPLICATION_ID, SCHEMA_VERSION, NotAForemanDatabase
 from foreman.db.sqlite import Database
 from foreman.db.transactions import Commit, Transaction
-
-ROOT = Path(__file__).parents[2]
-PATIENCE = 30  # seconds until a thread that does not end fails its test
+from tests.support.source import ROOT
+from tests.support.waiting import PATIENCE
 
 connect = partial(sqlite3.connect, isolation_level=None)
 

@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import Process
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.support.source import ROOT
+
 OUTPUT = ROOT / "build" / "flaky"
 
 # Lines of pytest, and of coverage, that should not be there.

@@ -1,7 +1,6 @@
 """examples/index_sources.py, as people run it and with an API whose numbers differ from its own."""
 
 import importlib.util
-import os
 import re
 import signal
 import socket
@@ -16,9 +15,12 @@ from urllib.parse import urlsplit
 import pytest
 from limits import parse
 
-from tests.conftest import Running, Start, ok
+from tests.support.api import ok
+from tests.support.commands import without_settings
+from tests.support.running import Running, Start
+from tests.support.source import ROOT
 
-DEMO = Path(__file__).resolve().parents[2] / "examples" / "index_sources.py"
+DEMO = ROOT / "examples" / "index_sources.py"
 BROKEN = "def broken(:\n"
 
 Tamper = Callable[[Any, str, Any], None]
@@ -59,14 +61,13 @@ def spawn(tmp_path: Path) -> Callable[..., "subprocess.Popen[str]"]:
     """`spawn("--limit", "3")`: the demo as a process, in a directory and an environment without settings."""
 
     def start_demo(*arguments: object, **variables: str) -> "subprocess.Popen[str]":
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("FOREMAN_")}
         return subprocess.Popen(
             [sys.executable, DEMO, *map(str, arguments)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             encoding="utf-8",
             cwd=tmp_path,
-            env={**inherited, "PYTHONIOENCODING": "utf-8", **variables},
+            env={**without_settings(), "PYTHONIOENCODING": "utf-8", **variables},
         )
 
     return start_demo

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import foreman
-
-PACKAGE = Path(foreman.__file__).parent
+from tests.support.source import modules, name_of, tree_of
 
 # They work on SQLite files.
 APART = {"db", "maintenance"}
@@ -62,12 +60,11 @@ def texts(tree: ast.AST) -> Iterator[str]:
 
 
 def statements(file: Path) -> list[str]:
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    return [re.sub(r"--.*", "", text) for text in texts(tree) if IS_SQL.search(text)]
+    return [re.sub(r"--.*", "", text) for text in texts(tree_of(file)) if IS_SQL.search(text)]
 
 
 def files() -> list[Path]:
-    return [file for file in PACKAGE.rglob("*.py") if file.relative_to(PACKAGE).parts[0] not in APART]
+    return [file for file in modules() if name_of(file).partition("/")[0] not in APART]
 
 
 def only_one_engine_knows(sql: str) -> set[str]:
@@ -75,7 +72,7 @@ def only_one_engine_knows(sql: str) -> set[str]:
 
 
 def test_sql_is_what_both_engines_understand() -> None:
-    sql = [(file.relative_to(PACKAGE).as_posix(), text) for file in files() for text in statements(file)]
+    sql = [(name_of(file), text) for file in files() for text in statements(file)]
     assert len(sql) > 50
     assert {(place, name) for place, text in sql for name in only_one_engine_knows(text)} == set(LEFT)
 

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tomllib
 from dataclasses import fields
-from pathlib import Path
 
 import click
 import httpx
@@ -16,9 +15,10 @@ import pytest
 from foreman.cli.main import main
 from foreman.config import Settings
 from foreman.resources import requirements
-from tests.conftest import Running, Start, ok
+from tests.support.api import METRICS_TOKEN, ok
+from tests.support.running import Running, Start
+from tests.support.source import ROOT
 
-ROOT = Path(__file__).parents[2]
 VARYING = re.compile(r'[0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-\d\d-\d\dT[\d:.]+Z|"durationMs":\d+')
 
 
@@ -111,10 +111,10 @@ def names_of(command: click.Command) -> list[str]:
 
 
 def test_every_metric_is_documented(start: Start) -> None:
-    served = start(metrics_token="a-token-of-Prometheus")
+    served = start(metrics_token=METRICS_TOKEN)
     with served.client() as client:
         client.get("/runs")
-    answer = httpx.get(f"{served.url}/metrics", headers={"Authorization": "Bearer a-token-of-Prometheus"})
+    answer = httpx.get(f"{served.url}/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"})
     offered = set(re.findall(r"^# TYPE (foreman_\w+)", answer.text, re.MULTILINE))
     page = (ROOT / "docs" / "operations.md").read_text()
     assert set(re.findall(r"`(foreman_\w+)`", page.split("### Metrics")[1].split("### The log")[0])) == offered
@@ -140,7 +140,7 @@ def test_every_dependency_is_pinned_and_justified() -> None:
         assert set(named) <= {re.split("[ ;]", line)[0] for line in pinned}
         for line in named:
             assert re.search(rf"\b{line.split('==')[0]}\b", decisions), line
-    assert {path.name for path in (ROOT / "requirements").iterdir()} == {Path(file).name for file in wanted} - {
+    assert {f"requirements/{path.name}" for path in (ROOT / "requirements").iterdir()} == {*wanted} - {
         "requirements.txt"
     }
 

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import foreman
-
-PACKAGE = Path(foreman.__file__).parent
+from tests.support.source import PACKAGE, ROOT, modules, name_of, tree_of
 
 # From the ground up. What stands on one floor does not use each other, nor what is above.
 FLOORS = (
@@ -39,10 +37,6 @@ BELONG_TO = {
 MOST_FILES = 12
 
 
-def modules() -> Iterator[Path]:
-    return PACKAGE.rglob("*.py")
-
-
 def room_of(file: Path) -> str:
     """The room that a file is in; a module of the ground, and the factory, is a room of its own."""
     first = file.relative_to(PACKAGE).parts[0]
@@ -51,7 +45,7 @@ def room_of(file: Path) -> str:
 
 def imported(file: Path) -> Iterator[str]:
     """The full names of all that a file imports anywhere in it."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(file)):
         if isinstance(node, ast.Import):
             yield from (each.name for each in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -104,7 +98,7 @@ def test_library_is_used_only_where_it_belongs(library: str) -> None:
 
 def test_nothing_but_its_room_leans_on_inner_parts_of_another() -> None:
     private = {
-        (str(file.relative_to(PACKAGE)), name)
+        (name_of(file), name)
         for file in modules()
         for name in imported(file)
         if room_named(name) not in (None, room_of(file)) and name.rpartition(".")[2].startswith("_")
@@ -122,8 +116,7 @@ def test_room_is_small_enough_to_be_known(room: Path) -> None:
 
 
 def test_files_that_the_documentation_names_exist() -> None:
-    top = PACKAGE.parent
-    pages = [*top.glob("*.md"), *top.glob("docs/*.md")]
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
     named = {
         (page.name, file)
         for page in pages
@@ -133,4 +126,4 @@ def test_files_that_the_documentation_names_exist() -> None:
         )
     }
     assert len(named) > 20
-    assert {(page, file) for page, file in named if not (top / file).exists()} == set()
+    assert {(page, file) for page, file in named if not (ROOT / file).exists()} == set()

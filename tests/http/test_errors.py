@@ -11,30 +11,18 @@ from urllib.parse import quote, quote_from_bytes, unquote_to_bytes
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foreman.http.contract import operation_of
-from tests.conftest import Json, Running, Start, assert_error, make_run, make_task, ok, put_data
+from tests.support.api import UNKNOWN_ID, Json, assert_error, assert_lives, make_run, ok, put_data
+from tests.support.proof import REPRODUCIBLE
+from tests.support.running import Running, Start
 
-generated = settings(
-    max_examples=100,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+generated = settings(REPRODUCIBLE, max_examples=100)
 
 DEEP = 200_000
 LIMIT = 10_000_000
-UNKNOWN_ID = "019315a4-7c3e-7b52-9d3f-1f0f6f3f2a10"
-
-
-@pytest.fixture
-def ids(client: httpx.Client) -> dict[str, str]:
-    """One of everything, by the names that routes give their parts."""
-    run = make_run(client)
-    task = make_task(client, run)
-    return {"run_id": run["id"], "task_id": task["id"], "data_id": put_data(client, task, "key")["id"]}
 
 
 @pytest.fixture
@@ -48,12 +36,6 @@ def routes_with_body(served: Running, ids: dict[str, str]) -> list[tuple[str, st
     ]
     assert len(found) >= 6
     return found
-
-
-def lives(client: httpx.Client) -> bool:
-    """Whether the server still reads and writes."""
-    run = make_run(client)
-    return ok(client.get(f"/runs/{run['id']}")) == run
 
 
 def send_raw(served: Running, request: bytes) -> httpx.Response:
@@ -135,7 +117,7 @@ def test_body_that_is_not_json_is_refused(
 ) -> None:
     for method, path in routes_with_body:
         assert_error(client.request(method, path_of(path), content=content), 400)
-    assert lives(client)
+    assert_lives(client)
 
 
 @pytest.mark.parametrize("content", [b"[]", b"null", b"true", b"1", b'"text"', b'[{"inputData": 1}]'])
@@ -158,7 +140,7 @@ def test_body_that_is_nested_too_deep_is_refused(
             content = f'{{"{field}": {value}}}'
             assert assert_error(client.request(method, path_of(path), content=content), 400)["details"] == []
         assert_error(client.request(method, path_of(path), content=value), 400)
-    assert lives(client)
+    assert_lives(client)
 
 
 @pytest.mark.parametrize("opening", ["[", '{"a":'])
@@ -293,7 +275,7 @@ def in_chunks(size: int) -> Iterator[bytes]:
 def test_body_of_more_than_10_mb_is_refused(client: httpx.Client) -> None:
     assert_error(client.post("/runs", content=b"a" * 11_000_000), 413)
     assert_error(client.post("/runs", content=in_chunks(11_000_000)), 413)
-    assert lives(client)
+    assert_lives(client)
 
 
 def test_body_of_10_mb_is_accepted_and_comes_back(client: httpx.Client) -> None:
@@ -315,7 +297,7 @@ def test_limit_of_bodies_is_exact(start: Start, chunked: bool) -> None:
                 ok(response, 201)
             else:
                 assert_error(response, 413)
-        assert lives(client)
+        assert_lives(client)
 
 
 def test_too_large_body_gets_the_same_answer_whatever_its_size(start: Start) -> None:
@@ -337,7 +319,7 @@ def test_body_far_beyond_the_limit_is_cut_off_and_the_server_lives_on(
             pass  # the server stopped reading; the answer may be lost when a client is still writing
         else:
             assert_error(response, 413)
-    assert lives(client)
+    assert_lives(client)
     assert ok(client.get("/runs"))["total"] == 1
 
 
@@ -349,7 +331,7 @@ def test_announced_body_far_beyond_the_limit_is_refused_before_it_is_sent(served
 def test_body_of_a_request_that_takes_none_is_ignored(client: httpx.Client) -> None:
     run = make_run(client)
     assert ok(client.request("GET", f"/runs/{run['id']}", content=b"\xff not json")) == run
-    assert lives(client)
+    assert_lives(client)
 
 
 # Paths, queries and methods -----------------------------------------------------------------------------------------
@@ -594,7 +576,7 @@ def test_malformed_http_gets_the_envelope(
     assert_error(response, status)
     assert response.headers["Connection"] == "close"
     assert "Server" not in response.headers
-    assert lives(client)
+    assert_lives(client)
 
 
 @pytest.mark.parametrize(("request_id", "comes_back"), [(b"abc-123", True), (b"<script>", False), (b"a b", False)])
@@ -612,7 +594,7 @@ def test_body_that_ends_before_its_announced_length_writes_nothing(served: Runni
         connection.sendall(f'{head}Content-Length: 100\r\n\r\n{{"inputData": 1}}'.encode())
         connection.shutdown(socket.SHUT_WR)
         assert connection.recv(1000) == b""
-    assert lives(client)
+    assert_lives(client)
     assert ok(client.get("/runs"))["total"] == 1
 
 
@@ -631,7 +613,7 @@ def test_connection_that_sends_nothing_or_half_a_request_does_no_harm(served: Ru
     address = ("127.0.0.1", served.server.port)
     with socket.create_connection(address), socket.create_connection(address) as half:
         half.sendall(b"POST /api/v1/runs HTT")
-        assert lives(client)
+        assert_lives(client)
 
 
 def test_server_may_be_told_to_stop_when_it_has_ended(served: Running) -> None:
@@ -722,7 +704,7 @@ def test_unforeseen_error_inside_a_write_undoes_all_of_it(
         broken.setattr("foreman.api.tasks.now_ms", fail)
         assert_error(client.patch(f"/tasks/{ids['task_id']}", json={"status": "failed"}), 500)
     assert [ok(client.get(path)) for path in ("/runs", "/tasks")] == before
-    assert lives(client)
+    assert_lives(client)
 
 
 # General rules, tried with generated input --------------------------------------------------------------------------

@@ -12,12 +12,13 @@ import httpx
 import pytest
 
 from foreman.http.contract import BASE_PATH
-from tests.conftest import Json, Running, assert_error, make_run, make_task, ok, put_data
+from tests.support.api import Json, assert_error, make_run, make_task, ok, put_data
 from tests.support.proof import FULL, much
+from tests.support.running import Running
+from tests.support.source import APP, ROOT
 from tests.support.wire import Wire
 
 HOOKS = "tests.http.schemathesis_hooks"
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -161,7 +162,7 @@ def test_answers_have_exactly_the_documented_fields(client: httpx.Client, docume
 
 def test_command_line_writes_the_same_document(document: Json, tmp_path: Path) -> None:
     written = tmp_path / "openapi.json"
-    command = [sys.executable, str(ROOT / "app.py"), "openapi"]
+    command = [sys.executable, str(APP), "openapi"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True)
     subprocess.run([*command, "--output", str(written)], check=True)
     assert json.loads(printed.stdout) == json.loads(written.read_text()) == document

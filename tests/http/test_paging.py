@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.conftest import Json, Start, make_run, make_task, ok, put_data
+from tests.support.api import Json, make_run, make_task, ok, put_data
+from tests.support.running import Start
 
 
 class Contrary(sqlite3.Connection):

@@ -6,7 +6,7 @@ import socket
 import httpx
 import pytest
 
-from tests.conftest import Running
+from tests.support.running import Running
 
 ANSWERS = {
     "X-Content-Type-Options": "nosniff",

@@ -7,21 +7,15 @@ import pytest
 from limits import parse
 
 from foreman.http.contract import operation_of
-from tests.conftest import Json, Running, Start, assert_error, make_run, make_task, ok, put_data
+from tests.support.api import Json, assert_error, ok
+from tests.support.running import Running, Start
 
 STRICT = {"Prefer": "handling=strict"}
 CHANGES = {
-    "/runs/{run}": ("status", "outputData", "errorData", "metadata"),
-    "/tasks/{task}": ("status", "outputData", "errorData", "metadata", "queueJobId"),
-    "/runs/{run}/data/{entry}/tags": ("add", "remove"),
+    "/runs/{run_id}": ("status", "outputData", "errorData", "metadata"),
+    "/tasks/{task_id}": ("status", "outputData", "errorData", "metadata", "queueJobId"),
+    "/runs/{run_id}/data/{data_id}/tags": ("add", "remove"),
 }
-
-
-@pytest.fixture
-def ids(client: httpx.Client) -> dict[str, str]:
-    run = make_run(client)
-    task = make_task(client, run)
-    return {"run": run["id"], "task": task["id"], "entry": put_data(client, task, "key")["id"]}
 
 
 @pytest.fixture
@@ -29,11 +23,11 @@ def bodies(ids: dict[str, str]) -> list[tuple[str, str, Json]]:
     """A good request for every endpoint that takes a body."""
     return [
         ("POST", "/runs", {"inputData": 1}),
-        ("PATCH", f"/runs/{ids['run']}", {"outputData": 1}),
-        ("POST", "/tasks", {"runId": ids["run"], "type": "t", "inputData": 1}),
-        ("PATCH", f"/tasks/{ids['task']}", {"outputData": 1}),
-        ("POST", f"/runs/{ids['run']}/data", {"taskId": ids["task"], "key": "k", "value": 1}),
-        ("PATCH", f"/runs/{ids['run']}/data/{ids['entry']}/tags", {"add": ["a"]}),
+        ("PATCH", f"/runs/{ids['run_id']}", {"outputData": 1}),
+        ("POST", "/tasks", {"runId": ids["run_id"], "type": "t", "inputData": 1}),
+        ("PATCH", f"/tasks/{ids['task_id']}", {"outputData": 1}),
+        ("POST", f"/runs/{ids['run_id']}/data", {"taskId": ids["task_id"], "key": "k", "value": 1}),
+        ("PATCH", f"/runs/{ids['run_id']}/data/{ids['data_id']}/tags", {"add": ["a"]}),
     ]
 
 
@@ -56,10 +50,10 @@ def test_change_of_which_no_field_is_known_is_refused_and_names_those_that_are(
 
 def test_refused_change_says_little_of_many_and_long_names(client: httpx.Client, ids: dict[str, str]) -> None:
     body = {f"{number}{'x' * 1000}": number for number in range(1000)}
-    refused = client.patch(f"/runs/{ids['run']}", json=body)
+    refused = client.patch(f"/runs/{ids['run_id']}", json=body)
     assert_error(refused, 400, *[name[:100] for name in list(body)[:20]])
     assert len(refused.content) < 5000
-    surrogates = client.patch(f"/runs/{ids['run']}", content=rb'{"\ud83d \\ \ud83d\ude00": 1}')
+    surrogates = client.patch(f"/runs/{ids['run_id']}", content=rb'{"\ud83d \\ \ud83d\ude00": 1}')
     assert_error(surrogates, 400, r"\ud83d \ \ud83d\ude00")
 
 
@@ -125,7 +119,7 @@ def test_other_preferences_are_no_strict_handling(client: httpx.Client, prefer: 
 def test_strict_handling_reports_all_that_is_wrong_at_once(client: httpx.Client, ids: dict[str, str]) -> None:
     assert_error(client.post("/runs", json={"inputDat": 1, "metadata": 1}, headers=STRICT), 400,
                  "inputDat", "inputData", "metadata")  # fmt: skip
-    assert ok(client.patch(f"/runs/{ids['run']}", json={}, headers=STRICT))["id"] == ids["run"]
+    assert ok(client.patch(f"/runs/{ids['run_id']}", json={}, headers=STRICT))["id"] == ids["run_id"]
     unknown = client.patch("/runs/none", json={"status": "running"}, headers=STRICT)
     assert_error(unknown, 404)
     assert unknown.headers["Preference-Applied"] == "handling=strict"
@@ -148,8 +142,8 @@ def endpoints(served: Running, ids: dict[str, str]) -> Iterator[tuple[str, str, 
     for rule in served.app.url_map.iter_rules():
         operation = operation_of(served.app.view_functions[rule.endpoint])
         if rule.rule.startswith("/api/v1/") and rule.endpoint.split(".")[0] not in ("health", "ready", "docs"):
-            path = rule.rule.replace("<run_id>", ids["run"]).replace("<task_id>", ids["task"])
-            path = path.replace("<data_id>", ids["entry"]).removeprefix("/api/v1")
+            path = rule.rule.replace("<run_id>", ids["run_id"]).replace("<task_id>", ids["task_id"])
+            path = path.replace("<data_id>", ids["data_id"]).removeprefix("/api/v1")
             for method in (rule.methods or set()) - {"OPTIONS"}:
                 yield method, path, operation.query is not None
 
@@ -171,16 +165,16 @@ def test_unknown_parameters_are_refused_wherever_a_key_is_needed(
 
 
 def test_query_says_which_parameters_are_known(client: httpx.Client, ids: dict[str, str]) -> None:
-    refused = assert_error(client.get(f"/runs/{ids['run']}/data?keyStartWith=k"), 400, "keyStartWith")
+    refused = assert_error(client.get(f"/runs/{ids['run_id']}/data?keyStartWith=k"), 400, "keyStartWith")
     assert refused["details"][0]["message"] == (
         "Unknown parameter; known are key, keys, keyStartsWith, keyPattern, tags, tagStartsWith, tagMode, includeAll, "
         "limit, offset, sortBy, sortOrder."
     )
     assert_error(client.get("/tasks?Type=x&limit=0"), 400, "Type", "limit")
-    assert_error(client.delete(f"/runs/{ids['run']}/data?kye=key"), 400, "kye", "key")
-    assert_error(client.delete(f"/runs/{ids['run']}/data?key=key&dryRun=true"), 400, "dryRun")
+    assert_error(client.delete(f"/runs/{ids['run_id']}/data?kye=key"), 400, "kye", "key")
+    assert_error(client.delete(f"/runs/{ids['run_id']}/data?key=key&dryRun=true"), 400, "dryRun")
     assert_error(client.get("/runs?unknown="), 400, "unknown")
-    assert ok(client.get(f"/runs/{ids['run']}/data?&&key=key&"))["pagination"]["total"] == 1
+    assert ok(client.get(f"/runs/{ids['run_id']}/data?&&key=key&"))["pagination"]["total"] == 1
 
 
 def test_key_is_looked_at_before_the_query(served: Running) -> None:

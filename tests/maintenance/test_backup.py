@@ -15,58 +15,22 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from foreman import clock
-from foreman.clock import new_id
-from foreman.db.sqlite import Database
 from foreman.maintenance import backup
 from foreman.maintenance.backup import CopyFailed, take, take_and_keep
 from foreman.maintenance.check import check
-from tests.conftest import Running, make_run, make_task, ok, put_data
+from tests.support.api import make_run, make_task, ok, put_data
+from tests.support.commands import run_command
+from tests.support.databases import UNFIT, create, names, names_in, tree
+from tests.support.running import Running
+from tests.support.source import ROOT
+from tests.support.waiting import PATIENCE
 
-ROOT = Path(__file__).parents[2]
-PATIENCE = 60
 LARGE = "x" * 3_000_000
-
-
-def run_command(*arguments: object, **options: Any) -> "subprocess.CompletedProcess[str]":
-    """`app.py` in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "app.py", *map(str, arguments)],
-        cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, **options,
-    )  # fmt: skip
-
-
-def create(file: Path, *names: str) -> Path:
-    """A database with a run of each of these names."""
-    with closing(Database(file, "normal")) as database, database.write() as tx:
-        for name in names:
-            tx.run(
-                """
-                INSERT INTO run (org_id, id, status, input_data, created_at, updated_at)
-                VALUES ('acme', :id, 'pending', json_quote(:name), 1, 1)
-                """,
-                id=new_id(), name=name,
-            )  # fmt: skip
-    return file
-
-
-def names_in(file: Path) -> list[str]:
-    """The names of a sound database's runs."""
-    assert check(file) == []
-    with closing(sqlite3.connect(file)) as connection:
-        rows = connection.execute("SELECT json_extract(input_data, '$') FROM run ORDER BY seq").fetchall()
-    return [name for (name,) in rows]
-
-
-def break_(file: Path) -> None:
-    """Let an invariant of `check` be violated."""
-    with closing(sqlite3.connect(file)) as connection, connection:
-        connection.execute("UPDATE run_count SET runs = runs + 5")
 
 
 def rows(file: Path) -> list[str]:
@@ -79,19 +43,6 @@ def pages_of(file: Path) -> int:
     with closing(sqlite3.connect(file)) as connection:
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
     return int(pages)
-
-
-def tree(directory: Path) -> dict[str, tuple[int, bytes]]:
-    """Every name with its mode and content, but for the log of a server, which may still be written."""
-    return {
-        path.name: (path.stat().st_mode, path.read_bytes() if path.is_file() else b"")
-        for path in directory.iterdir()
-        if path.suffix != ".log"
-    }  # fmt: skip
-
-
-def names(directory: Path) -> list[str]:
-    return sorted(path.name for path in directory.iterdir())
 
 
 @pytest.fixture
@@ -269,20 +220,6 @@ def test_place_that_is_not_for_a_backup_is_refused_and_left_as_it_is(database: P
         take(database, target)
     assert "\n" not in str(failure.value)
     assert (tree(database.parent), tree(place)) == before
-
-
-def set_version(file: Path) -> None:
-    with closing(sqlite3.connect(file)) as connection:
-        connection.execute("PRAGMA user_version = 99")
-
-
-UNFIT: dict[str, tuple[Callable[[Path], object], str]] = {
-    "missing": (Path.unlink, "foreman.db does not exist"),
-    "foreign": (lambda file: file.write_bytes(b"a diary, not a database" * 200), "is not a Foreman database"),
-    "newer": (set_version, "from a newer Foreman"),
-    "unsound": (break_, "is not sound, so it was not copied: `check` finds 1 violation$"),
-    "cut off": (lambda file: os.truncate(file, 20_480), "is not sound|malformed"),
-}
 
 
 @pytest.mark.parametrize("name", UNFIT)

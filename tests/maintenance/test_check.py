@@ -1,13 +1,11 @@
 """`check`: nothing is said of a sound database, and each way of being unsound is named."""
 
-import ctypes
 import json
 import os
 import re
 import shutil
 import sqlite3
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,18 +25,17 @@ from foreman.db.sqlite import SCHEMA, Database
 from foreman.maintenance.check import check, contents, snapshot, violations
 from foreman.maintenance.invariants import RULES
 from foreman.maintenance.invariants.file import INTEGRITY
-from tests.conftest import Running, make_run, make_task, ok, put_data
-
-ROOT = Path(__file__).parents[2]
-PATIENCE = 60
+from tests.support.api import make_run, make_task, ok, put_data
+from tests.support.commands import run_command, uncovered, without_rights
+from tests.support.databases import make_newer
+from tests.support.running import Running
+from tests.support.statuses import SETTABLE, TASK_STATUSES
+from tests.support.waiting import PATIENCE
 
 
 def run_check(file: Path, *arguments: str, **options: Any) -> "subprocess.CompletedProcess[str]":
     """`app.py check` in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "app.py", "check", "--database", str(file), *arguments],
-        cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, **options,
-    )  # fmt: skip
+    return run_command("check", "--database", file, *arguments, **options)
 
 
 def content(directory: Path) -> dict[str, tuple[bytes, int]]:
@@ -55,7 +52,7 @@ def content(directory: Path) -> dict[str, tuple[bytes, int]]:
 
 def fill(client: httpx.Client) -> None:
     """All kinds of rows, in all the states that the API can bring them to."""
-    for status in ("running", "completed", "failed", "cancelled"):
+    for status in SETTABLE:
         run = make_run(client, {"n": 1.10}, metadata={"of": status})
         ok(client.patch(f"/runs/{run['id']}", json={"status": status, "outputData": [None], "errorData": "x"}))
     ok(client.patch(f"/runs/{run['id']}", json={"status": "running"}))
@@ -63,7 +60,7 @@ def fill(client: httpx.Client) -> None:
     run, other = make_run(client), make_run(client)
     parent = make_task(client, run, type="\N{SNOWMAN} " * 100, metadata={})
     child = make_task(client, run, parentTaskId=parent["id"], maxRetries=0)
-    for status in ("pending", "queued", "running", "completed", "failed", "cancelled", "retrying"):
+    for status in TASK_STATUSES:
         for type_ in ("fetch", "parse"):
             task = make_task(client, run, type=type_, parentTaskId=child["id"])
             for step in ("queued", "running", "retrying", "running", "completed", "pending", status, status):
@@ -1034,15 +1031,9 @@ def test_journal_that_a_crash_has_left_is_not_rolled_back(file: Path, tmp_path: 
     assert content(crashed) == before
 
 
-def check_without_superuser_rights(file: Path) -> "subprocess.CompletedProcess[str]":
+def check_without_rights(file: Path) -> "subprocess.CompletedProcess[str]":
     """`app.py check` where permissions hold for root too."""
-
-    def drop() -> None:
-        if os.geteuid() == 0:
-            for capability in (1, 2):  # CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH, capabilities(7)
-                assert ctypes.CDLL(None).prctl(24, capability, 0, 0, 0) == 0  # PR_CAPBSET_DROP
-
-    return run_check(file, preexec_fn=drop, env={**os.environ, "COVERAGE_PROCESS_START": ""})
+    return run_check(file, preexec_fn=without_rights, env=uncovered())
 
 
 @pytest.mark.parametrize(("of_file", "of_directory"), [(0o444, 0o755), (0o644, 0o555), (0o444, 0o555)])
@@ -1052,7 +1043,7 @@ def test_database_that_may_only_be_read_is_checked_and_nothing_is_left_beside_it
     file.chmod(of_file)
     file.parent.chmod(of_directory)
     try:
-        told = check_without_superuser_rights(file)
+        told = check_without_rights(file)
     finally:
         file.parent.chmod(0o755)
     assert told.stdout == "ok: 3 runs, 4 tasks, 3 entries\n", told.stderr
@@ -1061,7 +1052,7 @@ def test_database_that_may_only_be_read_is_checked_and_nothing_is_left_beside_it
 
 def test_file_that_may_not_be_read_is_one_clear_line(file: Path) -> None:
     file.chmod(0)
-    told = check_without_superuser_rights(file)
+    told = check_without_rights(file)
     assert (told.returncode, told.stdout) == (1, "")
     assert told.stderr == f"foreman: {file}: Permission denied\n"
 
@@ -1071,8 +1062,7 @@ def test_file_that_may_not_be_read_is_one_clear_line(file: Path) -> None:
 
 def of_a_newer_version(file: Path) -> None:
     Database(file).close()
-    with closing(sqlite3.connect(file)) as connection:
-        connection.execute("PRAGMA user_version = 99")
+    make_newer(file)
 
 
 def of_somebody_else(file: Path, journal_mode: str) -> None:
@@ -1120,9 +1110,7 @@ def test_file_that_is_not_ours_is_one_clear_line_and_left_as_it_was(place: Path,
 
 
 def test_command_has_help_and_names_a_wrong_setting() -> None:
-    command = [sys.executable, "app.py", "check"]
-    options: dict[str, Any] = {"cwd": ROOT, "capture_output": True, "text": True, "timeout": PATIENCE}
-    assert "FOREMAN_DATABASE" in subprocess.run([*command, "--help"], **options).stdout
-    wrong = subprocess.run([*command, "--database", "postgresql://localhost/foreman"], **options)
+    assert "FOREMAN_DATABASE" in run_command("check", "--help").stdout
+    wrong = run_command("check", "--database", "postgresql://localhost/foreman")
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert wrong.stderr.startswith("foreman: --database is 'postgresql://localhost/foreman'; allowed: ")

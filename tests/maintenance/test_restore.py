@@ -1,6 +1,5 @@
 """`restore`: the backup is in the place of the database, which nobody had open and which is kept whole."""
 
-import errno
 import os
 import re
 import shutil
@@ -20,9 +19,11 @@ from foreman import clock
 from foreman.maintenance.backup import CopyFailed, now
 from foreman.maintenance.check import check, snapshot
 from foreman.maintenance.restore import restore
-from tests.conftest import make_run, ok
-from tests.maintenance.test_backup import ROOT, UNFIT, create, names, names_in, run_command, set_version, tree
-from tests.promises.test_faults import serving, stored_runs
+from tests.support.api import make_run, ok
+from tests.support.commands import run_command
+from tests.support.databases import UNFIT, create, make_newer, names, names_in, no_space, stored_runs, tree
+from tests.support.server_process import server_process
+from tests.support.source import ROOT
 
 NAME = re.compile(r"foreman\.db\.replaced-\d{8}T\d{6}Z")
 
@@ -151,7 +152,7 @@ def test_database_is_kept_under_a_name_of_its_own_also_within_one_second(
     assert names_in(target.with_name("foreman.db.replaced-20260101T000000Z")) == ["old"]
 
 
-@pytest.mark.parametrize("prepare", [set_version, lambda target: os.truncate(target, 0)], ids=["newer", "empty"])
+@pytest.mark.parametrize("prepare", [make_newer, lambda target: os.truncate(target, 0)], ids=["newer", "empty"])
 def test_database_of_a_newer_version_and_an_empty_file_can_be_replaced(
     target: Path, file: Path, prepare: Callable[[Path], None]
 ) -> None:
@@ -165,7 +166,7 @@ def test_database_of_a_newer_version_and_an_empty_file_can_be_replaced(
 
 
 def test_database_of_a_running_server_is_refused_also_when_it_is_idle(target: Path, file: Path) -> None:
-    with serving(target) as server:
+    with server_process(target) as server:
         for _ in range(2):  # before its first request and after
             before = tree(target.parent)
             done = run_command("restore", file, "--database", target)
@@ -191,7 +192,7 @@ def test_database_that_any_process_has_open_is_refused(target: Path, file: Path,
 
 
 def test_what_a_killed_server_left_in_its_log_is_kept_and_not_applied_to_the_backup(target: Path, file: Path) -> None:
-    with serving(target) as server:
+    with server_process(target) as server:
         for number in range(3):
             make_run(server.client, number)
         server.process.send_signal(signal.SIGKILL)
@@ -203,7 +204,7 @@ def test_what_a_killed_server_left_in_its_log_is_kept_and_not_applied_to_the_bac
     assert done.returncode == 0, done.stderr
     assert names_in(kept_beside(target)) == ["old", 0, 1, 2]
     assert names_in(target) == ["saved"]
-    with serving(target) as server:
+    with server_process(target) as server:
         assert ok(server.client.get("/runs"))["total"] == 1
 
 
@@ -267,10 +268,7 @@ def test_damaged_database_is_told_how_to_be_replaced(target: Path, file: Path) -
 def test_failing_rename_leaves_the_database_under_its_one_name(
     target: Path, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "replace", fail)
+    monkeypatch.setattr(os, "replace", no_space)
     with pytest.raises(CopyFailed, match=r"cannot be restored to .*: No space left on device"):
         restore(file, target)
     assert names(target.parent) == ["foreman.db"]

@@ -4,10 +4,8 @@ import logging
 import re
 import sqlite3
 import subprocess
-import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -33,15 +31,14 @@ from foreman.db.transactions import Transaction
 from foreman.maintenance.check import check, contents, snapshot
 from foreman.maintenance.gentle_writes import ShortTurns, Stopped
 from foreman.maintenance.prune import Amount, Old, count, old, prune
-from tests.conftest import Json, Running, assert_error, make_run, make_task, ok, put_data
-from tests.support.commands import run, uncovered, without_rights
+from tests.support.api import Json, assert_error, make_run, make_task, ok, put_data
+from tests.support.commands import assert_fails, run, run_command, serving, uncovered, url_of, without_rights
+from tests.support.databases import DEEPER_THAN_TRIGGERS
+from tests.support.running import Running
+from tests.support.statuses import ENDED
+from tests.support.waiting import PATIENCE, until
 
-ROOT = Path(__file__).parents[2]
 DAY = 86_400_000
-PATIENCE = 60
-
-# SQLite lets triggers, and so cascading deletions, go 1,000 deep.
-DEEPER_THAN_TRIGGERS = 1_200
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -50,13 +47,10 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 def command(served: Running) -> Command:
     """`app.py prune` in a process of its own, beside the server."""
 
-    def run(*arguments: str, database: Path = served.database.path) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "app.py", "prune", "--database", str(database), *arguments],
-            cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE,
-        )  # fmt: skip
+    def prune_command(*arguments: str, database: Path = served.database.path) -> "subprocess.CompletedProcess[str]":
+        return run_command("prune", "--database", database, *arguments)
 
-    return run
+    return prune_command
 
 
 def make_old(served: Running, client: httpx.Client, status: str, days: float, filled: bool = True) -> Json:
@@ -115,20 +109,13 @@ def ids(client: httpx.Client) -> set[str]:
     return {run["id"] for run in ok(client.get("/runs?limit=100"))["items"]}
 
 
-def assert_fails(result: "subprocess.CompletedProcess[str]", status: int, *words: str) -> None:
-    assert (result.returncode, result.stdout) == (status, ""), result.stderr
-    (line,) = result.stderr.splitlines()
-    assert line.startswith("foreman: ")
-    assert all(word in line for word in words), line
-
-
 # What is deleted ----------------------------------------------------------------------------------------------------
 
 
 def test_runs_that_ended_long_enough_ago_are_deleted_and_no_others(
     served: Running, client: httpx.Client, rival: httpx.Client, command: Command
 ) -> None:
-    for status in ("completed", "failed", "cancelled"):
+    for status in ENDED:
         make_old(served, client, status, 31)
     make_old(served, rival, "completed", 30.01)
     kept = {make_old(served, client, status, 29.99)["id"] for status in ("completed", "failed")}
@@ -434,13 +421,6 @@ def lines(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
     return lambda: [record.message for record in caplog.records if record.name == "foreman.background.retention"]
 
 
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def test_server_prunes_by_itself_again_and_again_and_logs_a_line_each_time(
     served: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch, lines: Callable[[], list[str]]
 ) -> None:
@@ -516,23 +496,13 @@ def test_without_the_setting_there_is_no_thread(served: Running) -> None:
         assert not any(thread.name == "retention" for thread in threading.enumerate())
 
 
-@pytest.fixture
-def serving(tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """`serve --retention 1d`, with its log in a file."""
-    with (tmp_path / "log").open("wb") as log:
-        command = [sys.executable, "app.py", "serve", "--port", "0", "--retention", "1d"]
-        process = subprocess.Popen([*command, "--database", str(tmp_path / "served.db")], cwd=ROOT, stderr=log)
-    yield process
-    if process.poll() is None:
-        process.kill()
-    process.wait()
-
-
-def test_server_with_the_setting_stops_promptly(serving: "subprocess.Popen[bytes]", tmp_path: Path) -> None:
-    until(lambda: b"listens on" in (tmp_path / "log").read_bytes())
-    serving.terminate()
-    assert serving.wait(PATIENCE) == 0
-    assert b"Stopped" in (tmp_path / "log").read_bytes()
+def test_server_with_the_setting_stops_promptly(tmp_path: Path) -> None:
+    with serving(tmp_path, "--retention", "1d") as server:
+        url_of(server)
+        server.terminate()
+        log = server.communicate(timeout=PATIENCE)[1]
+        assert server.returncode == 0
+    assert "Stopped" in log
 
 
 def test_count_is_what_prune_deletes(served: Running, client: httpx.Client) -> None:

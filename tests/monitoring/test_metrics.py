@@ -1,8 +1,6 @@
 """`/metrics`: exact counts, for whoever has the token."""
 
-import os
 import sqlite3
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,20 +13,19 @@ from prometheus_client.parser import text_string_to_metric_families
 from foreman.auth import rate_limit
 from foreman.config import WrongSetting, load
 from foreman.resources import requirements
-from tests.conftest import Running, Start, assert_error, make_run, make_task, ok
-
-APP = Path(__file__).parents[2] / "app.py"
-TOKEN = "a-token-of-Prometheus"
+from tests.support.api import METRICS_TOKEN, assert_error, make_run, make_task, ok
+from tests.support.commands import environment, run
+from tests.support.running import Running, Start
 
 Samples = dict[tuple[str, ...], float]
 
 
 @pytest.fixture
 def served(start: Start) -> Running:
-    return start(metrics_token=TOKEN)
+    return start(metrics_token=METRICS_TOKEN)
 
 
-def scrape(served: Running, token: str | None = TOKEN, **headers: str) -> httpx.Response:
+def scrape(served: Running, token: str | None = METRICS_TOKEN, **headers: str) -> httpx.Response:
     authorization = {"Authorization": f"Bearer {token}"} if token is not None else {}
     return httpx.get(f"{served.url}/metrics", headers=authorization | headers)
 
@@ -61,31 +58,31 @@ def test_without_the_setting_there_is_no_such_page(start: Start) -> None:
     assert_error(scrape(start()), 404)
 
 
-@pytest.mark.parametrize("token", [None, "", "a-token-of-Promethe", TOKEN + "x", TOKEN.lower(), "ä"])
+@pytest.mark.parametrize("token", [None, "", "a-token-of-Promethe", METRICS_TOKEN + "x", METRICS_TOKEN.lower(), "ä"])
 def test_wrong_token_is_refused(served: Running, token: str | None) -> None:
     headers = None if token is None else {b"X-API-Key": token.encode("latin-1")}
     answer = httpx.get(f"{served.url}/metrics", headers=headers)
     assert_error(answer, 401)
     assert answer.headers["WWW-Authenticate"] == "Bearer"
-    assert TOKEN not in answer.text
+    assert METRICS_TOKEN not in answer.text
 
 
 def test_api_key_is_no_token_and_the_token_no_api_key(served: Running) -> None:
     assert_error(scrape(served, served.key()), 401)
-    with served.client_with(TOKEN) as client:
+    with served.client_with(METRICS_TOKEN) as client:
         assert_error(client.get("/runs"), 401)
 
 
 def test_tokens_cannot_be_guessed_at_speed(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limit, "FAILED_ATTEMPTS", parse("3/minute"))
-    served = start(metrics_token=TOKEN)
+    served = start(metrics_token=METRICS_TOKEN)
     assert [scrape(served, "a-wrong-token-it-is").status_code for _ in range(4)] == [401, 401, 401, 429]
     assert_error(scrape(served), 429)
 
 
 def test_prometheus_goes_on_when_others_fail_from_its_address(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limit, "FAILED_ATTEMPTS", parse("3/minute"))
-    served = start(metrics_token=TOKEN)
+    served = start(metrics_token=METRICS_TOKEN)
     assert scrape(served).status_code == 200
     for _ in range(5):
         scrape(served, "a-wrong-token-it-is")
@@ -103,10 +100,8 @@ def test_token_must_be_one_that_can_be_sent_and_is_not_repeated(tmp_path: Path, 
 
 def test_without_its_package_the_start_says_so(tmp_path: Path) -> None:
     (tmp_path / "prometheus_client.py").write_text("raise ModuleNotFoundError(name='prometheus_client')")
-    told = subprocess.run(
-        [sys.executable, str(APP), "serve", "--port", "0"], cwd=tmp_path, capture_output=True, text=True, timeout=60,
-        env={**os.environ, "FOREMAN_METRICS_TOKEN": TOKEN, "PYTHONPATH": str(tmp_path)},
-    )  # fmt: skip
+    without_package = environment(FOREMAN_METRICS_TOKEN=METRICS_TOKEN, PYTHONPATH=str(tmp_path))
+    told = run(tmp_path, "serve", "--port", "0", env=without_package)
     assert told.returncode == 2
     (wanted,) = requirements(extra="metrics")
     assert told.stderr == (
@@ -235,7 +230,7 @@ def test_sizes_are_those_of_the_files(served: Running) -> None:
 
 
 def test_requests_over_the_limit_are_counted(start: Start) -> None:
-    served = start(metrics_token=TOKEN, rate_limit=parse("2/minute"))
+    served = start(metrics_token=METRICS_TOKEN, rate_limit=parse("2/minute"))
     with served.client() as client:
         assert [client.get("/runs").status_code for _ in range(5)] == [200, 200, 429, 429, 429]
     samples = metrics(served)

@@ -3,7 +3,6 @@
 import shutil
 import sqlite3
 import threading
-import time
 from collections import namedtuple
 from contextlib import closing
 from typing import Any
@@ -12,9 +11,9 @@ import httpx
 import pytest
 
 from foreman.monitoring import ready
-from tests.conftest import Json, Running, Start, assert_error, ok
-
-PATIENCE = 30
+from tests.support.api import Json, assert_error, ok
+from tests.support.running import Running, Start
+from tests.support.waiting import PATIENCE, until
 
 
 @pytest.fixture(autouse=True)
@@ -59,16 +58,9 @@ def test_not_ready_while_the_database_refuses_writes(served: Running) -> None:
     ok(httpx.get(f"{served.url}/ready"))
 
 
-def test_not_ready_when_the_commit_fails(served: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    writer = served.database.write()
-
-    def fail() -> Exception:
-        writer._connection.execute("ROLLBACK")
-        return sqlite3.OperationalError("disk I/O error")
-
-    monkeypatch.setattr(writer, "_try_to_commit", fail)
-    not_ready(served, "database")
-    monkeypatch.undo()
+def test_not_ready_when_the_commit_fails(served: Running) -> None:
+    with served.refusing_commits(sqlite3.OperationalError("disk I/O error")):
+        not_ready(served, "database")
     ok(httpx.get(f"{served.url}/ready"))
 
 
@@ -117,10 +109,7 @@ def test_those_who_ask_while_nobody_can_write_keep_no_thread_from_reading(served
     with served.database.write():
         for each in asking:
             each.start()
-        deadline = time.monotonic() + PATIENCE
-        while not served.server.dispatcher.waiting():  # more have come than may begin
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        until(served.server.dispatcher.waiting)  # more have come than may begin
         ok(httpx.get(f"{served.url}/health", timeout=PATIENCE))
         assert answers == []
     for each in asking:

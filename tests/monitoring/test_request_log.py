@@ -1,7 +1,6 @@
 """The log: a line for every answer, with who asked for what and what came of it, and never a secret."""
 
 import json
-import os
 import re
 import sqlite3
 import subprocess
@@ -20,11 +19,12 @@ from foreman.clock import now_ms
 from foreman.config import Settings
 from foreman.monitoring import request_log
 from foreman.monitoring.request_log import Answered, RequestLog, json_line, known_method, text_line
-from tests.conftest import PLAIN, Running, Start, assert_error, make_run, ok
-from tests.support.wire import Wire, until
-
-ROOT = Path(__file__).parents[2]
-PATIENCE = 30
+from tests.support.api import PLAIN, assert_error, make_run, ok
+from tests.support.commands import environment, url_of
+from tests.support.running import Running, Start
+from tests.support.source import APP
+from tests.support.waiting import PATIENCE, until
+from tests.support.wire import Wire
 
 
 class Observed:
@@ -36,10 +36,7 @@ class Observed:
 
     def wait_for(self, number: int) -> list[Answered]:
         """So many answers, as soon as they have been given, and no more."""
-        deadline = time.monotonic() + PATIENCE
-        while len(self._answers) < number:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        until(lambda: len(self._answers) >= number)
         assert len(self._answers) == number
         return self._answers
 
@@ -156,20 +153,10 @@ def test_duration_includes_the_wait_for_the_database(served: Running, observed: 
     assert 0.1 <= observed.wait_for(1)[0].seconds < PATIENCE
 
 
-def test_write_whose_commit_fails_is_logged_as_it_is_answered(
-    served: Running, observed: Observed, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    writer = served.database.write()
-    with served.client() as client:
-        monkeypatch.setattr(writer, "_try_to_commit", lambda: fail(writer._connection))
+def test_write_whose_commit_fails_is_logged_as_it_is_answered(served: Running, observed: Observed) -> None:
+    with served.client() as client, served.refusing_commits(sqlite3.OperationalError("disk I/O error")):
         assert client.post("/runs", json={"inputData": 1}).status_code == 503
-        monkeypatch.undo()
     assert observed.wait_for(1)[0][2:4] == ("/api/v1/runs", 503)
-
-
-def fail(connection: sqlite3.Connection) -> Exception:
-    connection.execute("ROLLBACK")
-    return sqlite3.OperationalError("disk I/O error")
 
 
 def test_methods_that_are_not_known_are_one() -> None:
@@ -185,17 +172,12 @@ def logged(tmp_path: Path) -> Iterator[Callable[..., list[str]]]:
 
     def serve_once(*arguments: str) -> list[str]:
         log = tmp_path / "log"
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("FOREMAN_")}
-        environment["TZ"] = "Asia/Tokyo"
         with log.open("wb") as file:
-            command = [sys.executable, str(ROOT / "app.py"), "serve", "--port", "0", *arguments]
-            process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=file)
+            command = [sys.executable, str(APP), "serve", "--port", "0", *arguments]
+            process = subprocess.Popen(command, cwd=tmp_path, env=environment(TZ="Asia/Tokyo"), stderr=file)
         try:
-            deadline = time.monotonic() + PATIENCE
-            while not (found := re.search(r"listens on (http://localhost:\d+)", log.read_text(encoding="utf-8"))):
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-            url = found[1].replace("localhost", "127.0.0.1")
+            listens = until(lambda: re.search(r"listens on (http://localhost:\d+)", log.read_text(encoding="utf-8")))
+            url = listens[1].replace("localhost", "127.0.0.1")
             httpx.get(f"{url}/health", headers={"X-Request-Id": "find-me"}, **PLAIN).raise_for_status()
         finally:
             process.terminate()
@@ -252,11 +234,7 @@ def test_lines_are_written_while_the_server_runs(capsys: pytest.CaptureFixture[s
     with log.written():
         for number in range(3):
             log.answered(ANSWERED._replace(status=200 + number))
-            written, deadline = "", time.monotonic() + PATIENCE
-            while not written:
-                assert time.monotonic() < deadline
-                written = capsys.readouterr().err
-                time.sleep(0.01)
+            written = until(lambda: capsys.readouterr().err)
             assert json.loads(written)["status"] == 200 + number
 
 
@@ -269,17 +247,13 @@ def test_of_lines_that_cannot_be_written_the_newest_are_kept(monkeypatch: pytest
 
 
 def test_server_goes_on_when_nobody_reads_its_log_any_more(tmp_path: Path) -> None:
-    command = [sys.executable, str(ROOT / "app.py"), "serve", "--port", "0", "--auth", "trust", "--log-format", "text"]
+    command = [sys.executable, str(APP), "serve", "--port", "0", "--auth", "trust", "--log-format", "text"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     try:
+        url = url_of(process)
         assert process.stderr
-        found = None
-        while not found:
-            line = process.stderr.readline()
-            assert line
-            found = re.search(r"listens on (http://localhost:\d+)", line)
         process.stderr.close()
-        with httpx.Client(base_url=found[1].replace("localhost", "127.0.0.1"), **PLAIN) as client:
+        with httpx.Client(base_url=url, **PLAIN) as client:
             for _ in range(5):
                 assert client.get("/health").status_code == 200
                 assert client.get("/api/v1/runs", headers={"X-API-Key": "fmn_t_acme_1"}).status_code == 200
@@ -291,7 +265,7 @@ def test_server_goes_on_when_nobody_reads_its_log_any_more(tmp_path: Path) -> No
 
 def test_throwaway_server_logs_no_requests(tmp_path: Path) -> None:
     assert Settings().log_level == "info"
-    command = [sys.executable, str(ROOT / "app.py"), "serve", "--ephemeral"]
+    command = [sys.executable, str(APP), "serve", "--ephemeral"]
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=log, text=True)
     try:

@@ -3,7 +3,6 @@
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,29 +12,25 @@ import pytest
 from foreman.auth import keys
 from foreman.db.file import SCHEMA_VERSION
 from foreman.monitoring.stats import _bytes, _quantile
-from tests.conftest import Running, Start, make_run, make_task, ok, put_data
-
-APP = Path(__file__).parents[2] / "app.py"
-TOKEN = "a-token-of-Prometheus"
+from tests.support.api import METRICS_TOKEN, make_run, make_task, ok, put_data
+from tests.support.commands import run
+from tests.support.running import Running, Start
+from tests.support.statuses import RUN_STATUSES, TASK_STATUSES
 
 Stats = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
 def served(start: Start) -> Running:
-    return start(metrics_token=TOKEN)
+    return start(metrics_token=METRICS_TOKEN)
 
 
 @pytest.fixture
 def stats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stats:
     """`stats` in a process of its own, beside the server."""
-    monkeypatch.setenv("FOREMAN_METRICS_TOKEN", TOKEN)
+    monkeypatch.setenv("FOREMAN_METRICS_TOKEN", METRICS_TOKEN)
 
-    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, str(APP), "stats", *arguments]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
-
-    return run
+    return lambda *arguments: run(tmp_path, "stats", *arguments, env=None)  # which has the token
 
 
 def fill(served: Running) -> None:
@@ -74,9 +69,8 @@ def test_as_json_they_are_exact(served: Running, stats: Stats) -> None:
     database, server = shown["database"], shown["server"]
     assert database.pop("freeBytes") > 0
     assert database == {
-        "runs": {"pending": 2, "running": 0, "completed": 0, "failed": 2, "cancelled": 0},
-        "tasks": dict.fromkeys(("queued", "running", "completed", "failed", "cancelled", "retrying"), 0)
-        | {"pending": 2},
+        "runs": {**dict.fromkeys(RUN_STATUSES, 0), "pending": 2, "failed": 2},
+        "tasks": {**dict.fromkeys(TASK_STATUSES, 0), "pending": 2},
         "organisations": 2,
         "apiKeys": 2,
         "schemaVersion": SCHEMA_VERSION,

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from foreman import __version__
+from tests.support.source import ROOT
 
-DIST = Path(__file__).parent.parent.parent / "dist"
+DIST = ROOT / "dist"
 
 # No program is there: not Python, not a shell.
 NO_PATH = {"PATH": "/nonexistent"}

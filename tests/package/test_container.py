@@ -17,8 +17,8 @@ from foreman.maintenance.check import check
 from foreman.server.http_server import GRACE
 from tests.package.container import PATIENCE, Container, Image, build, running
 from tests.package.tools import lacking, need
+from tests.support.source import ROOT
 
-ROOT = Path(__file__).parents[2]
 OWNER = 10001
 
 

@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from foreman import __version__
-from tests.conftest import PLAIN, ok
 from tests.package.conftest import Program
 from tests.package.jail import jail
+from tests.support.api import PLAIN, ok
 
 
 @pytest.fixture(params=["one file and glibc", "wheel"])

@@ -6,19 +6,20 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 
 from foreman.maintenance.check import check
-from tests.conftest import PLAIN, make_run
 from tests.package.tools import need
-from tests.promises.test_faults import serving, stored_runs
+from tests.support.api import PLAIN, make_run
+from tests.support.databases import stored_runs
+from tests.support.server_process import server_process
+from tests.support.source import ROOT
+from tests.support.waiting import PATIENCE, until
 
-CONFIGURATION = Path(__file__).parents[2] / "deploy" / "litestream.yml"
-PATIENCE = 60
+CONFIGURATION = ROOT / "deploy" / "litestream.yml"
 
 # Seconds: changes are copied once a second, and copying takes a moment.
 WINDOW = 3
@@ -43,14 +44,14 @@ def test_all_but_the_last_seconds_is_restored_from_the_replica(tmp_path: Path) -
             except httpx.TransportError:
                 assert killing.is_set()
 
-    with serving(database) as server, (tmp_path / "litestream.log").open("wb") as log:
+    with server_process(database) as server, (tmp_path / "litestream.log").open("wb") as log:
         command = [program, "replicate", "-config", str(CONFIGURATION)]
         litestream = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         try:
             with ThreadPoolExecutor(2) as threads:
                 clients = [threads.submit(write, server.client.base_url, server.client.headers) for _ in range(2)]
                 begun.wait(PATIENCE)
-                wait_for(lambda: any(replica.rglob("*.ltx")))
+                until(lambda: any(replica.rglob("*.ltx")))
                 time.sleep(WINDOW + 1)
                 killed = time.monotonic()
                 killing.set()
@@ -71,10 +72,3 @@ def test_all_but_the_last_seconds_is_restored_from_the_replica(tmp_path: Path) -
     earlier = {run_id for at, run_id in answered if at < killed - WINDOW}
     assert len(earlier) > 10
     assert earlier <= stored_runs(database)
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

@@ -13,17 +13,18 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.conftest import PLAIN, Running, Start, make_run
 from tests.package.tools import need
+from tests.support.api import METRICS_TOKEN, PLAIN, make_run
+from tests.support.running import Running, Start
+from tests.support.source import ROOT
+from tests.support.waiting import PATIENCE
 
-DEPLOY = Path(__file__).parent.parent.parent / "deploy"
-TOKEN = "a-token-of-Prometheus"
-PATIENCE = 60
+DEPLOY = ROOT / "deploy"
 
 
 @pytest.fixture
 def served(start: Start) -> Running:
-    return start(metrics_token=TOKEN)
+    return start(metrics_token=METRICS_TOKEN)
 
 
 def promtool(*arguments: str | Path, given: str = "") -> str:
@@ -37,14 +38,14 @@ def directory(tmp_path: Path) -> Path:
     """The example files beside each other, with the token."""
     for name in ("prometheus.yml", "alerts.yml"):
         shutil.copy(DEPLOY / name, tmp_path)
-    (tmp_path / "foreman-metrics-token").write_text(TOKEN)
+    (tmp_path / "foreman-metrics-token").write_text(METRICS_TOKEN)
     return tmp_path
 
 
 def test_metrics_are_as_prometheus_wants_them(served: Running) -> None:
     with served.client() as client:
         make_run(client)
-    answer = httpx.get(f"{served.url}/metrics", headers={"Authorization": f"Bearer {TOKEN}"}, **PLAIN)
+    answer = httpx.get(f"{served.url}/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"}, **PLAIN)
     assert "foreman_http_request_duration_seconds_bucket" in answer.text
     assert promtool("check", "metrics", given=answer.text) == ""
 

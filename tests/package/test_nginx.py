@@ -16,13 +16,14 @@ from flask import g
 from limits import parse
 
 from foreman.auth import rate_limit
-from tests.conftest import Running, Start, assert_error, make_run, ok
 from tests.package.tools import need
-from tests.support.wire import until
+from tests.support.api import GUESS, assert_error, make_run, ok
+from tests.support.running import Running, Start
+from tests.support.source import ROOT
+from tests.support.waiting import PATIENCE, until
 
-EXAMPLE = Path(__file__).parents[2] / "deploy" / "nginx.conf"
-PATIENCE = 30
-GUESS = {"X-API-Key": f"fmn_test_acme_{'a' * 32}"}
+EXAMPLE = ROOT / "deploy" / "nginx.conf"
+GUESSED = {"X-API-Key": GUESS}
 
 
 @dataclass
@@ -144,7 +145,7 @@ def test_request_without_a_sane_id_gets_nginxs_which_foreman_takes(
 
 
 def test_failed_authentication_is_limited_per_client_and_forged_addresses_do_not_help(nginx: Nginx) -> None:
-    with nginx.client_from("127.0.0.1", GUESS) as guesser, nginx.client_from("127.0.0.2", GUESS) as other:
+    with nginx.client_from("127.0.0.1", GUESSED) as guesser, nginx.client_from("127.0.0.2", GUESSED) as other:
         forged = [{"X-Forwarded-For": f"192.0.2.{i}", "Forwarded": f"for=192.0.2.{i}"} for i in range(5)]
         statuses = [guesser.get("/runs", headers=each).status_code for each in forged]
         assert statuses == [401, 401, 401, 429, 429]

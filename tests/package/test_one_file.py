@@ -14,11 +14,9 @@ import httpx
 from PyInstaller.archive.readers import CArchiveReader
 
 from foreman import __version__
-from tests.conftest import PLAIN, ok
 from tests.package.conftest import Program, Serving
 from tests.package.jail import GLIBC
-
-TRUSTED = {"Authorization": "Bearer fmn_test_acme_1"}
+from tests.support.api import METRICS_TOKEN, PLAIN, TRUSTED, ok
 
 
 def wait_until_empty(directory: Path) -> None:
@@ -83,7 +81,7 @@ def test_licences_have_their_texts(one_file: Program) -> None:
 
 
 def test_metrics_and_stats_are_inside(one_file: Program) -> None:
-    token = one_file.environment["FOREMAN_METRICS_TOKEN"] = "a-token-of-Prometheus"
+    token = one_file.environment["FOREMAN_METRICS_TOKEN"] = METRICS_TOKEN
     with one_file.serve() as serving:
         answer = httpx.get(f"{serving.url}/metrics", headers={"Authorization": f"Bearer {token}"}, **PLAIN)
         assert f'foreman_info{{version="{__version__}"}} 1.0' in answer.text.splitlines()

@@ -19,10 +19,10 @@ import pytest
 
 from foreman.server.http_server import GRACE
 from foreman.server.listener import MOST_CONNECTIONS
-from tests.conftest import PLAIN, make_run, ok
 from tests.package.tools import need
+from tests.support.api import PLAIN, make_run, ok
+from tests.support.source import APP, ROOT
 
-ROOT = Path(__file__).parents[2]
 UNITS = ["foreman.service", "foreman-backup.service", "foreman-backup.timer"]
 PROGRAM = "/opt/foreman/.venv/bin/python /opt/foreman/app.py"
 PATIENCE = 120
@@ -48,7 +48,7 @@ class Unit(dict[str, list[str]]):
         (line,) = self["ExecStart"]
         assert line.startswith(PROGRAM)
         rest = line.removeprefix(PROGRAM).replace("/var/lib/foreman-backups", str(file.parent / "backups"))
-        return [sys.executable, str(ROOT / "app.py"), *shlex.split(rest)]
+        return [sys.executable, str(APP), *shlex.split(rest)]
 
     def environment(self, file: Path) -> dict[str, str]:
         """The variables it sets, with the database in another file."""

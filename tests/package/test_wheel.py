@@ -10,8 +10,8 @@ import pytest
 from foreman import __version__
 from foreman.resources import requirements
 from tests.package.conftest import Program
+from tests.support.source import ROOT
 
-TOP = Path(__file__).parent.parent.parent
 SHIPPED = {f"foreman/{name}" for name in ("schema.sql", "pyproject.toml", "LICENSE")}
 
 
@@ -24,8 +24,8 @@ def metadata(wheel: Path) -> Message:
 def test_holds_the_package_with_what_it_reads_and_nothing_else(wheel: Path) -> None:
     with ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
-        assert archive.read("foreman/schema.sql") == (TOP / "schema.sql").read_bytes()
-    package = {str(path.relative_to(TOP)) for path in (TOP / "foreman").rglob("*") if path.is_file()}
+        assert archive.read("foreman/schema.sql") == (ROOT / "schema.sql").read_bytes()
+    package = {str(path.relative_to(ROOT)) for path in (ROOT / "foreman").rglob("*") if path.is_file()}
     package = {name for name in package if "__pycache__" not in name}
     assert names == {*package, *SHIPPED}
     assert "foreman/api/pages/docs.html" in names
@@ -38,7 +38,7 @@ def test_says_what_it_is(metadata: Message) -> None:
     assert metadata["License-File"] == "LICENSE"
     assert metadata["Requires-Python"] == ">=3.11"
     assert metadata["Description-Content-Type"] == "text/markdown"
-    assert metadata.get_payload() == (TOP / "README.md").read_text()
+    assert metadata.get_payload() == (ROOT / "README.md").read_text()
 
 
 def test_requires_what_the_code_imports_in_the_versions_that_are_tested(metadata: Message) -> None:

@@ -7,16 +7,15 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from tests.api.test_run_data_query_model import Entry, answer_of_model, tags_of_model
+from tests.api.run_data_model import Entry, answer_of_model, tags_of_model
+from tests.support.api import Json
+from tests.support.clock import iso
+from tests.support.statuses import ENDED, RUN_STATUSES, SETTABLE, TASK_STATUSES
 
-RUN_STATUSES = ("pending", "running", "completed", "failed", "cancelled")
-TASK_STATUSES = (*RUN_STATUSES, "queued", "retrying")
-ENDED = ("completed", "failed", "cancelled")
 TIMES = ("created_at", "updated_at", "started_at", "completed_at")
 MOST_TAGS = 100
 
@@ -25,7 +24,6 @@ UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # What a client may fill with any JSON and gets back as it was sent.
 OPAQUE = frozenset({"inputData", "outputData", "errorData", "metadata", "value"})
 
-Json = dict[str, Any]
 Item = TypeVar("Item", "Run", "Task")
 
 
@@ -216,14 +214,6 @@ def _common(thing: Run | Task) -> Json:
     }
 
 
-def iso(milliseconds: int | None) -> str | None:
-    """A time as the API shows it."""
-    if milliseconds is None:
-        return None
-    time = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
-    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 # What a request may say ---------------------------------------------------------------------------------------------
 
 
@@ -324,7 +314,7 @@ ANY, AN_OBJECT = object(), object()
 
 METADATA: Json = {"metadata": AN_OBJECT}
 NEW_RUN = {"inputData": ANY, **METADATA}
-RUN_CHANGE = {"status": one_of(*RUN_STATUSES[1:]), "outputData": ANY, "errorData": ANY, **METADATA}
+RUN_CHANGE = {"status": one_of(*SETTABLE), "outputData": ANY, "errorData": ANY, **METADATA}
 NEW_TASK = {
     "runId": an_id,
     "parentTaskId": or_null(an_id),

@@ -20,15 +20,15 @@ from foreman.api import run_data
 from foreman.http import paging
 from foreman.http.opaque_json import decode_object
 from foreman.server import connection, http_server, listener, server, uploads
-from foreman.server.connection import Connection, State
+from foreman.server.connection import State
 from foreman.server.owed import Owed
 from foreman.server.parser import LARGE
-from tests.conftest import Json, Running, Start, assert_error, make_run, make_task, ok, put_data
-from tests.promises.test_faults import Process, serving
-from tests.support.wire import PATIENCE, Wire, until
-
-# Resident memory in MiB that no clients make the server exceed; docs/reliability.md states it.
-MOST_MEMORY = 512
+from tests.support.api import Json, assert_error, assert_lives, make_run, make_task, ok, put_data
+from tests.support.databases import ENDLESS
+from tests.support.running import Running, Start
+from tests.support.server_process import MOST_MEMORY, ServerProcess, server_process
+from tests.support.waiting import PATIENCE, until
+from tests.support.wire import Wire, refused
 
 HEAD = b"POST /api/v1/runs HTTP/1.1\r\nHost: x\r\nX-API-Key: KEY\r\n"
 
@@ -38,29 +38,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clients have little time."""
     monkeypatch.setattr(connection, "PATIENCE", 0.3)
     monkeypatch.setattr(http_server, "_LOOK_EVERY", 0.05)
-
-
-def connections(served: Running) -> list[Connection]:
-    return served.server.connections()
-
-
-def lives(client: httpx.Client) -> None:
-    """Others are served."""
-    run = make_run(client)
-    assert ok(client.get(f"/runs/{run['id']}")) == run
-
-
-def refused(wire: Wire, status: int) -> str:
-    """The message of an error that ends the connection."""
-    answer = wire.receive()
-    assert answer.status == status, answer.body
-    assert answer.headers["Connection"] == "close"
-    assert answer.headers["X-Request-Id"]
-    body = answer.json()
-    assert set(body) == {"error", "details"}
-    assert wire.is_closed()
-    message: str = body["error"]
-    return message
 
 
 def with_key(wire: Wire, head: bytes) -> bytes:
@@ -90,7 +67,7 @@ def test_request_that_does_not_arrive_is_408(served: Running, client: httpx.Clie
     with Wire(served) as wire:
         wire.send_all(with_key(wire, part))
         assert "Request Timeout" in refused(wire, 408)
-    lives(client)
+    assert_lives(client)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -101,7 +78,7 @@ def test_byte_now_and_then_earns_no_more_time(served: Running, client: httpx.Cli
             wire.send_all(b"x")
             time.sleep(0.01)
         assert "Request Timeout" in refused(wire, 408)
-    lives(client)
+    assert_lives(client)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -111,7 +88,7 @@ def test_slow_body_that_gets_on_is_awaited(served: Running, monkeypatch: pytest.
     with Wire(served) as wire:
         head, _, _ = wire.request("POST", "/runs", {}).partition(b"Content-Length")
         wire.send_all(head, b"Content-Length: %d\r\n\r\n" % len(body))
-        until(lambda: any(each.request and each.state is State.READING for each in connections(served)))
+        until(lambda: any(each.request and each.state is State.READING for each in served.connections()))
         wire.send_all(body[:60])
         time.sleep(1)
         wire.send_all(body[60:])
@@ -133,18 +110,18 @@ def test_client_that_does_not_read_its_answer_is_closed(served: Running, client:
     run = make_run(client, "x" * 9_000_000)
     with Wire(served) as wire:
         wire.send("GET", f"/runs/{run['id']}")
-        until(lambda: len(connections(served)) == 2)
-        lives(client)
-        until(lambda: len(connections(served)) == 1)
-    lives(client)
+        until(lambda: len(served.connections()) == 2)
+        assert_lives(client)
+        until(lambda: len(served.connections()) == 1)
+    assert_lives(client)
 
 
 def test_client_that_reads_slowly_gets_all_of_its_answer(served: Running, client: httpx.Client) -> None:
     run = make_run(client, "x" * 9_000_000)
     with Wire(served) as wire:
         wire.send("GET", f"/runs/{run['id']}")
-        until(lambda: any(each.owed for each in connections(served)))
-        lives(client)
+        until(lambda: any(each.owed for each in served.connections()))
+        assert_lives(client)
         assert wire.receive().json() == run
 
 
@@ -158,12 +135,12 @@ def test_unread_answers_are_kept_for_few(
         wires = [stack.enter_context(Wire(served)) for _ in range(5)]
         for wire in wires:
             wire.send("GET", f"/runs/{run['id']}")
-        until(lambda: sum(each.owed > 0 for each in connections(served)) == 1)
+        until(lambda: sum(each.owed > 0 for each in served.connections()) == 1)
         until(lambda: len(served.server.dispatcher._large) == 4)
-        lives(client)
+        assert_lives(client)
         with ThreadPoolExecutor(5) as pool:
             assert list(pool.map(lambda wire: wire.receive().json(), wires)) == [run] * 5
-    lives(client)
+    assert_lives(client)
 
 
 def test_client_that_reads_slowly_makes_room_for_others(
@@ -175,10 +152,10 @@ def test_client_that_reads_slowly_makes_room_for_others(
     monkeypatch.setattr(served.server.answers, "total", 10_000_000)
     with Wire(served) as slow, Wire(served) as other:
         slow.send("GET", f"/runs/{run['id']}")
-        until(lambda: any(each.owed for each in connections(served)))
+        until(lambda: any(each.owed for each in served.connections()))
         other.send("GET", f"/runs/{run['id']}")
         assert other.receive().json() == run
-    lives(client)
+    assert_lives(client)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -191,7 +168,7 @@ def test_large_answer_for_which_there_is_no_room_in_time_is_503(
     monkeypatch.setattr(served.server.answers, "total", 10_000_000)
     with Wire(served) as first, Wire(served) as second:
         first.send("GET", f"/runs/{run['id']}")
-        until(lambda: any(each.owed for each in connections(served)))
+        until(lambda: any(each.owed for each in served.connections()))
         second.send("GET", f"/runs/{run['id']}")
         assert "too many large answers" in refused(second, 503)
         assert first.receive().json() == run
@@ -212,12 +189,12 @@ def test_a_thousand_idle_connections_keep_nobody_out(served: Running, client: ht
     with ExitStack() as stack:
         for _ in range(1000):
             stack.enter_context(socket.create_connection(address, timeout=PATIENCE))
-        until(lambda: len(connections(served)) >= 1000)
-        lives(client)
+        until(lambda: len(served.connections()) >= 1000)
+        assert_lives(client)
         with served.client() as another:
-            lives(another)
-        assert len(connections(served)) >= 1000
-    until(lambda: len(connections(served)) < 10)
+            assert_lives(another)
+        assert len(served.connections()) >= 1000
+    until(lambda: len(served.connections()) < 10)
 
 
 def test_those_who_have_waited_longest_make_room_for_new_connections(
@@ -229,12 +206,12 @@ def test_those_who_have_waited_longest_make_room_for_new_connections(
     key = served.key()
     with ExitStack() as stack:
         wires = [stack.enter_context(Wire(served, key)) for _ in range(60)]
-        until(lambda: len(connections(served)) <= 50)
+        until(lambda: len(served.connections()) <= 50)
         assert wires[0].is_closed()
         wires[-1].send("GET", "/runs")
         assert wires[-1].receive().status == 200
         with served.client() as client:
-            lives(client)
+            assert_lives(client)
     assert caplog.text.count("Too many connections") == 1
 
 
@@ -259,18 +236,18 @@ def test_connections_whose_requests_are_being_served_stay(start: Start, monkeypa
         assert first.receive().status == 200
 
 
-def use_up_descriptors(process: Process) -> None:
+def use_up_descriptors(process: ServerProcess) -> None:
     """From now on the process can open nothing more."""
     process.limit(resource.RLIMIT_NOFILE, descriptors_of(process))
 
 
-def descriptors_of(process: Process) -> int:
+def descriptors_of(process: ServerProcess) -> int:
     return len(list(Path(f"/proc/{process.process.pid}/fd").iterdir()))
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs prlimit")
 def test_without_file_descriptors_idle_connections_make_room(tmp_path: Path) -> None:
-    with serving(tmp_path / "foreman.db") as process, ExitStack() as stack:
+    with server_process(tmp_path / "foreman.db") as process, ExitStack() as stack:
         run = make_run(process.client)
         address = (process.client.base_url.host, process.client.base_url.port)
         before = descriptors_of(process)
@@ -289,21 +266,21 @@ def test_without_file_descriptors_idle_connections_make_room(tmp_path: Path) -> 
         until(has_warned)
         with httpx.Client(base_url=process.client.base_url, headers=process.client.headers, timeout=PATIENCE) as client:
             assert ok(client.get(f"/runs/{run['id']}")) == run
-            lives(client)
+            assert_lives(client)
             process.limit(resource.RLIMIT_NOFILE, before)  # fewer than there are
-            lives(client)
+            assert_lives(client)
         log = (tmp_path / "foreman.log").read_text()
         assert log.count("Too many connections") == 1
         assert "Traceback" not in log
         process.limit(resource.RLIMIT_NOFILE, 1024)
         process.client.close()
         with httpx.Client(base_url=process.client.base_url, headers=process.client.headers, timeout=PATIENCE) as client:
-            lives(client)
+            assert_lives(client)
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs prlimit")
 def test_large_body_without_a_file_descriptor_is_503(tmp_path: Path) -> None:
-    with serving(tmp_path / "foreman.db") as process:
+    with server_process(tmp_path / "foreman.db") as process:
         make_run(process.client)
         use_up_descriptors(process)
         large = process.client.post("/runs", json={"inputData": "x" * 3_000_000})
@@ -320,7 +297,7 @@ def test_urgent_data_has_no_meaning(served: Running, client: httpx.Client) -> No
         wire.send_urgent(b"!")
         wire.send_all(wire.request("GET", "/health")[3:])
         assert wire.receive().status in (200, 400)
-    lives(client)
+    assert_lives(client)
 
 
 # Odd orders of reading and writing ----------------------------------------------------------------------------------
@@ -345,8 +322,8 @@ def test_pipelined_request_waits_until_the_answer_before_has_been_read(served: R
     large = make_run(client, "x" * 9_000_000)
     with Wire(served) as wire:
         wire.send_all(wire.request("GET", f"/runs/{large['id']}"), wire.request("POST", "/runs", {"inputData": 2}))
-        until(lambda: any(each.owed for each in connections(served)))
-        lives(client)
+        until(lambda: any(each.owed for each in served.connections()))
+        assert_lives(client)
         assert ok(client.get("/runs", params={"limit": 1}))["total"] == 2
         assert wire.receive().json() == large
         assert wire.receive().status == 201
@@ -358,10 +335,10 @@ def test_pipelining_client_that_goes_away_unread_leaves_nothing_behind(served: R
     for leave in (Wire.close, Wire.reset):
         wire = Wire(served)
         wire.send_all(*(wire.request("GET", f"/runs/{large['id']}") for _ in range(5)))
-        until(lambda: any(each.owed for each in connections(served)))
+        until(lambda: any(each.owed for each in served.connections()))
         leave(wire)
-        until(lambda: len(connections(served)) == 1)
-    lives(client)
+        until(lambda: len(served.connections()) == 1)
+    assert_lives(client)
 
 
 def test_pipelined_request_of_a_client_that_cannot_be_answered_is_not_begun(
@@ -373,13 +350,13 @@ def test_pipelined_request_of_a_client_that_cannot_be_answered_is_not_begun(
     large = make_run(client, "x" * 9_000_000)
     with Wire(served) as wire:
         wire.send_all(wire.request("GET", f"/runs/{large['id']}"), wire.request("POST", "/runs", {"inputData": 2}))
-        until(lambda: any(each.owed for each in connections(served)))
-        (slow,) = (each for each in connections(served) if each.owed)
+        until(lambda: any(each.owed for each in served.connections()))
+        (slow,) = (each for each in served.connections() if each.owed)
         monkeypatch.setattr(Owed, "send", fail)
         assert slow.state is State.SENDING
         wire.read_some()
-        until(lambda: len(connections(served)) == 1)
-    lives(client)
+        until(lambda: len(served.connections()) == 1)
+    assert_lives(client)
     assert ok(client.get("/runs", params={"limit": 1}))["total"] == 2
 
 
@@ -409,7 +386,7 @@ def test_odd_head_is_answered_at_once(
             assert message in wire.receive().json()["error"]
         else:
             assert message in refused(wire, status)
-    lives(client)
+    assert_lives(client)
 
 
 def test_100_fields_are_accepted(served: Running) -> None:
@@ -442,7 +419,7 @@ def test_ambiguous_length_is_refused(served: Running, client: httpx.Client, fiel
     with Wire(served) as wire:
         wire.send_all(HEAD + fields + b"\r\n\r\n")
         refused(wire, status)
-    lives(client)
+    assert_lives(client)
 
 
 def test_old_http_has_no_chunks(served: Running) -> None:
@@ -479,7 +456,7 @@ def test_chunks_that_are_malformed_or_mostly_not_body_are_refused(
     with Wire(served) as wire:
         wire.try_to_send(with_key(wire, CHUNKED) + body)
         assert wire.status_or_end() in (400, None)  # None: the answer was lost, because not all was read before the end
-    lives(client)
+    assert_lives(client)
 
 
 def test_many_large_bodies_are_taken_one_after_the_other(
@@ -496,7 +473,7 @@ def test_many_large_bodies_are_taken_one_after_the_other(
     with ThreadPoolExecutor(12) as pool:
         assert list(pool.map(send, range(24))) == [201] * 24
     until(lambda: served.server.bodies.used == 0)
-    lives(client)
+    assert_lives(client)
 
 
 def test_large_bodies_are_handled_one_at_a_time_and_small_ones_beside_them(
@@ -516,7 +493,7 @@ def test_large_bodies_are_handled_one_at_a_time_and_small_ones_beside_them(
         assert begun.acquire(timeout=PATIENCE)
         second.send_all(upload(second, 100_000))
         until(lambda: len(served.server.dispatcher._large) == 1)
-        lives(client)
+        assert_lives(client)
         assert not begun.acquire(blocking=False)
         go_on.set()
         assert [wire.receive().status for wire in (first, second)] == [201, 201]
@@ -531,7 +508,7 @@ def test_large_body_that_stalls_makes_room_for_others(
     with Wire(served) as stalled, Wire(served) as other:
         stalled.send_all(upload(stalled, 1_000_000)[:-10])
         until(lambda: served.server.bodies.used > 900_000)
-        lives(client)  # small requests need no room
+        assert_lives(client)  # small requests need no room
         other.send_all(upload(other, 1_000_000))
         assert "Request Timeout" in refused(stalled, 408)
         assert other.receive().status == 201
@@ -551,7 +528,7 @@ def test_large_body_for_which_there_is_no_room_in_time_is_503(
         assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
         first.send_all(upload(first, 1_000_000)[-10:])
         assert first.receive().status == 201
-    lives(client)
+    assert_lives(client)
 
 
 @pytest.mark.parametrize("items", ["0", '"a"', "[]", "null"])
@@ -622,12 +599,6 @@ def test_globs_of_many_stars_are_answered(client: httpx.Client, entries: Json, p
     assert found["pagination"]["total"] == len(expected)
 
 
-ENDLESS = """
-    WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number)
-    SELECT count(*) FROM number
-    """
-
-
 @pytest.fixture
 def endless(monkeypatch: pytest.MonkeyPatch) -> None:
     """Queries of run data do not end by themselves."""
@@ -643,8 +614,8 @@ def test_query_that_takes_too_long_is_503(
         response = other.get(f"/runs/{entries['runId']}/data")
         assert "takes too long" in assert_error(response, 503)["error"]
         assert response.headers["Retry-After"] == "1"
-        lives(other)
-    lives(client)
+        assert_lives(other)
+    assert_lives(client)
 
 
 @pytest.mark.usefixtures("endless")
@@ -662,7 +633,7 @@ def test_others_are_served_beside_long_queries(start: Start, monkeypatch: pytest
                 for _ in range(6)
             ]  # fmt: skip
             until(lambda: served.server.dispatcher.waiting() == 4)  # two are under way
-            lives(client)
+            assert_lives(client)
             assert not any(answer.done() for answer in answers)
             monkeypatch.setattr(server, "_LONGEST_READ", 0.1)
             monkeypatch.setattr(server, "_LONGEST_READ_WHILE_STUCK", 0.1)
@@ -683,7 +654,7 @@ def test_long_queries_give_way_when_others_find_no_thread(start: Start, monkeypa
             timeout=PATIENCE,
         )
         until(lambda: served.server.dispatcher._under_way[1] == 1)
-        lives(client)
+        assert_lives(client)
         assert answer.result().status_code == 503
 
 
@@ -723,18 +694,10 @@ def test_page_is_as_large_as_its_bytes(client: httpx.Client, monkeypatch: pytest
 # Memory -------------------------------------------------------------------------------------------------------------
 
 
-def memory(process: Process) -> float:
-    """The most resident memory that the process has had, in MiB."""
-    for line in Path(f"/proc/{process.process.pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    raise AssertionError("there is no such line")
-
-
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 @pytest.mark.skipif(not descriptors(5000), reason="there are too few file descriptors for it")
 def test_memory_stays_below_its_bound_whatever_clients_do(tmp_path: Path) -> None:
-    with serving(tmp_path / "foreman.db") as process:
+    with server_process(tmp_path / "foreman.db") as process:
         runs = [make_run(process.client, "x" * 9_000_000) for _ in range(3)]
         task = make_task(process.client, runs[0])
         key = process.client.headers["X-API-Key"]
@@ -768,10 +731,10 @@ def test_memory_stays_below_its_bound_whatever_clients_do(tmp_path: Path) -> Non
 
         with ThreadPoolExecutor(20) as pool:
             opened = [pool.submit(abuse, make()) for make, number in abuses for _ in range(number)]
-            lives(process.client)
+            assert_lives(process.client)
             sockets = [each.result() for each in opened]
-        lives(process.client)
+        assert_lives(process.client)
         for each in sockets:
             each.close()
-        lives(process.client)
-        assert memory(process) < MOST_MEMORY
+        assert_lives(process.client)
+        assert process.memory() < MOST_MEMORY

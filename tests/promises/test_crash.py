@@ -23,12 +23,11 @@ from tests.chaos.crash import Crash, Tally
 from tests.chaos.server import ORG, check, create_key
 from tests.chaos.verify import Contents, Verification
 from tests.chaos.writes import Part, SharedEntry, Write
-from tests.conftest import Running
 from tests.support.proof import much
+from tests.support.running import Running
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.proof
-
-PATIENCE = 60  # seconds
 
 # One that answers too early loses something in more than half of all kills, and the first loss ends the test.
 KILLS_UNTIL_CAUGHT = 40

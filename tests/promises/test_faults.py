@@ -1,18 +1,11 @@
 """Faults of the machine: a clear error while they last, nothing acknowledged is lost, and then it goes on by itself."""
 
-import ctypes
-import os
 import resource
 import shutil
-import signal
 import sqlite3
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +14,14 @@ import pytest
 
 from foreman.db.sqlite import Database
 from foreman.maintenance.check import check
-from tests.conftest import PLAIN, Json, Running, Start, assert_error, make_run, make_task, ok, put_data
+from tests.support.api import Json, assert_error, make_run, make_task, ok, put_data
+from tests.support.commands import run_command, uncovered, without_rights
+from tests.support.databases import stored_runs
+from tests.support.running import Running, Start
+from tests.support.server_process import server_process
+from tests.support.waiting import PATIENCE, until
 
-ROOT = Path(__file__).parents[2]
 LARGE = "x" * 200_000
-PATIENCE = 30
 
 
 def pragma(database: Database, statement: str) -> None:
@@ -43,49 +39,6 @@ def stop_and_check(served: Running) -> None:
     """The invariants hold after the fault."""
     served.stop()
     assert check(file_of(served)) == []
-
-
-def stored_runs(file: Path) -> set[str]:
-    """The runs that a process of its own would see now."""
-    with closing(sqlite3.connect(file)) as other:
-        return {run_id for (run_id,) in other.execute("SELECT id FROM run")}
-
-
-# A server in a process of its own, whose limits can be changed ------------------------------------------------------
-
-
-@dataclass
-class Process:
-    """`app.py serve` over a database file."""
-
-    process: "subprocess.Popen[str]"
-    client: httpx.Client
-
-    def limit(self, what: int, soft: int) -> None:
-        """Change a limit of the running process (RLIMIT_...), as `prlimit` would."""
-        _, hard = resource.prlimit(self.process.pid, what)
-        resource.prlimit(self.process.pid, what, (soft, hard))
-
-
-@contextmanager
-def serving(file: Path, *options: str) -> Iterator[Process]:
-    command = [sys.executable, "app.py", "serve", "--port", "0", "--auth", "trust", "--database", str(file), *options]
-    log = file.with_suffix(".log")
-    with log.open("w") as output:
-        process = subprocess.Popen(command, cwd=ROOT, stderr=output, text=True)
-    try:
-        deadline = time.monotonic() + PATIENCE
-        while "listens on " not in log.read_text():
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        url = log.read_text().partition("listens on ")[2].split(",")[0]
-        headers = {"X-API-Key": f"fmn_test_acme_{'a' * 32}"}
-        with httpx.Client(base_url=f"{url}/api/v1", headers=headers, **PLAIN) as client:
-            yield Process(process, client)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(PATIENCE)
 
 
 def try_to_create(client: httpx.Client, acknowledged: set[str], value: Any = LARGE) -> httpx.Response:
@@ -117,7 +70,7 @@ def test_full_disk_is_507_for_writes_and_reading_goes_on(served: Running, client
 
 def test_limit_of_the_file_size_fails_writes_until_it_is_raised(tmp_path: Path) -> None:
     file, acknowledged = tmp_path / "foreman.db", set[str]()
-    with serving(file) as server:
+    with server_process(file) as server:
         assert try_to_create(server.client, acknowledged).status_code == 201
         server.limit(resource.RLIMIT_FSIZE, 1_500_000)
         responses = [try_to_create(server.client, acknowledged) for _ in range(20)]
@@ -166,9 +119,7 @@ def test_reading_goes_on_while_many_writes_wait_for_a_lock(served: Running, clie
     ):
         other.execute("BEGIN IMMEDIATE")
         posts = [pool.submit(each.post, "/runs", json={"inputData": 1}) for each in clients]
-        deadline = time.monotonic() + PATIENCE
-        while len(writer._waiting) < 2:  # and one has the turn
-            assert time.monotonic() < deadline
+        until(lambda: len(writer._waiting) >= 2)  # and one has the turn
         for _ in range(20):
             assert ok(client.get(f"/runs/{run['id']}")) == run
         assert not any(post.done() for post in posts)
@@ -214,14 +165,6 @@ def test_database_that_became_read_only_is_503_and_reading_goes_on(served: Runni
     stop_and_check(served)
 
 
-def without_superuser_rights() -> None:
-    """Let file permissions hold for root too: drop CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH (capabilities(7))."""
-    if os.geteuid() == 0:
-        libc = ctypes.CDLL(None, use_errno=True)
-        for capability in (1, 2):
-            assert libc.prctl(24, capability, 0, 0, 0) == 0  # PR_CAPBSET_DROP
-
-
 def test_read_only_file_stops_the_start_with_one_line(tmp_path: Path) -> None:
     file = tmp_path / "foreman.db"
     Database(file).close()
@@ -229,11 +172,7 @@ def test_read_only_file_stops_the_start_with_one_line(tmp_path: Path) -> None:
     file.chmod(0o444)
     tmp_path.chmod(0o555)
     try:
-        done = subprocess.run(
-            [sys.executable, "app.py", "serve", "--port", "0", "--database", str(file)],
-            cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, preexec_fn=without_superuser_rights,
-            env={**os.environ, "COVERAGE_PROCESS_START": "", "PYTHONDONTWRITEBYTECODE": "1"},
-        )  # fmt: skip
+        done = run_command("serve", "--port", "0", "--database", file, preexec_fn=without_rights, env=uncovered())
     finally:
         tmp_path.chmod(0o755)
     assert done.returncode == 1
@@ -332,7 +271,7 @@ def test_acknowledged_writes_survive_that_the_log_is_deleted(
 
 def test_damaged_page_is_503_and_what_is_intact_can_be_read(tmp_path: Path) -> None:
     file = tmp_path / "foreman.db"
-    with serving(file) as server:
+    with server_process(file) as server:
         task = make_task(server.client, make_run(server.client))
         entries = [put_data(server.client, task, f"key {n}", f"value {n} {'x' * 3000}") for n in range(60)]
     content = bytearray(file.read_bytes())
@@ -342,7 +281,7 @@ def test_damaged_page_is_503_and_what_is_intact_can_be_read(tmp_path: Path) -> N
     content[damaged * page_size : (damaged + 1) * page_size] = b"\xff" * page_size
     file.write_bytes(content)
 
-    with serving(file) as server:
+    with server_process(file) as server:
         run, task_url = f"/runs/{task['runId']}", f"/tasks/{task['id']}"
         assert ok(server.client.get(task_url)) == task
         whole = server.client.get(f"{run}/data?includeAll=true&limit=100")
@@ -358,15 +297,8 @@ def test_damaged_page_is_503_and_what_is_intact_can_be_read(tmp_path: Path) -> N
 # Memory, clock ------------------------------------------------------------------------------------------------------
 
 
-def test_commit_without_memory_is_503(served: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    writer = served.database.write()
-
-    def no_memory() -> Exception:
-        writer._connection.execute("ROLLBACK")
-        return MemoryError()
-
-    with monkeypatch.context() as patched:
-        patched.setattr(writer, "_try_to_commit", no_memory)
+def test_commit_without_memory_is_503(served: Running, client: httpx.Client) -> None:
+    with served.refusing_commits(MemoryError()):
         response = client.post("/runs", json={"inputData": 1})
     assert_error(response, 503)
     assert response.headers["Retry-After"]

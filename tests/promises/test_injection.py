@@ -8,7 +8,6 @@ import json
 import re
 import socket
 import sqlite3
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -20,15 +19,13 @@ from urllib.parse import quote
 import pytest
 from limits import parse
 
-from foreman.config import Settings
-from foreman.db.sqlite import Database
-from foreman.factory import create_app
-from foreman.http.contract import BASE_PATH, is_public
-from foreman.http.openapi import document
+from foreman.http.contract import BASE_PATH
 from foreman.maintenance.check import check
-from tests.api.test_run_data_query_model import Entry, answer_of_model
-from tests.conftest import Json, Running, Start, make_run, make_task, put_data
+from tests.api.run_data_model import Entry, answer_of_model
+from tests.promises.routes import DOCUMENT, ROUTES, Route
+from tests.support.api import Json, make_run, make_task, put_data
 from tests.support.proof import much
+from tests.support.running import Running, Start
 
 pytestmark = pytest.mark.proof
 
@@ -170,31 +167,6 @@ class Place:
 
     def __str__(self) -> str:
         return f"{self.method} {self.path} {self.name}"
-
-
-class Route(NamedTuple):
-    """A route as Flask knows it, with names in angle brackets."""
-
-    method: str
-    rule: str
-    public: bool
-
-
-def described() -> tuple[Json, list[Route]]:
-    """The OpenAPI document, and the routes of the application."""
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "foreman.db"
-        with closing(Database(path)) as database:
-            app = create_app(Settings(database=str(path)), database)
-            routes = [
-                Route(method, rule.rule, is_public(app.view_functions[rule.endpoint]))
-                for rule in app.url_map.iter_rules()
-                for method in sorted((rule.methods or set()) - {"OPTIONS"})
-            ]
-            return document(app), routes
-
-
-DOCUMENT, ROUTES = described()
 
 
 def places(where: str) -> list[Place]:

@@ -23,9 +23,10 @@ from foreman.db.sqlite import Database
 from foreman.factory import create_app
 from foreman.http.contract import BASE_PATH, is_public
 from foreman.maintenance.check import check
-from tests.api.test_run_data_query_model import REPRODUCIBLE
-from tests.promises.model import ENDED, RUN_STATUSES, TASK_STATUSES, TIMES, UUID, Answer, Key, Model, Request, told
-from tests.support.proof import FULL, much
+from tests.promises.model import TIMES, UUID, Answer, Key, Model, Request, told
+from tests.support.api import UNKNOWN_ID
+from tests.support.proof import FULL, REPRODUCIBLE, much
+from tests.support.statuses import ENDED, RUN_STATUSES, SETTABLE, TASK_STATUSES
 
 pytestmark = pytest.mark.proof
 
@@ -34,7 +35,6 @@ TOKENS = {"quartz": "Qx7Zt0Kw", "violet": "Vh3Rn9Ls"}
 ORGS = tuple(TOKENS)
 THE_OTHER = {"quartz": "violet", "violet": "quartz"}
 
-UNKNOWN = "019315a4-7c3e-7b52-9d3f-1f0f6f3f2a10"
 LIMIT = 1_000_000
 
 CONFIG: dict[str, dict[str, Any]] = {
@@ -143,7 +143,7 @@ lists_of_tags = mostly(
 )
 bodies_of_runs = st.fixed_dictionaries({"inputData": json_texts}, optional={"metadata": metadata})
 changes: dict[str, st.SearchStrategy[str]] = {"outputData": json_texts, "errorData": json_texts, "metadata": metadata}
-changes_of_runs = st.fixed_dictionaries({}, optional={"status": json_of([*RUN_STATUSES[1:]]), **changes})
+changes_of_runs = st.fixed_dictionaries({}, optional={"status": json_of([*SETTABLE]), **changes})
 bodies_of_tasks = st.fixed_dictionaries(
     {"type": json_of(types), "inputData": json_texts},
     optional={
@@ -430,7 +430,7 @@ class TwoOrganisations(RuleBasedStateMachine):
         named = {found[0] for found in UUID.finditer(request.texts().lower()) if found[0] in owned}
         if not named:
             return
-        about_nothing = request.replacing({each: UNKNOWN for name in named for each in (name, name.upper())})
+        about_nothing = request.replacing({each: UNKNOWN_ID for name in named for each in (name, name.upper())})
         key = self.issued[rival][0]
         first, second = (self.ask(rival, key, each, in_own_header) for each in (request, about_nothing))
         assert first.status == second.status
@@ -515,7 +515,7 @@ class TwoOrganisations(RuleBasedStateMachine):
 
 
 def _nth(ids: list[str], which: Which) -> str:
-    return ids[-1 - which.place % len(ids)] if ids else UNKNOWN
+    return ids[-1 - which.place % len(ids)] if ids else UNKNOWN_ID
 
 
 def _id(caller: Caller, which: Which, ids: dict[str, list[str]], of_other_kind: list[str]) -> str:
@@ -525,7 +525,7 @@ def _id(caller: Caller, which: Which, ids: dict[str, list[str]], of_other_kind: 
         "upper case": own.upper(),
         "other kind": _nth(of_other_kind, which),
         "the other's": _nth(ids[THE_OTHER[caller.org]], which),
-        "unknown": UNKNOWN,
+        "unknown": UNKNOWN_ID,
         "nonsense": "nonsense",
     }[which.whose]
 

@@ -28,10 +28,10 @@ from tests.promises.power.history import (
 )
 from tests.promises.power.survey import activity, answers_before_sync, survey
 from tests.support.proof import much
+from tests.support.source import ROOT
 
 pytestmark = pytest.mark.proof
 
-ROOT = Path(__file__).parents[2]
 PATIENCE = 120  # seconds until a server under watch that does not end fails its test
 
 # Requests of each client in the histories that only have to show one thing.

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import re
 import signal
 import socket
@@ -21,9 +20,12 @@ import pytest
 
 from foreman.auth import keys
 from foreman.db.sqlite import Database
-from tests.cli.test_cli import APP
-from tests.conftest import Json, Start
+from tests.support import commands
+from tests.support.api import Json
+from tests.support.commands import environment
 from tests.support.proof import much
+from tests.support.running import Start
+from tests.support.source import APP
 
 # So many characters of a key's random part in a row are nowhere by accident.
 PART = 12
@@ -68,22 +70,11 @@ def command(tmp_path: Path) -> Command:
     """Run a command on the test's database; what it printed, on stdout and stderr."""
 
     def run(*arguments: str) -> str:
-        done = subprocess.run(
-            [sys.executable, APP, *arguments, *([] if arguments[0] == "openapi" else ["--database", "foreman.db"])],
-            cwd=tmp_path,
-            env=environment(),
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        done = commands.run(tmp_path, *arguments, *([] if arguments[0] == "openapi" else ["--database", "foreman.db"]))
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr
 
     return run
-
-
-def environment(**variables: str) -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("FOREMAN_")} | variables
 
 
 class Serving:

@@ -18,7 +18,7 @@ from tests.chaos.figures import Figures, Sample
 from tests.chaos.server import ORG, Server
 from tests.chaos.soak import Clients, Look, soak
 from tests.chaos.traffic import MAX_BODY, Answered, Visitor
-from tests.conftest import Running, Start
+from tests.support.running import Running, Start
 
 SAMPLES = 24
 

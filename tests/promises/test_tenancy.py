@@ -1,23 +1,20 @@
 """The wall between organisations, tried on every route there is: new routes are covered on arrival."""
 
 import re
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from foreman.config import Settings
-from foreman.db.sqlite import Database
-from foreman.factory import create_app
-from foreman.http.contract import BASE_PATH, is_public
-from tests.conftest import Json, Running, assert_error, make_run, make_task, ok, put_data
+from foreman.http.contract import BASE_PATH
+from tests.promises.routes import ROUTES
+from tests.support.api import UNKNOWN_ID, Json, assert_error, make_run, make_task, ok, put_data
+from tests.support.running import Running
 
 Ids = dict[str, str]
 
-UNKNOWN: Ids = dict.fromkeys(["run_id", "task_id", "data_id"], "019315a4-7c3e-7b52-9d3f-1f0f6f3f2a10")
+UNKNOWN: Ids = dict.fromkeys(["run_id", "task_id", "data_id"], UNKNOWN_ID)
 
 # What a request must say besides its path, for those routes that need something to succeed.
 EXAMPLES: dict[tuple[str, str], Callable[[Ids], dict[str, Any]]] = {
@@ -33,22 +30,8 @@ EXAMPLES: dict[tuple[str, str], Callable[[Ids], dict[str, Any]]] = {
 }
 
 
-def rules() -> list[tuple[str, str, bool]]:
-    """Method, path and whether it is public, of all that the application serves."""
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "foreman.db"
-        database = Database(path)
-        app = create_app(Settings(database=str(path)), database)
-        database.close()
-    return [
-        (method, rule.rule, is_public(app.view_functions[rule.endpoint]))
-        for rule in app.url_map.iter_rules()
-        for method in sorted((rule.methods or set()) - {"OPTIONS"})
-    ]
-
-
-ROUTES = [(method, rule.removeprefix(BASE_PATH)) for method, rule, public in rules() if not public]
-every_route = pytest.mark.parametrize(("method", "rule"), ROUTES, ids=[" ".join(route) for route in ROUTES])
+GUARDED = [(method, rule.removeprefix(BASE_PATH)) for method, rule, public in ROUTES if not public]
+every_route = pytest.mark.parametrize(("method", "rule"), GUARDED, ids=[" ".join(route) for route in GUARDED])
 
 
 def send(client: httpx.Client, method: str, rule: str, ids: Ids) -> httpx.Response:
@@ -86,7 +69,7 @@ def everything_of(client: httpx.Client, ids: Ids) -> list[Json]:
 
 
 def test_public_routes_are_exactly_health_readiness_and_documentation() -> None:
-    assert {rule for _, rule, public in rules() if public} == {
+    assert {rule for _, rule, public in ROUTES if public} == {
         "/health",
         "/api/v1/health",
         "/ready",

@@ -19,14 +19,12 @@ from foreman.auth.holder import Holder
 from foreman.server import connection, http_server
 from foreman.server.connection import Connection, State
 from foreman.server.quotas import Quota
-from tests.conftest import PLAIN, Json, Running, Start, make_run, make_task, ok, put_data
-from tests.promises.test_abuse import connections, lives, memory, refused
-from tests.promises.test_faults import serving
+from tests.support.api import PLAIN, Json, assert_lives, make_run, make_task, ok, put_data
 from tests.support.proof import much
-from tests.support.wire import Wire, until
-
-# Resident memory in MiB that no clients make the server exceed; docs/reliability.md states it.
-MOST_MEMORY = 512
+from tests.support.running import Running, Start
+from tests.support.server_process import MOST_MEMORY, server_process
+from tests.support.waiting import until
+from tests.support.wire import Wire, refused
 
 LONG_NUMBER = b"Content-Length: 10000000000\r\n"
 
@@ -75,7 +73,7 @@ def test_other_expectations_are_refused(served: Running, client: httpx.Client) -
     with Wire(served) as wire:
         wire.send_all(request(wire, fields=b"Expect: 200-maybe\r\n"))
         assert "Expectation Failed" in refused(wire, 417)
-    lives(client)
+    assert_lives(client)
 
 
 @pytest.mark.parametrize("expect", [b"", b"Expect: 100-continue\r\n"])
@@ -108,7 +106,7 @@ def test_revoked_key_and_one_that_may_only_read_are_refused_before_the_body(
     monkeypatch.setattr(caller, "_KNOWN_FOR", 0.0)
     revoked = served.key()
     with served.client_with(revoked) as other:
-        lives(other)
+        assert_lives(other)
     with served.database.write() as tx:
         tx.run("UPDATE api_key SET revoked_at = 1 WHERE id = (SELECT max(id) FROM api_key)")
     for key, status in ((revoked, 401), (served.key(read_only=True), 403)):
@@ -256,7 +254,7 @@ def test_what_others_could_read_in_another_way_is_refused(
     with Wire(served) as wire:
         wire.send_all(request(wire, line, fields, host))
         refused(wire, status)
-    lives(client)
+    assert_lives(client)
 
 
 @pytest.mark.parametrize("host", [b"Host:\r\n", b"Host: a.example:80\r\n", b"Host: [::1]:3000\r\n", b"HOST:x\r\n"])
@@ -289,7 +287,7 @@ def test_empty_lines_before_a_request_are_passed_over(served: Running) -> None:
         wire.send_all(b"\r\n\r\n", request(wire), b"\r\n", request(wire))
         assert [wire.receive().status for _ in range(2)] == [200, 200]
         wire.send_all(b"\r\n")
-        until(lambda: all(each.is_idle for each in connections(served)))
+        until(lambda: all(each.is_idle for each in served.connections()))
 
 
 def test_request_that_arrives_byte_by_byte_is_served(served: Running) -> None:
@@ -309,7 +307,7 @@ def test_connection_whose_kind_of_request_cannot_be_told_ends_alone(
         broken.setattr("foreman.server.connection.Connection.kind", fail)
         wire.send("GET", "/health")
         assert wire.is_closed()
-    lives(client)
+    assert_lives(client)
     kinds = [Connection.kind]
 
     def fail_later(connection: Connection) -> int:
@@ -320,7 +318,7 @@ def test_connection_whose_kind_of_request_cannot_be_told_ends_alone(
         wire.send_all(wire.request("GET", "/health") * 2)
         assert wire.receive().status == 200
         assert wire.is_closed()
-    lives(client)
+    assert_lives(client)
 
 
 # Large answers ------------------------------------------------------------------------------------------------------
@@ -357,7 +355,7 @@ def test_small_requests_are_served_while_a_large_answer_is_made(
         answers = [pool.submit(each.get, f"/runs/{run['id']}") for each in (first, second)]
         assert begun.wait(30)
         until(lambda: len(served.server.dispatcher._large) == 1)
-        lives(client)
+        assert_lives(client)
         go_on.set()
         assert all(answer.result().json() == run for answer in answers)
 
@@ -389,7 +387,7 @@ def everything_large(client: httpx.Client, size: int) -> list[tuple[str, str, An
 @pytest.mark.proof
 @pytest.mark.parametrize("threads", [4, 32])
 def test_large_answers_stay_below_the_bound_of_memory_and_nobody_who_reads_is_cut(tmp_path: Path, threads: int) -> None:
-    with serving(tmp_path / "foreman.db", "--threads", str(threads)) as process:
+    with server_process(tmp_path / "foreman.db", "--threads", str(threads)) as process:
         requests = everything_large(process.client, 9_000_000)
         key = process.client.headers["X-API-Key"]
         address = (process.client.base_url.host, process.client.base_url.port or 0)
@@ -416,14 +414,14 @@ def test_large_answers_stay_below_the_bound_of_memory_and_nobody_who_reads_is_cu
 
         with ThreadPoolExecutor(40) as pool:
             assert set(pool.map(ask, range(much(80, 40)))) == {200}
-        lives(process.client)
-        assert memory(process) < MOST_MEMORY
+        assert_lives(process.client)
+        assert process.memory() < MOST_MEMORY
 
 
 def test_client_that_reads_at_a_moderate_speed_while_others_wait_is_not_slow(served: Running) -> None:
     with Wire(served) as wire:
-        until(lambda: len(connections(served)) == 1)
-        (connection,) = connections(served)
+        until(lambda: len(served.connections()) == 1)
+        (connection,) = served.connections()
         connection.state, connection.since, connection.moved = State.SENDING, 100.0, 0
         assert not connection.is_slow(100.5, 10, 1000)  # it has just begun
         connection.moved = 20_000
@@ -469,7 +467,7 @@ def test_organisations_and_their_keys_take_turns_with_large_requests(served: Run
 def test_blocked_address_learns_nothing_of_keys_from_what_is_said_of_bodies(served: Running) -> None:
     good, seen = served.key(), served.key()
     with served.client_with(seen) as client:
-        lives(client)
+        assert_lives(client)
     with Wire(served, "fmn_test_acme_wrong") as wire:
         for _ in range(121):
             wire.send("GET", "/runs")
@@ -479,7 +477,7 @@ def test_blocked_address_learns_nothing_of_keys_from_what_is_said_of_bodies(serv
             wire.send_all(request(wire, POST, b"Content-Length: 100\r\nExpect: 100-continue\r\n"))
             refused(wire, 429)
     with served.client_with(seen) as client:
-        lives(client)
+        assert_lives(client)
 
 
 @pytest.mark.parametrize(
@@ -558,13 +556,13 @@ def test_fault_while_a_connection_is_accepted_does_not_end_listening(
     def fail(*_: object) -> None:
         raise MemoryError("a fault of a test")
 
-    lives(client)
+    assert_lives(client)
     with monkeypatch.context() as broken:
         broken.setattr(served.server, "connection_class", fail)
         with Wire(served) as wire:
             assert wire.is_closed()
     with served.client() as another:
-        lives(another)
+        assert_lives(another)
 
 
 def test_fault_of_one_turn_does_not_end_the_server(
@@ -579,7 +577,7 @@ def test_fault_of_one_turn_does_not_end_the_server(
     with monkeypatch.context() as broken:
         broken.setattr(served.server.bodies, "look", fail)
         assert turned.wait(30)
-    lives(client)
+    assert_lives(client)
 
 
 def test_organisation_that_holds_nothing_finds_room_while_there_is_any() -> None:

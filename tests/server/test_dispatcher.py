@@ -17,9 +17,7 @@ from foreman.http.contract import costs_of
 from foreman.server import dispatcher as module
 from foreman.server.dispatcher import Dispatcher
 from foreman.vocabulary import LONG, SHORT, WAITING
-
-PATIENCE = 30  # seconds until what does not happen fails its test
-NEVER = 2 * PATIENCE  # seconds until somebody helps, or work of no hurry is done although there are tasks
+from tests.support.waiting import NEVER, PATIENCE, until
 
 Work = Callable[[], object]
 Begin = Callable[..., Dispatcher]
@@ -111,13 +109,6 @@ class Most:
             self.inside -= 1
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
-
-
 def happens(event: threading.Event) -> bool:
     return event.wait(PATIENCE)
 
@@ -151,12 +142,6 @@ def begin() -> Iterator[Begin]:
 def nobody_helps(monkeypatch: pytest.MonkeyPatch) -> None:
     """No task ever takes too long."""
     monkeypatch.setattr(module, "HELD_UP", NEVER)
-
-
-@pytest.fixture
-def no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`later` is done only when there is no task."""
-    monkeypatch.setattr(module, "POSTPONED", NEVER)
 
 
 # The leader ---------------------------------------------------------------------------------------------------------

@@ -16,11 +16,10 @@ from limits import parse
 from foreman.server import dispatcher
 from foreman.server.connection import State
 from foreman.server.dispatcher import Dispatcher, Task
-from tests.conftest import Json, Running, Start, assert_error, make_run, make_task, ok, put_data
-from tests.support.wire import PATIENCE, Answer, Wire, until
-
-NEVER = 2 * PATIENCE  # seconds until a thread helps another one, or until a commit although there are requests
-UNKNOWN_ID = "019315a4-7c3e-7b52-9d3f-1f0f6f3f2a10"
+from tests.support.api import UNKNOWN_ID, Json, assert_error, assert_lives, make_run, make_task, ok, put_data
+from tests.support.running import Running, Start
+from tests.support.waiting import NEVER, PATIENCE, until
+from tests.support.wire import Answer, Wire
 
 IO_ERROR = sqlite3.OperationalError("disk I/O error")
 
@@ -68,12 +67,6 @@ def disks(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> 
     assert "Unexpected error while sending a response" not in messages
 
 
-@pytest.fixture
-def no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is to be committed waits for all requests that are there."""
-    monkeypatch.setattr(dispatcher, "POSTPONED", NEVER)
-
-
 @contextmanager
 def slow_disk(served: Running) -> Iterator[Disk]:
     """The disk that the server writes to; its commits end when told, and when the test ends."""
@@ -119,12 +112,6 @@ def wait_until_sent(served: Running) -> None:
 def total(client: httpx.Client) -> int:
     count: int = ok(client.get("/runs"))["total"]
     return count
-
-
-def lives(client: httpx.Client) -> bool:
-    """Whether the server still reads and writes."""
-    run = make_run(client)
-    return ok(client.get(f"/runs/{run['id']}")) == run
 
 
 class Clients:
@@ -271,7 +258,7 @@ def test_commit_that_fails_is_told_to_everybody_who_shared_it(
             assert any(f"find-me-{number}" in record.getMessage() and record.exc_info for record in caplog.records)
         assert left == {str(1000 - used) for used in range(2, 9)}
         disk.refusal = None
-        assert lives(client)
+        assert_lives(client)
 
 
 def test_failed_commit_is_told_to_other_origins_too(start: Start) -> None:
@@ -339,7 +326,7 @@ def test_refused_request_waits_for_the_commit_of_what_it_may_have_seen(
         assert second.result().status_code == (503 if refusal else 201)
         disk.refusal = None
         assert total(client) == (1 if refusal else 2)
-        assert lives(client)
+        assert_lives(client)
 
 
 @pytest.mark.usefixtures("no_hurry")
@@ -396,7 +383,7 @@ def test_full_disk_fails_exactly_the_requests_whose_changes_are_not_stored(start
         assert stored == {number for number, status in statuses.items() if status == 201}
         with served.database.write() as tx:
             tx.run("PRAGMA max_page_count = 1000000")
-        assert lives(client)
+        assert_lives(client)
 
 
 # One connection -----------------------------------------------------------------------------------------------------
@@ -484,7 +471,7 @@ def test_client_that_leaves_while_its_answer_is_held_does_no_harm(
         until(lambda: len(served.server.connections()) == 1)  # only the other client is left
         disk.refusal = None
         assert total(client) == (0 if refusal else 1)
-        assert lives(client)
+        assert_lives(client)
 
 
 @pytest.mark.usefixtures("no_hurry")
@@ -663,7 +650,7 @@ def test_error_outside_of_the_application_gets_the_envelope(
         assert wire.is_closed()
     assert "secret" in caplog.text
     assert total(client) == (1 if body and break_ is not raises_before else 0)
-    assert lives(client)
+    assert_lives(client)
 
 
 @pytest.mark.parametrize("refusal", [None, IO_ERROR])

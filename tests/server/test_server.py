@@ -9,7 +9,8 @@ import pytest
 from foreman.api import runs
 from foreman.clock import now_ms
 from foreman.server import http_server
-from tests.conftest import Running, ok
+from tests.support.api import ok
+from tests.support.running import Running
 
 
 def test_request_under_way_is_finished_and_told_that_the_connection_closes(

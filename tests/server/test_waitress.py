@@ -6,11 +6,12 @@ What is not named was replaced as a whole: waitress's channels, its servers, its
 import ast
 import hashlib
 import inspect
-from pathlib import Path
 from pydoc import locate
 from typing import Any
 
 import pytest
+
+from tests.support.source import modules, tree_of
 
 # The names, and the beginning of the SHA-256 of their sources. A new version of waitress is read where it differs, and
 # then its digests are put here.
@@ -51,8 +52,6 @@ LEANED_ON = {
     "waitress.proxy_headers.parse_proxy_headers": "968d731d0d283c32",
 }
 
-FOREMAN = Path(__file__).parents[2] / "foreman"
-
 
 def digest(name: str) -> str:
     found: Any = locate(name)
@@ -68,8 +67,8 @@ def test_waitress_is_the_one_that_was_read(name: str) -> None:
 
 def test_everything_that_is_imported_from_waitress_is_named() -> None:
     imported = set()
-    for file in FOREMAN.rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for file in modules():
+        for node in ast.walk(tree_of(file)):
             if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "waitress":
                 imported |= {f"{node.module}.{alias.name}" for alias in node.names}
             elif isinstance(node, ast.Import):

@@ -6,24 +6,26 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-ROOT = Path(__file__).parents[2]
-APP = ROOT / "app.py"
-PATIENCE = 60
+from tests.support.source import APP, ROOT
+from tests.support.waiting import PATIENCE, until
 
 # A user of whom every system has one, for what root may do anyway.
 NOBODY = 65534
 
 
+def without_settings() -> dict[str, str]:
+    """This process's environment without settings of Foreman."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("FOREMAN_")}
+
+
 def environment(**variables: str) -> dict[str, str]:
     """This process's environment with no settings of Foreman but these."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("FOREMAN_")}
-    return {**kept, "PYTHONDONTWRITEBYTECODE": "1", **variables}
+    return {**without_settings(), "PYTHONDONTWRITEBYTECODE": "1", **variables}
 
 
 def uncovered(**variables: str) -> dict[str, str]:
@@ -45,6 +47,11 @@ def run(directory: Path, *arguments: str | bytes | Path, **options: Any) -> "sub
     return subprocess.run([sys.executable, APP, *arguments], text=True, errors="replace", timeout=PATIENCE, **given)
 
 
+def run_command(*arguments: object, **options: Any) -> "subprocess.CompletedProcess[str]":
+    """A command, at its end, whose paths are whole: it does not matter in which directory."""
+    return run(ROOT, *map(str, arguments), **options)
+
+
 @contextmanager
 def serving(directory: Path, *arguments: str | Path, **options: Any) -> Iterator["subprocess.Popen[str]"]:
     """A server on a free port, which may have ended by the end of the block."""
@@ -59,13 +66,20 @@ def serving(directory: Path, *arguments: str | Path, **options: Any) -> Iterator
         process.communicate()
 
 
+def lines_until_it_listens(process: "subprocess.Popen[str]") -> tuple[list[str], str]:
+    """What a server logs until it listens, and the URL that it says then."""
+    assert process.stderr
+    lines = []
+    for line in process.stderr:
+        lines.append(line)
+        if listening := re.search(r"listens on (http://\S+),", line):
+            return lines, listening[1]
+    raise AssertionError(lines)
+
+
 def url_of(process: "subprocess.Popen[str]") -> str:
     """Where a server listens, as soon as it does."""
-    assert process.stderr
-    for line in process.stderr:
-        if listening := re.search(r"listens on (http://\S+),", line):
-            return listening[1].replace("localhost", "127.0.0.1")
-    raise AssertionError("the server did not start")
+    return lines_until_it_listens(process)[1].replace("localhost", "127.0.0.1")
 
 
 def line_of(stderr: str) -> str:
@@ -76,12 +90,16 @@ def line_of(stderr: str) -> str:
     return line
 
 
+def assert_fails(done: "subprocess.CompletedProcess[str]", status: int, *words: str) -> None:
+    """The command has failed with this status and one line, which has all these words in it."""
+    assert (done.returncode, done.stdout) == (status, ""), done.stderr
+    line = line_of(done.stderr)
+    assert all(word in line for word in words), line
+
+
 def wait_until_gone(pid: int) -> None:
     """Wait for the end of a process that is nobody's child any more, or a zombie."""
-    deadline = time.monotonic() + PATIENCE
-    while _runs(pid):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: not _runs(pid))
 
 
 def _runs(pid: int) -> bool:

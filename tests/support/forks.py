@@ -11,7 +11,8 @@ import tempfile
 from typing import Any
 
 from foreman.cli.main import main
-from tests.support.commands import APP, PATIENCE
+from tests.support.source import APP
+from tests.support.waiting import PATIENCE
 
 
 def run(arguments: list[str], stdout: str) -> tuple[int, str, str]:

@@ -2,7 +2,17 @@
 
 import os
 
+from hypothesis import HealthCheck, settings
+
 FULL = os.environ.get("PROOF") == "full"
+
+# What is made up at random is the same each time.
+REPRODUCIBLE = settings(
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 
 
 def much(full: int, short: int) -> int:

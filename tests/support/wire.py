@@ -4,15 +4,13 @@ import http.client
 import json
 import socket
 import struct
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
-from tests.conftest import Json, Running
-
-PATIENCE = 30  # seconds until what does not happen fails its test
+from tests.support.api import Json
+from tests.support.running import Running
+from tests.support.waiting import PATIENCE
 
 
 @dataclass
@@ -121,8 +119,14 @@ class Wire:
         self.close()
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
+def refused(wire: Wire, status: int) -> str:
+    """The message of an error that ends the connection."""
+    answer = wire.receive()
+    assert answer.status == status, answer.body
+    assert answer.headers["Connection"] == "close"
+    assert answer.headers["X-Request-Id"]
+    body = answer.json()
+    assert set(body) == {"error", "details"}
+    assert wire.is_closed()
+    message: str = body["error"]
+    return message

@@ -6,7 +6,6 @@ version_N.json, and its file version_N.sql, as text. To be run in the last commi
 
 import json
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,15 +15,11 @@ from typing import Any
 import httpx
 
 from foreman.auth import keys
-from foreman.config import Settings
 from foreman.db.file import APPLICATION_ID, SCHEMA_VERSION
-from foreman.db.sqlite import Database
-from foreman.factory import create_app
-from foreman.server.server import Server
-from foreman.vocabulary import RUN_STATUSES, TASK_STATUSES
-from tests.conftest import Json, Running, make_run, make_task, ok, put_data
-
-HERE = Path(__file__).parent
+from tests.db.schemas.earlier import HERE
+from tests.support.api import Json, make_run, make_task, ok, put_data
+from tests.support.running import running
+from tests.support.statuses import RUN_STATUSES, TASK_STATUSES
 
 
 def fill(client: httpx.Client) -> None:
@@ -80,24 +75,17 @@ def record(directory: Path) -> dict[str, Any]:
 
     :return: a valid key of each organisation, what `keys list` says, and by organisation the answer to each path
     """
-    settings = Settings(port=0, database=str(directory / "foreman.db"), rate_limit=None)
-    with closing(Database(Path(settings.database))) as database:
-        app = create_app(settings, database)
-        server = Server(app)
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        running = Running(f"http://127.0.0.1:{server.port}", app, database, server, thread)
-        running.key("acme", name="revoked")
-        keys.revoke(database, str(keys.every(database)[0]["id"]))
-        running.key("acme", read_only=True)
-        issued = {org_id: running.key(org_id) for org_id in ("acme", "rival")}
+    with running(directory / "foreman.db") as served:
+        served.key("acme", name="revoked")
+        keys.revoke(served.database, str(keys.every(served.database)[0]["id"]))
+        served.key("acme", read_only=True)
+        issued = {org_id: served.key(org_id) for org_id in ("acme", "rival")}
         answers: dict[str, dict[str, str]] = {}
         for org_id, key in issued.items():
-            with running.client_with(key) as client:
+            with served.client_with(key) as client:
                 fill(client)
                 answers[org_id] = {path: client.get(path).raise_for_status().text for path in questions(client)}
-        listed = keys.every(database)
-        running.stop()
+        listed = keys.every(served.database)
     return {"keys": issued, "listed": listed, "answers": answers}
 
 

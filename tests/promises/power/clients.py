@@ -11,15 +11,14 @@ import msgspec
 from foreman.auth import keys
 from foreman.db.sqlite import Database
 from tests.promises.power.history import Answered, Asked, Client, Recorder, State
+from tests.support.statuses import SETTABLE, TASK_STATUSES
+from tests.support.waiting import PATIENCE
 
 REQUEST_ID = "client-{}.{}"
-PATIENCE = 60  # seconds until an answer that does not come fails the history
 
 _Object = dict[str, msgspec.Raw]
 _decode = msgspec.json.Decoder(_Object).decode
 
-RUN_STATUSES = ("running", "completed", "failed", "cancelled")
-TASK_STATUSES = ("queued", "running", "completed", "failed", "cancelled", "retrying")
 TAGS = ("red", "green", "blue", "new", "old")
 
 
@@ -74,7 +73,7 @@ class WritingClient:
         self._keep("run", run)
 
     def _change_run(self) -> None:
-        change = {"status": self._random.choice(RUN_STATUSES), "outputData": self._opaque()}
+        change = {"status": self._random.choice(SETTABLE), "outputData": self._opaque()}
         self._keep("run", self._send(200, "PATCH", f"/runs/{self._random.choice(self._runs)}", change))
 
     def _create_task(self) -> None:
@@ -89,7 +88,7 @@ class WritingClient:
 
     def _change_task(self) -> None:
         _, task_id = self._random.choice(self._tasks)
-        change = {"status": self._random.choice(TASK_STATUSES), "outputData": self._opaque()}
+        change = {"status": self._random.choice(TASK_STATUSES[1:]), "outputData": self._opaque()}
         self._keep("task", self._send(200, "PATCH", f"/tasks/{task_id}", change))
 
     def _create_data(self) -> None:

@@ -21,6 +21,7 @@ from foreman.server.server import Server
 from tests.promises.power import clients
 from tests.promises.power.history import Answered, Client, History, Recorder
 from tests.promises.power.vfs import Watch
+from tests.support.waiting import PATIENCE
 
 CLIENTS = 6
 DATABASE = "foreman.db"
@@ -79,7 +80,7 @@ def record(directory: Path, durability: str, requests: int) -> History:
 
 
 def _let_clients_work(recorder: Recorder, database: Database, port: int, requests: int) -> list[Client]:
-    together = threading.Barrier(CLIENTS, timeout=clients.PATIENCE)
+    together = threading.Barrier(CLIENTS, timeout=PATIENCE)
     working = [clients.WritingClient(number, recorder, together) for number in range(CLIENTS)]
     with ThreadPoolExecutor(CLIENTS) as pool:
         return list(pool.map(lambda each: each.work(database, port, requests), working))

@@ -1,0 +1,84 @@
+"""A server in a thread of this process, whose inside tests can look at and change."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import httpx
+
+from foreman.auth import keys
+from foreman.config import Settings
+from foreman.db.sqlite import Database
+from foreman.factory import Foreman, create_app
+from foreman.server.connection import Connection
+from foreman.server.server import Server
+from tests.support.api import PLAIN
+
+
+@dataclass
+class Running:
+    """A server under test, its database and clients for it."""
+
+    url: str
+    app: Foreman
+    database: Database
+    server: Server
+    thread: threading.Thread
+
+    def key(self, org_id: str = "acme", **options: Any) -> str:
+        return keys.issue(self.database, org_id, "test", **options)
+
+    def client(self, org_id: str = "acme", **options: Any) -> httpx.Client:
+        """A client of an organisation, with a key of its own."""
+        return self.client_with(self.key(org_id, **options))
+
+    def client_with(self, key: str) -> httpx.Client:
+        return httpx.Client(base_url=f"{self.url}/api/v1", headers={"Authorization": f"Bearer {key}"}, **PLAIN)
+
+    def anonymous(self) -> httpx.Client:
+        return httpx.Client(base_url=f"{self.url}/api/v1", **PLAIN)
+
+    def connections(self) -> list[Connection]:
+        """Those that are open."""
+        return self.server.connections()
+
+    @contextmanager
+    def refusing_commits(self, error: Exception) -> Iterator[None]:
+        """Let commits fail in the block as SQLite fails: what was to be committed is undone."""
+        writer = self.database.write()
+
+        def refuse() -> Exception:
+            writer._connection.execute("ROLLBACK")
+            return error
+
+        with patch.object(writer, "_try_to_commit", refuse):
+            yield
+
+    def stop(self) -> None:
+        self.server.stop()
+        self.thread.join(20)
+        assert not self.thread.is_alive()
+
+
+Start = Callable[..., Running]
+
+
+@contextmanager
+def running(file: Path, **settings: Any) -> Iterator[Running]:
+    """A server over a database file until the end of the block: quiet and with no rate limit, unless set otherwise."""
+    quiet = Settings(port=0, database=str(file), rate_limit=None, log_level="warning")
+    chosen = replace(quiet, **settings)
+    with closing(Database(file, chosen.durability)) as database:
+        app = create_app(chosen, database)
+        server = Server(app)
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        served = Running(f"http://127.0.0.1:{server.port}", app, database, server, thread)
+        try:
+            yield served
+        finally:
+            served.stop()
