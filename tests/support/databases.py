@@ -64,7 +64,7 @@ UNFIT: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing": (Path.unlink, "foreman.db does not exist"),
     "foreign": (lambda file: file.write_bytes(b"a diary, not a database" * 200), "is not a Foreman database"),
     "newer": (make_newer, "from a newer Foreman"),
-    "unsound": (miscount, "is not sound, so it is not copied: `check` names 1 violations"),
+    "unsound": (miscount, "is not sound, so it was not copied: `check` finds 1 violation$"),
     "cut off": (lambda file: os.truncate(file, 20_480), "is not sound|malformed"),
 }
 
