@@ -8,9 +8,6 @@ import msgspec
 
 from foreman.http.errors import TOO_DEEP, Invalid
 
-# Documents nested up to this depth are always accepted. The limit beyond it depends on the Python and SQLite in use.
-SAFE_NESTING = 500
-
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _skip = msgspec.json.Decoder(msgspec.Raw).decode
 

@@ -899,7 +899,7 @@ def test_two_servers_on_one_file_lose_nothing(database: Database, file: Path) ->
 WRITE_UNTIL_KILLED = """
 import sys
 from pathlib import Path
-from foreman.db import Database
+from foreman.db.sqlite import Database
 
 database = Database(Path(sys.argv[1]))
 for number in range(1_000_000):
@@ -921,9 +921,12 @@ def test_acknowledged_writes_survive_a_killed_process(database: Database, file: 
         [sys.executable, "-c", script, file], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
-        told = list(iter(lambda: process.stdout.readline().strip(), "inside"))  # type: ignore[union-attr]
-        process.kill()
-    assert told == [str(number) for number in range(21)]
+        told = []
+        for line in process.stdout:
+            told.append(line.strip())
+            if told[-1] == "inside":
+                process.kill()
+    assert told == [*(str(number) for number in range(21)), "inside"]
     assert stored(file) == [f"{number:06}" for number in range(21)]
     write(database, insert("next"))  # the killed process has left no lock
     with database.read() as view:
