@@ -33,7 +33,7 @@ Serve = Callable[..., subprocess.Popen[str]]
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     """Run a command to its end, in a directory of its own."""
-    return lambda *arguments, **variables: commands.run(tmp_path, *arguments, env=environment(**variables))
+    return lambda *arguments, **variables: commands.fork(tmp_path, *arguments, env=environment(**variables))
 
 
 @pytest.fixture

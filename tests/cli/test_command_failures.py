@@ -16,7 +16,7 @@ import pytest
 from foreman.auth import keys
 from foreman.db.sqlite import Database
 from tests.support.api import METRICS_TOKEN
-from tests.support.commands import environment, line_of, run, run_each, uncovered, without_rights
+from tests.support.commands import environment, fork, line_of, run, run_each, uncovered, without_rights
 from tests.support.databases import names
 from tests.support.proof import much
 from tests.support.source import APP, ROOT
@@ -57,15 +57,16 @@ def test_database_that_is_not_there_is_not_made_and_the_line_says_where_was_look
     before = names(place)
     for path, looked_at in (("lost.db", place / "lost.db"), ("no/lost.db", place / "no/lost.db")):
         commands = [[*arguments, "--database", path] for arguments in ON_A_DATABASE.values()]
-        for failed in run_each(place, commands):
-            assert failed == (1, "", f"foreman: {looked_at} does not exist\n")
+        for failed in (fork(place, *command) for command in commands):
+            assert (failed.returncode, failed.stdout) == (1, "")
+            assert failed.stderr == f"foreman: {looked_at} does not exist\n"
     assert names(place) == before
 
 
 def test_empty_file_does_not_become_a_database(place: Path) -> None:
     (place / "foreman.db").touch()
     before = names(place)
-    for failed in run_each(place, [*ON_A_DATABASE.values()]):
+    for failed in (fork(place, *command) for command in ON_A_DATABASE.values()):
         assert (failed.returncode, failed.stdout) == (1, "")
         assert "foreman.db is " in line_of(failed.stderr)
     assert names(place) == before
@@ -121,9 +122,8 @@ WRONG: dict[str, tuple[Callable[[Path], object], str | bytes]] = {
 def test_wrong_database_is_one_line(place: Path, wrong: str) -> None:
     make, path = WRONG[wrong]
     make(place)
-    rights = without_rights if wrong == "not allowed" else None
-    commands = [[*arguments, "--database", path] for arguments in ALL.values()]
-    for command, failed in zip(commands, run_each(place, commands, env=uncovered(), preexec_fn=rights), strict=True):
+    for command in ([*arguments, "--database", path] for arguments in ALL.values()):
+        failed = fork(place, *command, without=wrong == "not allowed")
         if wrong == "a link to nowhere" and command[0] in MAKES_ONE:
             continue
         assert failed.returncode in (1, 2), (command, failed.stderr)
@@ -136,11 +136,11 @@ def test_wrong_argument_is_one_line(place: Path, wrong: str) -> None:
     Database(place / "foreman.db").close()
     make, path = WRONG[wrong]
     make(place)
-    rights = without_rights if wrong == "not allowed" else None
     commands = [[*words, path] for words in (["restore"], ["backup"], ["backup", "--keep", "1"])]
     if wrong != "a pipe":  # there it waits for a reader, as everything does
         commands.append(["openapi", "--output", path])
-    for command, done in zip(commands, run_each(place, commands, env=uncovered(), preexec_fn=rights), strict=True):
+    for command in commands:
+        done = fork(place, *command, without=wrong == "not allowed")
         assert "Traceback" not in done.stderr, command
         if done.returncode == 0:  # such as a backup into a directory, or in the place of a diary
             assert done.stderr == ""
@@ -155,7 +155,7 @@ def test_name_that_is_not_utf_8_is_a_good_one(place: Path) -> None:
     name = b"wr\xffng.db"
     commands = [arguments for command, arguments in ALL.items() if command not in ("keys revoke", "serve")]
     commands.sort(key=lambda arguments: arguments[0] != "restore")
-    for done in run_each(place, [[*arguments, "--database", name] for arguments in commands]):
+    for done in (fork(place, *arguments, "--database", name) for arguments in commands):
         assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -179,7 +179,8 @@ TEXTS: list[list[str | bytes]] = [
 
 def test_text_that_is_not_utf_8_is_wrong_usage(place: Path) -> None:
     Database(place / "foreman.db").close()
-    for command, failed in zip(TEXTS, run_each(place, TEXTS), strict=True):
+    for command in TEXTS:
+        failed = fork(place, *command)
         assert failed.returncode == 2, (command, failed.stderr)
         assert "Traceback" not in failed.stderr
         assert failed.stdout == ""
@@ -206,7 +207,7 @@ def test_text_that_is_not_utf_8_is_wrong_usage(place: Path) -> None:
 )
 def test_wrong_address_is_one_line(tmp_path: Path, arguments: list[str], words: str) -> None:
     given = ["--port", "0"] if "--port" not in arguments else []
-    failed = run(tmp_path, "serve", "--auth", "trust", *given, *arguments)
+    failed = fork(tmp_path, "serve", "--auth", "trust", *given, *arguments)
     assert failed.returncode in (1, 2)
     assert failed.stdout == ""
     assert words in line_of(failed.stderr.splitlines()[-1])
@@ -234,7 +235,7 @@ def test_port_that_only_root_may_use_is_one_line(tmp_path: Path) -> None:
 )
 def test_statistics_of_a_server_that_cannot_be_asked_are_left_out(place: Path, arguments: list[str]) -> None:
     Database(place / "foreman.db").close()
-    told = run(place, "stats", *arguments, env=environment(FOREMAN_METRICS_TOKEN=METRICS_TOKEN))
+    told = fork(place, "stats", *arguments, env=environment(FOREMAN_METRICS_TOKEN=METRICS_TOKEN))
     assert (told.returncode, told.stderr) == (0, "")
     assert "The server's metrics are not available" in told.stdout
 

@@ -37,6 +37,7 @@ from tests.db.schemas.record import dump
 from tests.support.api import PLAIN, make_run, make_task, ok, put_data
 from tests.support.commands import lines_until_it_listens, run_command, serving, uncovered
 from tests.support.databases import make_newer, names, no_space, tree
+from tests.support.proof import much
 from tests.support.source import APP, ROOT
 from tests.support.waiting import PATIENCE, until
 
@@ -518,6 +519,7 @@ kill_before_each_step(Path(sys.argv[1]), upgrade)
 """
 
 
+@pytest.mark.proof
 def test_kill_at_any_moment_leaves_one_version_or_the_other_and_the_next_start_finishes(tmp_path: Path) -> None:
     (tmp_path / "start").mkdir()
     before = dump(create_earlier(tmp_path / "start" / "foreman.db", 1))
@@ -541,7 +543,7 @@ def test_kill_at_any_moment_leaves_one_version_or_the_other_and_the_next_start_f
     assert found == sorted(found)
     assert len(set(found)) == 3, "not all states were seen"
     assert undone, "no change was in the file before its commit"
-    assert [state for state in states if check(state / "foreman.db")] == []
+    assert [state for state in states[:: much(1, 4)] if check(state / "foreman.db")] == []
 
 
 CUT_OFF = """

@@ -22,7 +22,7 @@ from foreman.db import server_lock
 from foreman.db.server_lock import AlreadyServed, only_server
 from foreman.db.sqlite import Database
 from tests.support.api import PLAIN, TRUSTED, ok
-from tests.support.commands import NOBODY, line_of, run, serving, uncovered, url_of, without_rights
+from tests.support.commands import NOBODY, fork, line_of, run, serving, uncovered, url_of, without_rights
 from tests.support.databases import names
 from tests.support.source import ROOT
 from tests.support.waiting import PATIENCE
@@ -39,7 +39,7 @@ def test_second_server_is_refused_at_once_with_the_process_of_the_first(tmp_path
     (tmp_path / "l").symlink_to(".")
     with serving(tmp_path, "--auth", "trust") as first:
         url = url_of(first)
-        second = run(tmp_path, "serve", "--port", "0", "--database", spelling)
+        second = fork(tmp_path, "serve", "--port", "0", "--database", spelling)
         assert second.returncode == 1
         assert line_of(second.stderr) == (
             f"foreman: {tmp_path}/foreman.db already has a server, process {first.pid}: stop that one, or choose "
@@ -189,7 +189,7 @@ def test_lock_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     other = tmp_path / "diary"
     other.write_text("dear diary")
     (tmp_path / "foreman.db-server.lock").symlink_to(other)
-    refused = run(tmp_path, "serve", "--port", "0")
+    refused = fork(tmp_path, "serve", "--port", "0")
     assert refused.returncode == 1
     assert "foreman.db-server.lock" in line_of(refused.stderr)
     assert other.read_text() == "dear diary"
@@ -228,18 +228,18 @@ def test_what_another_users_server_left_when_it_was_killed_is_removed(tmp_path: 
 def test_other_commands_and_other_wsgi_servers_are_not_kept_out(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         url_of(server)
-        assert run(tmp_path, "keys", "create", "--org", "acme").returncode == 0
-        assert run(tmp_path, "check").returncode == 0
-        assert run(tmp_path, "backup", "copy.db").returncode == 0
-        assert run(tmp_path, "prune", "--older-than", "1d").returncode == 0
-        refused = run(tmp_path, "restore", "copy.db")
+        assert fork(tmp_path, "keys", "create", "--org", "acme").returncode == 0
+        assert fork(tmp_path, "check").returncode == 0
+        assert fork(tmp_path, "backup", "copy.db").returncode == 0
+        assert fork(tmp_path, "prune", "--older-than", "1d").returncode == 0
+        refused = fork(tmp_path, "restore", "copy.db")
         assert "is in use: stop the server" in line_of(refused.stderr)
         script = "import app, foreman; app.create_app(); app.create_app()"
         loaded = subprocess.run(
             [sys.executable, "-c", script], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}
         )
         assert loaded.returncode == 0
-    assert run(tmp_path, "restore", "copy.db").returncode == 0  # beside the lock of a server that was killed
+    assert fork(tmp_path, "restore", "copy.db").returncode == 0  # beside the lock of a server that was killed
     with serving(tmp_path) as server:
         url_of(server)
 
@@ -291,7 +291,7 @@ def test_keys_are_listed_of_a_database_that_cannot_be_written_to(tmp_path: Path,
     directory.mkdir()
     file = directory / "foreman.db"
     Database(file).close()
-    assert run(tmp_path, "keys", "create", "--org", "acme", "--database", file).returncode == 0
+    assert fork(tmp_path, "keys", "create", "--org", "acme", "--database", file).returncode == 0
     UNWRITABLE[what](file)
     try:
         given = {"preexec_fn": without_rights, "env": uncovered()}

@@ -40,7 +40,7 @@ def test_schemathesis_finds_nothing(served: Running, client: httpx.Client, tmp_p
             *("--header", f"Authorization: Bearer {served.key()}"),
             *("--checks", "all"),
             *("--phases", "examples,coverage,fuzzing,stateful" if FULL else "examples,fuzzing,stateful"),
-            *("--max-examples", str(much(30, 8))),
+            *("--max-examples", str(much(30, 5))),
             *("--seed", "20"),
             "--generation-deterministic",
             "--continue-on-failure",

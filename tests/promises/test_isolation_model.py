@@ -533,7 +533,7 @@ def _id(caller: Caller, which: Which, ids: dict[str, list[str]], of_other_kind: 
 def test_two_organisations_get_what_the_model_says_and_nothing_of_each_other() -> None:
     TwoOrganisations.seen.clear()
     run_state_machine_as_test(
-        TwoOrganisations, settings=settings(REPRODUCIBLE, max_examples=much(120, 20), stateful_step_count=40)
+        TwoOrganisations, settings=settings(REPRODUCIBLE, max_examples=much(120, 12), stateful_step_count=40)
     )
     if FULL:  # it has been about something: every view has been used with success, and every error has been met
         assert {view for view, status in TwoOrganisations.seen if status < 300} == TwoOrganisations.views

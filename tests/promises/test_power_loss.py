@@ -67,11 +67,11 @@ def images(tmp_path: Path) -> Path:
 
 
 def test_what_was_answered_survives_a_power_loss_at_any_moment(full: History, images: Path) -> None:
-    result = survey(full, images, moments=much(120, 30))
+    result = survey(full, images, moments=much(120, 15))
     assert result.broken == []
     assert result.lost == []
     assert result.cuts == len(full.events)
-    assert result.images > much(200, 50)
+    assert result.images > much(200, 25)
 
 
 def test_answer_leaves_after_a_sync_of_the_log_that_begins_after_its_commit(full: History, images: Path) -> None:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from itertools import count, islice
+from itertools import count, islice, product
 from pathlib import Path
 from urllib.parse import quote
 
@@ -23,7 +23,7 @@ from foreman.db.sqlite import Database
 from tests.support import commands
 from tests.support.api import Json
 from tests.support.commands import environment
-from tests.support.proof import much
+from tests.support.proof import FULL, much
 from tests.support.running import Start
 from tests.support.source import APP
 
@@ -70,7 +70,7 @@ def command(tmp_path: Path) -> Command:
     """Run a command on the test's database; what it printed, on stdout and stderr."""
 
     def run(*arguments: str) -> str:
-        done = commands.run(tmp_path, *arguments, *([] if arguments[0] == "openapi" else ["--database", "foreman.db"]))
+        done = commands.fork(tmp_path, *arguments, *([] if arguments[0] == "openapi" else ["--database", "foreman.db"]))
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr
 
@@ -286,10 +286,12 @@ def processes_of(pid: int) -> bytes:
 
 @on_linux
 @pytest.mark.proof
-@pytest.mark.parametrize("log_format", LOG_FORMATS)
-@pytest.mark.parametrize("auth", ["keys", "trust"])
+@pytest.mark.parametrize(
+    ("auth", "log_format"),
+    [*product(["keys", "trust"], LOG_FORMATS)] if FULL else [("keys", "json"), ("trust", "text")],
+)
 def test_no_part_of_a_key_is_in_the_log_the_answers_the_files_or_the_process_list(
-    tmp_path: Path, serve: Serve, secrets: Secrets, log_format: str, auth: str
+    tmp_path: Path, serve: Serve, secrets: Secrets, auth: str, log_format: str
 ) -> None:
     presented = issue(tmp_path, secrets)
     serving = serve(log_format, "--auth", auth)
@@ -314,6 +316,7 @@ def test_no_part_of_a_key_is_in_the_log_the_answers_the_files_or_the_process_lis
 
 
 @on_linux
+@pytest.mark.proof
 @pytest.mark.parametrize("log_format", LOG_FORMATS)
 def test_no_part_of_a_key_is_in_the_log_of_a_failure_or_its_answer(
     tmp_path: Path, serve: Serve, secrets: Secrets, log_format: str
@@ -330,7 +333,7 @@ def test_no_part_of_a_key_is_in_the_log_of_a_failure_or_its_answer(
             other.execute(statement)
         statuses = set()
         for name in ("good", "bad"):
-            for request in requests_with(presented[name], run_id):
+            for request in islice(requests_with(presented[name], run_id), 0, None, much(1, 3)):
                 answer = answered(serving.port, bytes_of(request))
                 statuses.add(int(answer.split()[1]))
                 secrets.assert_not_in(answer, f"the answer to {request[:2]} with the key {name}")

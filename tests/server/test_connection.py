@@ -20,7 +20,7 @@ from foreman.server import connection, http_server
 from foreman.server.connection import Connection, State
 from foreman.server.quotas import Quota
 from tests.support.api import PLAIN, Json, assert_lives, make_run, make_task, ok, put_data
-from tests.support.proof import much
+from tests.support.proof import FULL, much
 from tests.support.running import Running, Start
 from tests.support.server_process import MOST_MEMORY, server_process
 from tests.support.waiting import until
@@ -385,7 +385,7 @@ def everything_large(client: httpx.Client, size: int) -> list[tuple[str, str, An
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 @pytest.mark.proof
-@pytest.mark.parametrize("threads", [4, 32])
+@pytest.mark.parametrize("threads", [4, 32] if FULL else [32])
 def test_large_answers_stay_below_the_bound_of_memory_and_nobody_who_reads_is_cut(tmp_path: Path, threads: int) -> None:
     with server_process(tmp_path / "foreman.db", "--threads", str(threads)) as process:
         requests = everything_large(process.client, 9_000_000)

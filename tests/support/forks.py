@@ -1,4 +1,4 @@
-"""Runs commands of `app.py` that come as lines of JSON on stdin, each in a fork; says what became of each.
+"""Runs commands of `app.py`, which come as lines of JSON on stdin, each in a fork; says what became of each.
 
 Everything is imported once, which takes most of the time of a command.
 """
@@ -11,19 +11,36 @@ import tempfile
 from typing import Any
 
 from foreman.cli.main import main
+from tests.support import commands
 from tests.support.source import APP
 from tests.support.waiting import PATIENCE
 
 
-def run(arguments: list[str], stdout: str) -> tuple[int, str, str]:
-    """The exit status, and what was written to stdout and stderr."""
+def run(
+    arguments: list[str], stdout: str, directory: str | None, environment: dict[str, str] | None, before: str | None
+) -> tuple[int, str, str]:
+    """The exit status, and what was written to stdout and stderr.
+
+    :param stdout: a file that the output goes to in place of being returned, or ""
+    :param directory: to run it in; None for that of this process
+    :param environment: None for that of this process
+    :param before: the name of a function in `commands` that the fork calls first
+    """
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         child = os.fork()
         if child == 0:
             signal.alarm(PATIENCE)
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             os.dup2(os.open(stdout, os.O_WRONLY) if stdout else output.fileno(), 1)
             os.dup2(errors.fileno(), 2)
             sys.argv = [str(APP), *arguments]
+            if environment is not None:
+                os.environ.clear()
+                os.environ.update(environment)
+            if directory is not None:
+                os.chdir(directory)
+            if before is not None:
+                getattr(commands, before)()
             status: Any = 70
             try:
                 main()
@@ -43,4 +60,4 @@ def _content(file: Any) -> str:
 
 if __name__ == "__main__":
     for line in sys.stdin:
-        print(json.dumps(run(json.loads(line), *sys.argv[1:])), flush=True)  # noqa: T201
+        print(json.dumps(run(**json.loads(line))), flush=True)  # noqa: T201
