@@ -106,8 +106,8 @@ def build(context: Path, directory: Path) -> Image:
                     _copy(images[0].root / sources[0].lstrip("/"), inside)
                 else:
                     assert set(sources) <= allowed, f".dockerignore hides one of {sources}"
-                    for source in sources:
-                        _copy(context / source, inside if (context / source).is_dir() else inside / source)
+                    for source in (context / name for name in sources):
+                        _copy(source, inside if source.is_dir() else inside / source.name)
             elif instruction == "WORKDIR":
                 image.workdir = rest
                 (image.root / rest.lstrip("/")).mkdir(parents=True, exist_ok=True)
@@ -192,6 +192,7 @@ def _copy(source: Path, target: Path) -> None:
     if source.is_dir():
         shutil.copytree(source, target, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
     else:
+        target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(source, target)
 
 
