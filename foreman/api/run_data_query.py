@@ -155,9 +155,9 @@ TOTAL_OF_ONE_TAG = """
     WHERE tagged.org_id = :org_id AND tagged.run_id = :run_id AND {tag} {of_keys}
     """
 
-FILTERS = ("key", "keys", "key_starts_with", "key_pattern", "tags", "tag_starts_with")
+FILTERS = {"key", *KEY_FILTERS, *(name for name, _ in TAG_FILTERS)}
 
-POSITIONS = {"created_at": "created_at", "updated_at": "updated_at", "key": "key"}
+POSITIONS = {column: column for column in DATA_SORTS}
 
 
 def data_query(wanted: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from foreman import db
 from foreman.db.values import Row
 from foreman.http.errors import Invalid, TooLargeToTry
+from foreman.http.schemas import LIST_SORTS
 
 # Maximum bytes of opaque JSON on a page. A single item may be larger.
 LARGEST_PAGE = 32_000_000
@@ -15,7 +16,7 @@ LARGEST_PAGE = 32_000_000
 _place = itemgetter(-3, -2)
 
 # What a list may be sorted by. A client chooses among these; its own text never gets into a statement.
-COLUMNS = {column: column for column in ("created_at", "updated_at", "started_at", "completed_at")}
+COLUMNS = {column: column for column in LIST_SORTS}
 ORDERS = {
     "desc": "position DESC NULLS LAST, tiebreak DESC",
     "asc": "position ASC NULLS LAST, tiebreak ASC",
