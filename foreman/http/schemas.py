@@ -50,9 +50,6 @@ class Body(CamelCase):
     `contract.takes` refuses unknown fields if the client asks for that.
     """
 
-    class Meta:
-        unknown = EXCLUDE
-
     @pre_load
     def decode(self, data: Mapping[str, msgspec.Raw], **_: Any) -> dict[str, Any]:
         """Decode the fields that will be validated; leave opaque ones as they are.
@@ -87,9 +84,6 @@ class Query(CamelCase):
 
     A list may continue in a second parameter of the same name; other parameters may be given only once.
     """
-
-    class Meta:
-        unknown = EXCLUDE
 
     @pre_load
     def gather(self, data: MultiDict[str, str], **_: Any) -> dict[str, str]:

@@ -26,8 +26,6 @@ from foreman.monitoring.request_log import Answered
 
 log = logging.getLogger(__name__)
 
-bp = Blueprint("metrics", __name__)
-
 # The buckets of histograms: upper bounds in seconds, and in changes for those that share a commit.
 _REQUEST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _COMMIT_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)

@@ -8,7 +8,6 @@ from foreman.factory import Foreman
 from foreman.http.contract import costs_of
 from foreman.server import proxy
 from foreman.server.http_server import Bounds, HTTPServer
-from foreman.stop_signals import on_stop_signals
 from foreman.vocabulary import MOST_IN_ONE
 
 # Timeout in seconds of a request's reads from the database: normally, and while others wait for a thread.
@@ -51,10 +50,6 @@ class Server(HTTPServer):
         """Serve until `stop` is called, then let in-flight requests finish."""
         with self._request_log.written():
             super().run()
-
-    def stop_on_signals(self) -> None:
-        """Stop on SIGTERM and Ctrl-C. Only for the main thread."""
-        on_stop_signals(self.stop)
 
     def _turn(self, timeout: float) -> None:
         """Also interrupt reads that have timed out: no filter may keep a thread from others for minutes."""

@@ -456,10 +456,6 @@ class Model:
         """An organisation's tasks, oldest first."""
         return [task for task in self.tasks if task.org_id == org_id]
 
-    def entries_of(self, org_id: str) -> list[Entry]:
-        """An organisation's entries, oldest first."""
-        return sorted((entry for run in self.runs_of(org_id) for entry in run.entries), key=lambda entry: entry.number)
-
     def ids_of(self, org_id: str) -> set[str]:
         """All that an organisation has an id for, or ever had."""
         entries = (entry.answer for entry in self.entries_made)
