@@ -60,9 +60,9 @@ def create_app(settings: Settings, database: Database) -> Foreman:
             raise WrongSetting(f"FOREMAN_METRICS_TOKEN is set, but {how_to_install(error)}") from None
         app.observers.append(metrics.init_app(app, app.limits).answered)
 
+    for resource in (runs, tasks, run_data, config):
+        app.register_blueprint(resource.bp, url_prefix=BASE_PATH)
     app.register_blueprint(health.bp)
     ready.init_app(app)
     app.register_blueprint(docs.bp)
-    for resource in (runs, tasks, run_data, config):
-        app.register_blueprint(resource.bp, url_prefix=BASE_PATH)
     return app

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Response
 from marshmallow import fields
 
 from foreman import __version__
 from foreman.config import Settings
 from foreman.db.application import current
 from foreman.http import schemas, shapes
-from foreman.http.contract import answer, answers
+from foreman.http.contract import Resource, answer, answers
 
-bp = Blueprint("config", __name__)
+bp = Resource("config", __name__, "What existing TypeScript clients read at startup.")
 
 
 class RedisConfig(schemas.CamelCase):

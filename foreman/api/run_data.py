@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
-from flask import Blueprint, Response, g
+from flask import Response, g
 from marshmallow import ValidationError, fields, validates_schema
 
 from foreman import db
@@ -12,14 +12,14 @@ from foreman.api.run_data_query import COLUMNS, OPAQUE, QueryData, bound, data_q
 from foreman.clock import iso, new_id, now_ms
 from foreman.db.values import as_list
 from foreman.http import schemas, shapes
-from foreman.http.contract import answer, answers, asks, costs, created, fails, takes
+from foreman.http.contract import Resource, answer, answers, asks, costs, created, fails, takes
 from foreman.http.errors import Invalid, NotFound, found
 from foreman.http.fields import Id, Tags, Text
 from foreman.http.opaque_json import raw
 from foreman.http.paging import read_page
 from foreman.vocabulary import LONG, MOST_TAGS
 
-bp = Blueprint("run_data", __name__)
+bp = Resource("run_data", __name__, "What the tasks of a run share.")
 
 
 class CreateData(schemas.Body):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from flask import Blueprint, Response, g
+from flask import Response, g
 from marshmallow import fields, validate
 
 from foreman import db
@@ -11,13 +11,13 @@ from foreman.clock import duration, iso, new_id, now_ms
 from foreman.db.removal import delete_run_and_all_in_it
 from foreman.db.values import as_list
 from foreman.http import schemas, shapes
-from foreman.http.contract import answer, answers, asks, created, fails, takes
+from foreman.http.contract import Resource, answer, answers, asks, created, fails, takes
 from foreman.http.errors import NotFound, found
 from foreman.http.opaque_json import raw
 from foreman.http.paging import PLACES, page, read_page, select_page
 from foreman.vocabulary import ENDED, RUN_STATUSES
 
-bp = Blueprint("runs", __name__)
+bp = Resource("runs", __name__, "Pieces of work, from start to end.")
 
 
 class CreateRun(schemas.Body):

@@ -3,21 +3,21 @@
 from collections.abc import Iterable
 from typing import Any
 
-from flask import Blueprint, Response, g
+from flask import Response, g
 from marshmallow import fields, validate
 
 from foreman import db
 from foreman.clock import duration, iso, new_id, now_ms
 from foreman.db.values import as_list
 from foreman.http import schemas, shapes
-from foreman.http.contract import answer, answers, asks, created, fails, takes
+from foreman.http.contract import Resource, answer, answers, asks, created, fails, takes
 from foreman.http.errors import NotFound, found
 from foreman.http.fields import Id, Integer, Text, TextFilter
 from foreman.http.opaque_json import raw
 from foreman.http.paging import PLACES, page, read_page, select_page
 from foreman.vocabulary import ENDED, TASK_STATUSES
 
-bp = Blueprint("tasks", __name__)
+bp = Resource("tasks", __name__, "The steps of a run.")
 
 
 class CreateTask(schemas.Body):

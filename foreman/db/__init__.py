@@ -5,6 +5,7 @@ from typing import Any
 
 from foreman.db.application import current
 from foreman.db.transactions import Reader, Writer
+from foreman.db.values import Row
 
 
 def read() -> Reader:
@@ -12,7 +13,7 @@ def read() -> Reader:
     return current.database.read()
 
 
-def one(sql: str, /, **values: Any) -> sqlite3.Row | None:
+def one(sql: str, /, **values: Any) -> Row | None:
     """`Database.one` of the application that handles the request."""
     return current.database.one(sql, **values)
 

@@ -3,9 +3,11 @@
 import sqlite3
 from pathlib import Path
 
+from foreman.db.schema import migrations
+
 # "FMAN" in the file's header (https://www.sqlite.org/fileformat2.html, offset 68) tells our files from others.
 APPLICATION_ID = 0x464D414E
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = migrations()[-1].version
 
 _MAGIC = b"SQLite format 3\x00"
 _JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")

@@ -2,7 +2,7 @@
 
 schema.sql is the newest version in full. A released file in migrations/ never changes. To change the schema after that:
 run `python -m tests.db.schemas.record`, so that the tests have a database of the version until then; change schema.sql;
-write the next file, whose first line is its title; and raise SCHEMA_VERSION.
+and write the next file, whose first line is its title. Columns are added at the end of a table.
 """
 
 import re

@@ -26,6 +26,7 @@ from foreman.db.file import (
 )
 from foreman.db.schema import set_version, statements
 from foreman.db.transactions import BUSY_TIMEOUT_MS, LARGEST, Commit, Reader, Writer
+from foreman.db.values import Row
 from foreman.resources import shipped
 
 SCHEMA = shipped("schema.sql")
@@ -85,7 +86,7 @@ class Database:
         reader.begin(LARGEST if self._local.most is None else self._local.most // _VALUES)
         return reader
 
-    def one(self, sql: str, /, **values: Any) -> sqlite3.Row | None:
+    def one(self, sql: str, /, **values: Any) -> Row | None:
         """The first row of a single statement, which is a transaction by itself."""
         return self.read().statements.one(sql, **values)
 

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from foreman.db.file import DatabaseMoved, OpenFile
+from foreman.db.values import Row
 from foreman.pending import Pending
 
 # Busy timeout: how long a statement waits for another process that holds the database's lock.
@@ -29,12 +30,12 @@ class Transaction:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def one(self, sql: str, /, **values: Any) -> sqlite3.Row | None:
+    def one(self, sql: str, /, **values: Any) -> Row | None:
         """The first row, or None."""
-        row: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
+        row: Row | None = self._connection.execute(sql, values).fetchone()
         return row
 
-    def all(self, sql: str, /, **values: Any) -> list[sqlite3.Row]:
+    def all(self, sql: str, /, **values: Any) -> list[Row]:
         """Every row."""
         return self._connection.execute(sql, values).fetchall()
 

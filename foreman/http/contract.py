@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl
 from wsgiref.types import WSGIEnvironment
 
 import msgspec
-from flask import Flask, Request, Response, after_this_request, g, request
+from flask import Blueprint, Flask, Request, Response, after_this_request, g, request
 from marshmallow import Schema, ValidationError
 from werkzeug.datastructures import Headers, MultiDict
 from werkzeug.http import parse_list_header
@@ -35,6 +35,17 @@ BASE_PATH = "/api/v1"
 MOST_NAMES, LONGEST_NAME = 20, 100
 
 View = TypeVar("View", bound=Callable[..., Any])
+
+
+class Resource(Blueprint):
+    """A blueprint that the OpenAPI document describes: its operations come together, under its name.
+
+    :param description: one sentence that says what it is
+    """
+
+    def __init__(self, name: str, import_name: str, description: str) -> None:
+        super().__init__(name, import_name)
+        self.description = description
 
 
 @dataclass

@@ -11,7 +11,7 @@ from flask import Flask
 from marshmallow import Schema, fields
 
 from foreman import __version__
-from foreman.http.contract import BASE_PATH, Operation, is_public, operation_of
+from foreman.http.contract import BASE_PATH, Operation, Resource, is_public, operation_of
 from foreman.http.fields import CommaList, Id, OpaqueObject
 from foreman.http.schemas import EXAMPLE_ID, LARGEST_OFFSET, Body, Change, camel_case
 from foreman.http.shapes import Error
@@ -29,15 +29,6 @@ with fields of which none is known is refused, and with `Prefer: handling=strict
 Every error is an `Error`. An operation lists the responses to requests that follow this document. Other requests may
 get a 405, or a 400, 417, 501 or 505 if they are not the HTTP/1.1 that this server speaks.
 """
-
-TAGS = {
-    "runs": "Pieces of work, from start to end.",
-    "tasks": "The steps of a run.",
-    "run data": "What the tasks of a run share.",
-    "config": "What existing TypeScript clients read at startup.",
-    "health": "Whether the server works.",
-    "ready": "Whether the server can take work.",
-}
 
 MEANINGS = {
     200: "As asked.",
@@ -86,6 +77,7 @@ _LOCATION = {"Location": {"description": "Where the new resource is.", "schema":
 
 def document(app: Flask) -> dict[str, Any]:
     """The OpenAPI document of the app's routes, as JSON-ready data."""
+    resources = {name: bp for name, bp in app.blueprints.items() if isinstance(bp, Resource)}
     marshmallow = MarshmallowPlugin(schema_name_resolver=lambda schema: _class_of(schema).__name__)
     spec = APISpec(
         title="Foreman",
@@ -94,7 +86,7 @@ def document(app: Flask) -> dict[str, Any]:
         plugins=[marshmallow],
         info={"description": DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}},
         servers=[{"url": "/", "description": "This server."}],
-        tags=[{"name": name, "description": text} for name, text in TAGS.items()],
+        tags=[{"name": _tag(name), "description": resource.description} for name, resource in resources.items()],
         security=[{"bearer": []}, {"header": []}],
     )
     spec.components.security_scheme(
@@ -105,7 +97,7 @@ def document(app: Flask) -> dict[str, Any]:
     converter.add_attribute_function(_own_field)
     converter.add_attribute_function(_default_in_words)
     documented = [rule for rule in app.url_map.iter_rules() if operation_of(app.view_functions[rule.endpoint]).answers]
-    for rule in sorted(documented, key=lambda rule: (list(TAGS).index(_tag(rule.endpoint)), rule.rule)):
+    for rule in sorted(documented, key=lambda rule: (list(resources).index(rule.endpoint.split(".")[0]), rule.rule)):
         operation = operation_of(app.view_functions[rule.endpoint])
         spec.path(
             path=re.sub(r"<(\w+)>", lambda match: f"{{{camel_case(match[1])}}}", rule.rule),

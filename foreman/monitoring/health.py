@@ -2,7 +2,7 @@
 
 import logging
 
-from flask import Blueprint, Response
+from flask import Response
 from marshmallow import fields, validate
 
 from foreman import db
@@ -10,11 +10,11 @@ from foreman.clock import iso, now_ms
 from foreman.db.application import current
 from foreman.db.failures import DatabaseError
 from foreman.http import schemas, shapes
-from foreman.http.contract import BASE_PATH, answer, answers, public
+from foreman.http.contract import BASE_PATH, Resource, answer, answers, public
 
 log = logging.getLogger(__name__)
 
-bp = Blueprint("health", __name__)
+bp = Resource("health", __name__, "Whether the server works.")
 
 
 class Services(schemas.CamelCase):

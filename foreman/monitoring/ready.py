@@ -8,7 +8,7 @@ import shutil
 import threading
 import time
 
-from flask import Blueprint, Response
+from flask import Response
 from marshmallow import fields, validate
 
 from foreman.clock import iso, now_ms
@@ -17,7 +17,7 @@ from foreman.db.failures import DatabaseError
 from foreman.db.file import SCHEMA_VERSION
 from foreman.db.sqlite import Database
 from foreman.http import schemas, shapes
-from foreman.http.contract import BASE_PATH, answer, answers, costs, fails, public
+from foreman.http.contract import BASE_PATH, Resource, answer, answers, costs, fails, public
 from foreman.http.errors import APIError, Detail
 from foreman.vocabulary import WAITING
 
@@ -85,7 +85,7 @@ class Readiness:
 def init_app(app: Application) -> None:
     """Serve `/ready`."""
     readiness = Readiness(app.database, app.settings.min_disk)
-    bp = Blueprint("ready", __name__)
+    bp = Resource("ready", __name__, "Whether the server can take work.")
 
     @bp.get("/ready")
     @bp.get(f"{BASE_PATH}/ready")

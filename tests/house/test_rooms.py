@@ -106,6 +106,19 @@ def test_nothing_but_its_room_leans_on_inner_parts_of_another() -> None:
     assert {name for _, name in private} <= {"foreman.__version__"}
 
 
+def test_server_knows_no_url_and_no_table() -> None:
+    """What an endpoint costs stands in its contract (`costs`), not in the server."""
+    known = re.compile(r"/(?:api|health|ready|metrics|docs|runs?|tasks?)\b|\b(?:SELECT|INSERT|UPDATE|DELETE|FROM)\b")
+    texts = [
+        (name_of(file), node.value)
+        for file in PACKAGE.glob("server/*.py")
+        for node in ast.walk(tree_of(file))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    assert len(texts) > 100
+    assert [(file, text) for file, text in texts if known.search(text)] == []
+
+
 def test_importing_the_package_imports_nothing() -> None:
     assert list(imported(PACKAGE / "__init__.py")) == []
 
