@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from werkzeug.routing import Rule
 
 from foreman.db.sqlite import Database
 from tests.support.running import Running, Start, running
@@ -24,6 +25,22 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_report_header() -> str:
     return f"sqlite: {sqlite3.sqlite_version}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def routes_are_compiled_once() -> Iterator[None]:
+    """Keep what werkzeug compiles of each route: doing that again for every server takes as long as a short test."""
+    compile_builder, kept = Rule._compile_builder, {}
+
+    def compile_once(rule: Rule, append_unknown: bool = True) -> Any:
+        route = rule.rule, append_unknown
+        if route not in kept:
+            kept[route] = compile_builder(rule, append_unknown)
+        return kept[route]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Rule, "_compile_builder", compile_once)
+        yield
 
 
 @pytest.fixture(scope="session")

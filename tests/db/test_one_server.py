@@ -305,6 +305,7 @@ def test_keys_are_listed_of_a_database_that_cannot_be_written_to(tmp_path: Path,
     assert str(file) in line_of(refused.stderr)
 
 
+@pytest.mark.long
 def test_database_that_somebody_is_writing_to_is_served(tmp_path: Path) -> None:
     Database(tmp_path / "foreman.db").close()
     with closing(sqlite3.connect(tmp_path / "foreman.db", isolation_level=None)) as other:

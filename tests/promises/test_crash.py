@@ -38,9 +38,9 @@ KILLS_UNTIL_CAUGHT = 40
 
 def test_nothing_acknowledged_is_lost_when_the_server_is_killed_again_and_again(tmp_path: Path) -> None:
     lines: list[str] = []
-    tally = Crash(tmp_path, seed=2024).run(much(10, 3), lines.append)
+    tally = Crash(tmp_path, seed=2024).run(much(10, 2), lines.append)
     assert tally.violations == []
-    assert len(lines) == tally.kills == len(tally.restarts) == much(10, 3)
+    assert len(lines) == tally.kills == len(tally.restarts) == much(10, 2)
     assert tally.acknowledged > 0
     assert tally.reads > 0
     assert tally.stored + tally.not_stored > 0

@@ -27,7 +27,7 @@ from tests.promises.power.history import (
     Written,
 )
 from tests.promises.power.survey import activity, answers_before_sync, survey
-from tests.support.proof import much
+from tests.support.proof import FULL, much
 from tests.support.source import ROOT
 
 pytestmark = pytest.mark.proof
@@ -105,7 +105,7 @@ def test_with_durability_normal_a_power_loss_takes_answered_writes_but_breaks_no
     assert answers_before_sync(history, images)
 
 
-@pytest.mark.parametrize("durability", ["full", "normal"])
+@pytest.mark.parametrize("durability", ["full", "normal"] if FULL else ["full"])
 def test_power_loss_while_the_file_is_created_leaves_one_that_can_be_used(
     tmp_path: Path, images: Path, durability: str
 ) -> None:
