@@ -2,10 +2,10 @@
 --
 -- Conventions: ids, keys, tags and JSON are TEXT; times are INTEGER milliseconds since 1970 UTC; `seq` is the
 -- order of insertion and ends every ORDER BY, because two rows can share a millisecond. `org_id` leads every key
--- and is in every WHERE: it isolates organisations from each other.
+-- and stands in every WHERE: it is the wall between organisations.
 --
--- Counts are maintained by triggers, so reading them costs the same however many rows there are. They are in tables of
--- their own, because SQLite rewrites a whole row when one column changes, and a run's input can be megabytes.
+-- Counts are kept by triggers, so reading them costs the same however many rows there are. They live in tables of
+-- their own because SQLite rewrites a whole row when one column changes, and a run's input can be megabytes.
 
 
 -- Keys ---------------------------------------------------------------------------------------------------------------
@@ -23,7 +23,7 @@ CREATE TABLE api_key (
     revoked_at  INTEGER
 ) STRICT, WITHOUT ROWID;
 
--- Authentication: one lookup per request.
+-- Who is calling: one lookup per request.
 CREATE UNIQUE INDEX api_key_by_hash_prefix ON api_key (hash_prefix);
 
 
@@ -54,7 +54,7 @@ CREATE TABLE run (
     UNIQUE (org_id, id)
 ) STRICT;
 
--- The list of runs in each sort order, for all statuses and for one.
+-- The list of runs in each order, and in each order narrowed to one status.
 CREATE INDEX run_by_created_at              ON run (org_id, created_at);
 CREATE INDEX run_by_updated_at              ON run (org_id, updated_at);
 CREATE INDEX run_by_started_at              ON run (org_id, started_at);
@@ -72,7 +72,7 @@ CREATE TABLE run_count (
     PRIMARY KEY (org_id, status)
 ) STRICT, WITHOUT ROWID;
 
--- The contents of each run: its counters, and the totals of its unfiltered run data.
+-- What is inside each run: the counters of the run object, and the totals of its unfiltered run data.
 CREATE TABLE run_tally (
     org_id          TEXT    NOT NULL,
     run_id          TEXT    NOT NULL,
@@ -141,14 +141,14 @@ CREATE TABLE task (
     FOREIGN KEY (org_id, run_id, parent_task_id) REFERENCES task (org_id, run_id, id) ON DELETE CASCADE
 ) STRICT;
 
--- The list of an organisation's tasks in each sort order.
+-- The list of an organisation's tasks in each order.
 CREATE INDEX task_by_created_at   ON task (org_id, created_at);
 CREATE INDEX task_by_updated_at   ON task (org_id, updated_at);
 CREATE INDEX task_by_started_at   ON task (org_id, started_at);
 CREATE INDEX task_by_completed_at ON task (org_id, completed_at);
 
--- The lists of tasks by status, type and run, and of one task's children. A list without a filter on status is merged
--- from those of all statuses.
+-- The lists of tasks by status, type and run, and of one task's children. A list that is not narrowed by status is
+-- merged from those of all statuses.
 CREATE INDEX task_by_status          ON task (org_id, status, created_at);
 CREATE INDEX task_by_type            ON task (org_id, type, status, created_at);
 CREATE INDEX task_by_run             ON task (org_id, run_id, status, created_at);
@@ -247,12 +247,12 @@ CREATE TABLE run_data (
     FOREIGN KEY (org_id, run_id, task_id) REFERENCES task (org_id, run_id, id) ON DELETE CASCADE
 ) STRICT;
 
--- All entries of a run, by creation or by last update.
+-- All entries of a run in either order of time.
 CREATE INDEX run_data_by_created_at ON run_data (org_id, run_id, created_at);
 CREATE INDEX run_data_by_updated_at ON run_data (org_id, run_id, updated_at);
 
--- How entries are found: a row for each tag of an entry, and one with the tag '' that every entry has. run_data.tags is
--- authoritative, and has the tags in the order given. These rows are derived from it.
+-- How entries are found: a row for each tag of an entry, and one with the tag '' that every entry has. The tags in
+-- run_data.tags are the truth, in the order given; these rows follow them.
 CREATE TABLE run_data_tag (
     org_id     TEXT    NOT NULL,
     run_id     TEXT    NOT NULL,
@@ -263,7 +263,7 @@ CREATE TABLE run_data_tag (
     PRIMARY KEY (org_id, run_id, tag, key, seq)
 ) STRICT, WITHOUT ROWID;
 
--- All entries of one key, by creation.
+-- All entries of one key in order of time.
 CREATE INDEX run_data_key_by_created_at ON run_data_tag (org_id, run_id, key, created_at, seq) WHERE tag = '';
 
 -- The newest entry of each key under each tag (and under '': of all), and how many entries there are.
@@ -278,7 +278,7 @@ CREATE TABLE run_data_latest (
     PRIMARY KEY (org_id, run_id, tag, key)
 ) STRICT, WITHOUT ROWID;
 
--- The newest entry of every key of a run, by creation: what a query without filters returns.
+-- The newest entry of every key of a run in order of time: what a query without filters answers.
 CREATE INDEX run_data_latest_by_created_at ON run_data_latest (org_id, run_id, created_at, seq) WHERE tag = '';
 
 CREATE TRIGGER run_data_created AFTER INSERT ON run_data BEGIN

@@ -1,4 +1,4 @@
--- Record upgrades, and drop the counts of 0 of runs that have ended
+-- Record upgrades, and keep no counts of nothing for runs that have ended
 
 CREATE TABLE schema_migration (
     version         INTEGER NOT NULL PRIMARY KEY,
@@ -10,5 +10,5 @@ CREATE TRIGGER run_ended AFTER UPDATE OF status ON run WHEN new.completed_at IS 
     DELETE FROM task_count WHERE org_id = new.org_id AND scope_id = new.id AND tasks = 0;
 END;
 
--- These rows are a fifth of the file if each run has one task.
+-- A fifth of the file, where runs have one task each.
 DELETE FROM task_count WHERE tasks = 0;
