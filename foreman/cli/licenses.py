@@ -14,7 +14,8 @@ from pathlib import Path
 
 from foreman import __version__
 from foreman.db.sqlite import LIBRARY_VERSION
-from foreman.resources import requirements, shipped
+from foreman.requirements import requirements
+from foreman.resources import shipped
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TEXT = re.compile(r"(LICEN[CS]E|COPYING|NOTICE|AUTHORS)([.-](?!py).*)?", re.IGNORECASE)

@@ -14,7 +14,7 @@ import pytest
 
 from foreman.cli.main import main
 from foreman.config import Settings
-from foreman.resources import requirements
+from foreman.requirements import requirements
 from tests.support.api import METRICS_TOKEN, ok
 from tests.support.running import Running, Start
 from tests.support.source import ROOT

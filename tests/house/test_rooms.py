@@ -11,7 +11,7 @@ from tests.support.source import PACKAGE, ROOT, modules, name_of, tree_of
 
 # From the ground up. What stands on one floor does not use each other, nor what is above.
 FLOORS = (
-    {"foreman", "clock", "config", "pending", "resources", "stop_signals", "vocabulary"},
+    {"foreman", "clock", "config", "pending", "requirements", "resources", "stop_signals", "vocabulary"},
     {"db"},
     {"http", "maintenance"},
     {"api", "auth", "background"},

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from foreman.auth import rate_limit
 from foreman.config import WrongSetting, load
-from foreman.resources import requirements
+from foreman.requirements import requirements
 from tests.support.api import METRICS_TOKEN, assert_error, make_run, make_task, ok
 from tests.support.commands import environment, run
 from tests.support.running import Running, Start

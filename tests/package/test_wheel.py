@@ -8,7 +8,7 @@ from zipfile import ZipFile
 import pytest
 
 from foreman import __version__
-from foreman.resources import requirements
+from foreman.requirements import requirements
 from tests.package.conftest import Program
 from tests.support.source import ROOT
 
