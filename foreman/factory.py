@@ -19,13 +19,11 @@ from foreman.monitoring.request_log import Observer, RequestLog
 class Foreman(Application):
     """The application, with those of its parts that the server uses.
 
-    :ivar limits: the rate limits
     :ivar admission: decides whose bodies the server reads
     :ivar request_log: collects the lines that the server writes
     :ivar observers: called with every response that the server has sent
     """
 
-    limits: RateLimits
     admission: Admission
     request_log: RequestLog
     observers: list[Observer]
@@ -46,8 +44,8 @@ def create_app(settings: Settings, database: Database) -> Foreman:
     app.request_log = request_log.init_app(app)
     app.observers = [app.request_log.answered]
     errors.init_app(app)
-    app.limits = RateLimits(app, settings.rate_limit)
-    app.admission = caller.init_app(app, app.limits)
+    limits = RateLimits(app, settings.rate_limit)
+    app.admission = caller.init_app(app, limits)
     contract.init_app(app)
     if settings.cors_origins:
         exposed = ["X-Request-Id", "Location", "Retry-After", "Preference-Applied", *HEADERS]
@@ -58,7 +56,7 @@ def create_app(settings: Settings, database: Database) -> Foreman:
             from foreman.monitoring import metrics  # imports an optional package
         except ModuleNotFoundError as error:
             raise WrongSetting(f"FOREMAN_METRICS_TOKEN is set, but {how_to_install(error)}") from None
-        app.observers.append(metrics.init_app(app, app.limits).answered)
+        app.observers.append(metrics.init_app(app, limits).answered)
 
     for resource in (runs, tasks, run_data, config):
         app.register_blueprint(resource.bp, url_prefix=BASE_PATH)

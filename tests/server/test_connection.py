@@ -16,6 +16,7 @@ import pytest
 
 from foreman.auth import caller
 from foreman.auth.holder import Holder
+from foreman.auth.rate_limit import RateLimits
 from foreman.server import connection, http_server
 from foreman.server.connection import Connection, State
 from foreman.server.quotas import Quota
@@ -130,15 +131,14 @@ def test_client_that_sends_all_of_a_large_body_without_a_key_sees_why_it_is_refu
 
 def test_failures_are_counted_once(served: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also when the key is looked at before the body and again with the request."""
-    limits = served.app.limits
     counted: list[str | None] = []
-    count = limits.count_failure
+    count = RateLimits.count_failure
 
-    def count_failure(address: str | None) -> None:
+    def count_failure(limits: RateLimits, address: str | None) -> None:
         counted.append(address)
-        count(address)
+        count(limits, address)
 
-    monkeypatch.setattr(limits, "count_failure", count_failure)
+    monkeypatch.setattr(RateLimits, "count_failure", count_failure)
     with Wire(served, "fmn_test_acme_unknown") as wire:
         wire.send_all(request(wire, b"POST /api/v1/runs HTTP/1.1", b"Content-Length: 10\r\n"))
         refused(wire, 401)
