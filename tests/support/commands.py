@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from tests.support.source import APP, ROOT
 from tests.support.waiting import PATIENCE, until
@@ -123,50 +123,40 @@ def _runs(pid: int) -> bool:
         return False
 
 
-class Done(NamedTuple):
-    """What has become of a command."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
 def run_each(
-    directory: Path, commands: Sequence[Sequence[str | bytes | Path]], *, stdout: str = "", **options: Any
-) -> list[Done]:
+    directory: Path, commands: Sequence[Sequence[str | bytes | Path]], *, stdout: str, **options: Any
+) -> "list[subprocess.CompletedProcess[str]]":
     """Commands one after the other, as `run` does it, but in forks of one process, which has imported everything once.
 
-    :param stdout: a file that their output goes to in place of being returned
+    :param stdout: the file that their output goes to
     :param options: of that process
     """
     given = {"cwd": directory, "env": environment(), **options}
     forks = subprocess.run(
-        _FORKS, input="".join(_job(command, stdout) for command in commands), capture_output=True, text=True,
+        _FORKS, input="".join(_job(command, stdout=stdout) for command in commands), capture_output=True, text=True,
         timeout=PATIENCE * len(commands), **{**given, "env": {**given["env"], "PYTHONPATH": str(ROOT)}},
     )  # fmt: skip
     assert forks.returncode == 0, forks.stderr
-    done = [Done(*json.loads(line)) for line in forks.stdout.splitlines()]
-    assert len(done) == len(commands)
-    return done
+    return [_done(command, line) for command, line in zip(commands, forks.stdout.splitlines(), strict=True)]
 
 
 def fork(
-    directory: Path, *arguments: str | bytes | Path, env: dict[str, str] | None = None, without: bool = False
+    directory: Path, *arguments: str | bytes | Path, env: dict[str, str] | None = None, rights: bool = True
 ) -> "subprocess.CompletedProcess[str]":
     """A command, at its end, in a fork of a process that all tests share: ten times as fast as `run`.
 
     Only how Python starts is not as in a process of its own.
 
-    :param without: root's rights, as `without_rights` takes them
+    :param rights: whether root keeps those that `without_rights` takes
     """
     forks = _shared_forks()
     assert forks.stdin is not None
     assert forks.stdout is not None
-    before = without_rights.__name__ if without else None
+    job = _job(arguments, directory=str(directory), environment=environment() if env is None else env, rights=rights)
     with _one_at_a_time:
-        forks.stdin.write(_job(arguments, "", str(directory), environment() if env is None else env, before))
+        forks.stdin.write(job)
         forks.stdin.flush()
-        return subprocess.CompletedProcess(arguments, *json.loads(forks.stdout.readline()))
+        return _done(arguments, forks.stdout.readline())
 
 
 _one_at_a_time = threading.Lock()
@@ -181,11 +171,11 @@ def _shared_forks() -> "subprocess.Popen[str]":
     )  # fmt: skip
 
 
-def _job(
-    arguments: Sequence[str | bytes | Path], stdout: str, directory: str | None = None,
-    env: dict[str, str] | None = None, before: str | None = None,
-) -> str:  # fmt: skip
-    """A line for `forks.py`."""
-    decoded = [os.fsdecode(argument) for argument in arguments]
-    job = {"arguments": decoded, "stdout": stdout, "directory": directory, "environment": env, "before": before}
-    return json.dumps(job) + "\n"
+def _job(arguments: Sequence[str | bytes | Path], **options: Any) -> str:
+    """A line for `forks.run`."""
+    return json.dumps({"arguments": [os.fsdecode(argument) for argument in arguments], **options}) + "\n"
+
+
+def _done(arguments: Sequence[str | bytes | Path], line: str) -> "subprocess.CompletedProcess[str]":
+    """What `forks.run` says of it."""
+    return subprocess.CompletedProcess([*arguments], *json.loads(line))

@@ -11,20 +11,25 @@ import tempfile
 from typing import Any
 
 from foreman.cli.main import main
-from tests.support import commands
+from tests.support.commands import without_rights
 from tests.support.source import APP
 from tests.support.waiting import PATIENCE
 
 
 def run(
-    arguments: list[str], stdout: str, directory: str | None, environment: dict[str, str] | None, before: str | None
+    arguments: list[str],
+    *,
+    stdout: str = "",
+    directory: str | None = None,
+    environment: dict[str, str] | None = None,
+    rights: bool = True,
 ) -> tuple[int, str, str]:
     """The exit status, and what was written to stdout and stderr.
 
     :param stdout: a file that the output goes to in place of being returned, or ""
     :param directory: to run it in; None for that of this process
     :param environment: None for that of this process
-    :param before: the name of a function in `commands` that the fork calls first
+    :param rights: whether root keeps those that `without_rights` takes
     """
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         child = os.fork()
@@ -39,8 +44,8 @@ def run(
                 os.environ.update(environment)
             if directory is not None:
                 os.chdir(directory)
-            if before is not None:
-                getattr(commands, before)()
+            if not rights:
+                without_rights()
             status: Any = 70
             try:
                 main()
