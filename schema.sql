@@ -4,8 +4,13 @@
 -- order of insertion and ends every ORDER BY, because two rows can share a millisecond. `org_id` leads every key
 -- and is in every WHERE: it isolates organisations from each other.
 --
+-- What belongs to a run also has the run's `seq`, and is found by that: it is short, and stands in every index entry.
+--
 -- Counts are maintained by triggers, so reading them costs the same however many rows there are. They are in tables of
 -- their own, because SQLite rewrites a whole row when one column changes, and a run's input can be megabytes.
+--
+-- Every b-tree that a write touches costs a page of 4 KiB in the write-ahead log, for each commit. So no order is kept
+-- that can be merged from others, and no row is in an index on a time that it does not have yet.
 --
 -- This is the newest version of the schema. Every change to it also needs a file in foreman/db/migrations/.
 
@@ -67,15 +72,12 @@ CREATE TABLE run (
     UNIQUE (org_id, id)
 ) STRICT;
 
--- The list of runs in each sort order, for all statuses and for one.
-CREATE INDEX run_by_created_at              ON run (org_id, created_at);
-CREATE INDEX run_by_updated_at              ON run (org_id, updated_at);
-CREATE INDEX run_by_started_at              ON run (org_id, started_at);
-CREATE INDEX run_by_completed_at            ON run (org_id, completed_at);
-CREATE INDEX run_by_status_and_created_at   ON run (org_id, status, created_at);
-CREATE INDEX run_by_status_and_updated_at   ON run (org_id, status, updated_at);
-CREATE INDEX run_by_status_and_started_at   ON run (org_id, status, started_at);
-CREATE INDEX run_by_status_and_completed_at ON run (org_id, status, completed_at);
+-- The lists of runs with one status, in each sort order. Those with several are merged from them. Runs that have
+-- not started or not ended come last, in order of creation.
+CREATE INDEX run_by_created_at   ON run (org_id, status, (started_at IS NULL), created_at);
+CREATE INDEX run_by_updated_at   ON run (org_id, status, updated_at);
+CREATE INDEX run_by_started_at   ON run (org_id, status, started_at)   WHERE started_at IS NOT NULL;
+CREATE INDEX run_by_completed_at ON run (org_id, status, completed_at) WHERE completed_at IS NOT NULL;
 
 -- How many runs an organisation has in each status: the `total` of every list of runs.
 CREATE TABLE run_count (
@@ -85,22 +87,7 @@ CREATE TABLE run_count (
     PRIMARY KEY (org_id, status)
 ) STRICT, WITHOUT ROWID;
 
--- The contents of each run: its counters, and the totals of its unfiltered run data.
-CREATE TABLE run_tally (
-    org_id          TEXT    NOT NULL,
-    run_id          TEXT    NOT NULL,
-    total_tasks     INTEGER NOT NULL DEFAULT 0,
-    completed_tasks INTEGER NOT NULL DEFAULT 0,
-    failed_tasks    INTEGER NOT NULL DEFAULT 0,
-    data_keys       INTEGER NOT NULL DEFAULT 0,
-    data_entries    INTEGER NOT NULL DEFAULT 0,
-    cancelled_tasks INTEGER NOT NULL DEFAULT 0,  -- last, where the migration to version 3 could add it
-    PRIMARY KEY (org_id, run_id),
-    FOREIGN KEY (org_id, run_id) REFERENCES run (org_id, id) ON DELETE CASCADE
-) STRICT, WITHOUT ROWID;
-
 CREATE TRIGGER run_created AFTER INSERT ON run BEGIN
-    INSERT INTO run_tally (org_id, run_id) VALUES (new.org_id, new.id);
     INSERT INTO run_count (org_id, status, runs) VALUES (new.org_id, new.status, 1)
         ON CONFLICT (org_id, status) DO UPDATE SET runs = runs + 1;
 END;
@@ -113,6 +100,8 @@ END;
 
 CREATE TRIGGER run_deleted AFTER DELETE ON run BEGIN
     UPDATE run_count SET runs = runs - 1 WHERE org_id = old.org_id AND status = old.status;
+    DELETE FROM run_task_count WHERE run_seq = old.seq;
+    DELETE FROM run_data_count WHERE run_seq = old.seq;
 END;
 
 
@@ -122,6 +111,7 @@ CREATE TABLE task (
     seq            INTEGER PRIMARY KEY,
     id             TEXT    NOT NULL,
     org_id         TEXT    NOT NULL,
+    run_seq        INTEGER NOT NULL REFERENCES run (seq) ON DELETE CASCADE,
     run_id         TEXT    NOT NULL,
     parent_task_id TEXT,
     type           TEXT    NOT NULL CONSTRAINT task_type_is_not_empty CHECK (type <> ''),
@@ -150,103 +140,135 @@ CREATE TABLE task (
     CONSTRAINT task_ended_exactly_when_completed_at_is_set
         CHECK ((status IN ('completed', 'failed', 'cancelled')) = (completed_at IS NOT NULL)),
     UNIQUE (org_id, id),
-    UNIQUE (org_id, run_id, id),  -- what a child task and run data refer to: a task of the same run
-    FOREIGN KEY (org_id, run_id) REFERENCES run (org_id, id) ON DELETE CASCADE,
-    FOREIGN KEY (org_id, run_id, parent_task_id) REFERENCES task (org_id, run_id, id) ON DELETE CASCADE
+    FOREIGN KEY (org_id, parent_task_id) REFERENCES task (org_id, id) ON DELETE CASCADE
 ) STRICT;
 
--- The list of an organisation's tasks in each sort order.
-CREATE INDEX task_by_created_at   ON task (org_id, created_at);
+-- The list of an organisation's tasks in each sort order. Tasks that have not started or not ended come last, in order
+-- of creation.
 CREATE INDEX task_by_updated_at   ON task (org_id, updated_at);
-CREATE INDEX task_by_started_at   ON task (org_id, started_at);
-CREATE INDEX task_by_completed_at ON task (org_id, completed_at);
+CREATE INDEX task_by_started_at   ON task (org_id, started_at)   WHERE started_at IS NOT NULL;
+CREATE INDEX task_by_completed_at ON task (org_id, completed_at) WHERE completed_at IS NOT NULL;
 
 -- The lists of tasks by status, type and run, and of one task's children. A list without a filter on status is merged
 -- from those of all statuses.
-CREATE INDEX task_by_status          ON task (org_id, status, created_at);
-CREATE INDEX task_by_type            ON task (org_id, type, status, created_at);
-CREATE INDEX task_by_run             ON task (org_id, run_id, status, created_at);
-CREATE INDEX task_by_run_and_type    ON task (org_id, run_id, type, status, created_at);
-CREATE INDEX task_by_parent          ON task (org_id, parent_task_id, created_at) WHERE parent_task_id IS NOT NULL;
+CREATE INDEX task_by_status       ON task (org_id, status, (started_at IS NULL), created_at);
+CREATE INDEX task_by_type         ON task (org_id, type, status, created_at);
+CREATE INDEX task_by_run          ON task (run_seq, status, created_at);
+CREATE INDEX task_by_run_and_type ON task (run_seq, type, status, created_at);
+CREATE INDEX task_by_parent       ON task (org_id, parent_task_id, created_at) WHERE parent_task_id IS NOT NULL;
 
--- How many tasks there are, by status and type, in each scope: the `total` of every list of tasks.
--- The scope is a run's id, a parent task's id, or '' for the whole organisation; type '' counts all types.
+-- How many tasks an organisation has in each status: the `total` of every list of its tasks. Type '' counts all types.
 -- A missing row means 0.
-CREATE TABLE task_count (
-    org_id   TEXT    NOT NULL,
-    scope_id TEXT    NOT NULL,
-    type     TEXT    NOT NULL,
-    status   TEXT    NOT NULL,
-    tasks    INTEGER NOT NULL CONSTRAINT task_count_is_not_negative CHECK (tasks >= 0),
-    PRIMARY KEY (org_id, scope_id, type, status)
+CREATE TABLE org_task_count (
+    org_id    TEXT    NOT NULL,
+    type      TEXT    NOT NULL,
+    pending   INTEGER NOT NULL DEFAULT 0,
+    queued    INTEGER NOT NULL DEFAULT 0,
+    running   INTEGER NOT NULL DEFAULT 0,
+    completed INTEGER NOT NULL DEFAULT 0,
+    failed    INTEGER NOT NULL DEFAULT 0,
+    cancelled INTEGER NOT NULL DEFAULT 0,
+    retrying  INTEGER NOT NULL DEFAULT 0,
+    CONSTRAINT org_task_count_is_not_negative
+        CHECK (min(pending, queued, running, completed, failed, cancelled, retrying) >= 0),
+    PRIMARY KEY (org_id, type)
 ) STRICT, WITHOUT ROWID;
 
--- Most ended runs never change again, so counts of 0 need not be kept for the statuses that their tasks had before.
-CREATE TRIGGER run_ended AFTER UPDATE OF status ON run WHEN new.completed_at IS NOT NULL BEGIN
-    DELETE FROM task_count WHERE org_id = new.org_id AND scope_id = new.id AND tasks = 0;
-END;
+-- The same in a run: a run's counters, and the `total` of lists of its tasks and of a task's children. Parent '' counts
+-- all tasks of the run.
+CREATE TABLE run_task_count (
+    run_seq        INTEGER NOT NULL,
+    parent_task_id TEXT    NOT NULL,
+    type           TEXT    NOT NULL,
+    pending        INTEGER NOT NULL DEFAULT 0,
+    queued         INTEGER NOT NULL DEFAULT 0,
+    running        INTEGER NOT NULL DEFAULT 0,
+    completed      INTEGER NOT NULL DEFAULT 0,
+    failed         INTEGER NOT NULL DEFAULT 0,
+    cancelled      INTEGER NOT NULL DEFAULT 0,
+    retrying       INTEGER NOT NULL DEFAULT 0,
+    CONSTRAINT run_task_count_is_not_negative
+        CHECK (min(pending, queued, running, completed, failed, cancelled, retrying) >= 0),
+    PRIMARY KEY (run_seq, parent_task_id, type)
+) STRICT, WITHOUT ROWID;
 
 CREATE TRIGGER task_created AFTER INSERT ON task BEGIN
-    UPDATE run_tally
-    SET total_tasks     = total_tasks + 1,
-        completed_tasks = completed_tasks + (new.status = 'completed'),
-        failed_tasks    = failed_tasks + (new.status = 'failed'),
-        cancelled_tasks = cancelled_tasks + (new.status = 'cancelled')
-    WHERE org_id = new.org_id AND run_id = new.run_id;
+    INSERT INTO org_task_count (org_id, type)
+    VALUES (new.org_id, ''), (new.org_id, new.type)
+    ON CONFLICT DO NOTHING;
+    UPDATE org_task_count
+    SET pending   = pending + (new.status = 'pending'),
+        queued    = queued + (new.status = 'queued'),
+        running   = running + (new.status = 'running'),
+        completed = completed + (new.status = 'completed'),
+        failed    = failed + (new.status = 'failed'),
+        cancelled = cancelled + (new.status = 'cancelled'),
+        retrying  = retrying + (new.status = 'retrying')
+    WHERE org_id = new.org_id AND type IN ('', new.type);
 
-    INSERT INTO task_count (org_id, scope_id, type, status, tasks)
-    VALUES (new.org_id, '', '', new.status, 1),
-           (new.org_id, '', new.type, new.status, 1),
-           (new.org_id, new.run_id, '', new.status, 1),
-           (new.org_id, new.run_id, new.type, new.status, 1)
-    ON CONFLICT (org_id, scope_id, type, status) DO UPDATE SET tasks = tasks + 1;
-    INSERT INTO task_count (org_id, scope_id, type, status, tasks)
-    SELECT new.org_id, new.parent_task_id, '', new.status, 1 WHERE new.parent_task_id IS NOT NULL
-    UNION ALL
-    SELECT new.org_id, new.parent_task_id, new.type, new.status, 1 WHERE new.parent_task_id IS NOT NULL
-    ON CONFLICT (org_id, scope_id, type, status) DO UPDATE SET tasks = tasks + 1;
+    INSERT INTO run_task_count (run_seq, parent_task_id, type)
+    VALUES (new.run_seq, '', ''), (new.run_seq, '', new.type),
+           (new.run_seq, coalesce(new.parent_task_id, ''), ''), (new.run_seq, coalesce(new.parent_task_id, ''), new.type)
+    ON CONFLICT DO NOTHING;
+    UPDATE run_task_count
+    SET pending   = pending + (new.status = 'pending'),
+        queued    = queued + (new.status = 'queued'),
+        running   = running + (new.status = 'running'),
+        completed = completed + (new.status = 'completed'),
+        failed    = failed + (new.status = 'failed'),
+        cancelled = cancelled + (new.status = 'cancelled'),
+        retrying  = retrying + (new.status = 'retrying')
+    WHERE run_seq = new.run_seq AND parent_task_id IN ('', new.parent_task_id) AND type IN ('', new.type);
 END;
 
 CREATE TRIGGER task_changed_status AFTER UPDATE OF status ON task WHEN old.status <> new.status BEGIN
-    UPDATE run_tally
-    SET completed_tasks = completed_tasks + (new.status = 'completed') - (old.status = 'completed'),
-        failed_tasks    = failed_tasks + (new.status = 'failed') - (old.status = 'failed'),
-        cancelled_tasks = cancelled_tasks + (new.status = 'cancelled') - (old.status = 'cancelled')
-    WHERE org_id = new.org_id AND run_id = new.run_id
-      AND (new.status IN ('completed', 'failed', 'cancelled') OR old.status IN ('completed', 'failed', 'cancelled'));
+    UPDATE org_task_count
+    SET pending   = pending + (new.status = 'pending') - (old.status = 'pending'),
+        queued    = queued + (new.status = 'queued') - (old.status = 'queued'),
+        running   = running + (new.status = 'running') - (old.status = 'running'),
+        completed = completed + (new.status = 'completed') - (old.status = 'completed'),
+        failed    = failed + (new.status = 'failed') - (old.status = 'failed'),
+        cancelled = cancelled + (new.status = 'cancelled') - (old.status = 'cancelled'),
+        retrying  = retrying + (new.status = 'retrying') - (old.status = 'retrying')
+    WHERE org_id = new.org_id AND type IN ('', new.type);
 
-    UPDATE task_count SET tasks = tasks - 1
-    WHERE org_id = old.org_id AND scope_id IN ('', old.run_id, old.parent_task_id) AND type IN ('', old.type)
-      AND status = old.status;
-
-    INSERT INTO task_count (org_id, scope_id, type, status, tasks)
-    VALUES (new.org_id, '', '', new.status, 1),
-           (new.org_id, '', new.type, new.status, 1),
-           (new.org_id, new.run_id, '', new.status, 1),
-           (new.org_id, new.run_id, new.type, new.status, 1)
-    ON CONFLICT (org_id, scope_id, type, status) DO UPDATE SET tasks = tasks + 1;
-    INSERT INTO task_count (org_id, scope_id, type, status, tasks)
-    SELECT new.org_id, new.parent_task_id, '', new.status, 1 WHERE new.parent_task_id IS NOT NULL
-    UNION ALL
-    SELECT new.org_id, new.parent_task_id, new.type, new.status, 1 WHERE new.parent_task_id IS NOT NULL
-    ON CONFLICT (org_id, scope_id, type, status) DO UPDATE SET tasks = tasks + 1;
+    UPDATE run_task_count
+    SET pending   = pending + (new.status = 'pending') - (old.status = 'pending'),
+        queued    = queued + (new.status = 'queued') - (old.status = 'queued'),
+        running   = running + (new.status = 'running') - (old.status = 'running'),
+        completed = completed + (new.status = 'completed') - (old.status = 'completed'),
+        failed    = failed + (new.status = 'failed') - (old.status = 'failed'),
+        cancelled = cancelled + (new.status = 'cancelled') - (old.status = 'cancelled'),
+        retrying  = retrying + (new.status = 'retrying') - (old.status = 'retrying')
+    WHERE run_seq = new.run_seq AND parent_task_id IN ('', new.parent_task_id) AND type IN ('', new.type);
 END;
 
 CREATE TRIGGER task_deleted AFTER DELETE ON task BEGIN
-    UPDATE run_tally
-    SET total_tasks     = total_tasks - 1,
-        completed_tasks = completed_tasks - (old.status = 'completed'),
-        failed_tasks    = failed_tasks - (old.status = 'failed'),
-        cancelled_tasks = cancelled_tasks - (old.status = 'cancelled')
-    WHERE org_id = old.org_id AND run_id = old.run_id;
+    UPDATE org_task_count
+    SET pending   = pending - (old.status = 'pending'),
+        queued    = queued - (old.status = 'queued'),
+        running   = running - (old.status = 'running'),
+        completed = completed - (old.status = 'completed'),
+        failed    = failed - (old.status = 'failed'),
+        cancelled = cancelled - (old.status = 'cancelled'),
+        retrying  = retrying - (old.status = 'retrying')
+    WHERE org_id = old.org_id AND type IN ('', old.type);
+    DELETE FROM org_task_count
+    WHERE org_id = old.org_id AND type IN ('', old.type)
+      AND pending + queued + running + completed + failed + cancelled + retrying = 0;
 
-    UPDATE task_count SET tasks = tasks - 1
-    WHERE org_id = old.org_id AND scope_id IN ('', old.run_id, old.parent_task_id) AND type IN ('', old.type)
-      AND status = old.status;
-
-    DELETE FROM task_count
-    WHERE org_id = old.org_id AND scope_id IN ('', old.run_id, old.parent_task_id) AND type IN ('', old.type)
-      AND tasks = 0;
+    UPDATE run_task_count
+    SET pending   = pending - (old.status = 'pending'),
+        queued    = queued - (old.status = 'queued'),
+        running   = running - (old.status = 'running'),
+        completed = completed - (old.status = 'completed'),
+        failed    = failed - (old.status = 'failed'),
+        cancelled = cancelled - (old.status = 'cancelled'),
+        retrying  = retrying - (old.status = 'retrying')
+    WHERE run_seq = old.run_seq AND parent_task_id IN ('', old.parent_task_id) AND type IN ('', old.type);
+    DELETE FROM run_task_count
+    WHERE run_seq = old.run_seq AND parent_task_id IN ('', old.parent_task_id) AND type IN ('', old.type)
+      AND pending + queued + running + completed + failed + cancelled + retrying = 0;
 END;
 
 
@@ -256,6 +278,7 @@ CREATE TABLE run_data (
     seq        INTEGER PRIMARY KEY,
     id         TEXT    NOT NULL,
     org_id     TEXT    NOT NULL,
+    run_seq    INTEGER NOT NULL REFERENCES run (seq) ON DELETE CASCADE,
     run_id     TEXT    NOT NULL,
     task_id    TEXT    NOT NULL,
     key        TEXT    NOT NULL CONSTRAINT run_data_key_is_not_empty CHECK (key <> ''),
@@ -264,74 +287,111 @@ CREATE TABLE run_data (
     metadata   TEXT             CONSTRAINT run_data_metadata_is_json CHECK (metadata IS NULL OR json_valid(metadata)),
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
-
-    UNIQUE (org_id, run_id, id),
-    FOREIGN KEY (org_id, run_id) REFERENCES run (org_id, id) ON DELETE CASCADE,
-    FOREIGN KEY (org_id, run_id, task_id) REFERENCES task (org_id, run_id, id) ON DELETE CASCADE
+    UNIQUE (run_seq, id)
 ) STRICT;
 
--- All entries of a run, by creation or by last update.
-CREATE INDEX run_data_by_created_at ON run_data (org_id, run_id, created_at);
-CREATE INDEX run_data_by_updated_at ON run_data (org_id, run_id, updated_at);
+-- The task of an entry is in the entry's run. A foreign key would look for the entries of every task that is deleted,
+-- and tasks are only deleted with their run.
+CREATE TRIGGER run_data_task_is_of_the_run BEFORE INSERT ON run_data BEGIN
+    SELECT raise(ABORT, 'the task of an entry must be in its run')
+    WHERE NOT EXISTS (SELECT 1 FROM task WHERE org_id = new.org_id AND id = new.task_id AND run_seq = new.run_seq);
+END;
 
--- How entries are found: a row for each tag of an entry, and one with the tag '' that every entry has. run_data.tags is
--- authoritative, and has the tags in the order given. These rows are derived from it.
+-- All entries of a run by creation, and those with one key.
+CREATE INDEX run_data_by_created_at ON run_data (run_seq, (updated_at = created_at), created_at);
+CREATE INDEX run_data_by_key        ON run_data (run_seq, key, created_at);
+
+-- All entries of a run by last update: merged with those that were never updated, by creation.
+CREATE INDEX run_data_by_updated_at ON run_data (run_seq, updated_at) WHERE updated_at <> created_at;
+
+-- How many keys and entries a run has: the `total` of queries without filters. A missing row means 0.
+CREATE TABLE run_data_count (
+    run_seq INTEGER NOT NULL PRIMARY KEY,
+    keys    INTEGER NOT NULL CONSTRAINT run_data_count_of_keys_is_not_negative    CHECK (keys >= 0),
+    entries INTEGER NOT NULL CONSTRAINT run_data_count_of_entries_is_not_negative CHECK (entries >= 0)
+) STRICT;
+
+-- How entries are found by tag: a row for each tag of an entry. run_data.tags is authoritative, and has the tags in the
+-- order given. These rows are derived from it.
 CREATE TABLE run_data_tag (
-    org_id     TEXT    NOT NULL,
-    run_id     TEXT    NOT NULL,
+    run_seq    INTEGER NOT NULL,
     tag        TEXT    NOT NULL,
     key        TEXT    NOT NULL,
     seq        INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
-    PRIMARY KEY (org_id, run_id, tag, key, seq)
+    PRIMARY KEY (run_seq, tag, key, seq)
 ) STRICT, WITHOUT ROWID;
 
--- All entries of one key, by creation.
-CREATE INDEX run_data_key_by_created_at ON run_data_tag (org_id, run_id, key, created_at, seq) WHERE tag = '';
-
--- The newest entry of each key under each tag (and under '': of all), and how many entries there are.
+-- The newest entry of each key, and how many entries the key has: of all entries under the tag '', and under each tag.
 CREATE TABLE run_data_latest (
-    org_id     TEXT    NOT NULL,
-    run_id     TEXT    NOT NULL,
+    run_seq    INTEGER NOT NULL,
     tag        TEXT    NOT NULL,
     key        TEXT    NOT NULL,
     seq        INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     entries    INTEGER NOT NULL CONSTRAINT run_data_latest_has_entries CHECK (entries >= 0),
-    PRIMARY KEY (org_id, run_id, tag, key)
+    PRIMARY KEY (run_seq, tag, key)
 ) STRICT, WITHOUT ROWID;
 
 -- The newest entry of every key of a run, by creation: what a query without filters returns.
-CREATE INDEX run_data_latest_by_created_at ON run_data_latest (org_id, run_id, created_at, seq) WHERE tag = '';
+CREATE INDEX run_data_latest_by_created_at ON run_data_latest (run_seq, created_at, seq) WHERE tag = '';
 
 CREATE TRIGGER run_data_created AFTER INSERT ON run_data BEGIN
-    UPDATE run_tally SET data_entries = data_entries + 1 WHERE org_id = new.org_id AND run_id = new.run_id;
-    INSERT INTO run_data_tag (org_id, run_id, tag, key, seq, created_at)
-    VALUES (new.org_id, new.run_id, '', new.key, new.seq, new.created_at);
-    INSERT INTO run_data_tag (org_id, run_id, tag, key, seq, created_at)
-    SELECT new.org_id, new.run_id, tag.value, new.key, new.seq, new.created_at FROM json_each(new.tags) AS tag;
+    INSERT INTO run_data_count (run_seq, keys, entries) VALUES (new.run_seq, 0, 1)
+        ON CONFLICT (run_seq) DO UPDATE SET entries = entries + 1;
+
+    INSERT INTO run_data_latest (run_seq, tag, key, seq, created_at, entries)
+    VALUES (new.run_seq, '', new.key, new.seq, new.created_at, 1)
+    ON CONFLICT (run_seq, tag, key) DO UPDATE
+    SET entries    = entries + 1,
+        created_at = iif(excluded.seq > seq, excluded.created_at, created_at),
+        seq        = max(excluded.seq, seq);
+
+    INSERT INTO run_data_tag (run_seq, tag, key, seq, created_at)
+    SELECT new.run_seq, tag.value, new.key, new.seq, new.created_at FROM json_each(new.tags) AS tag;
 END;
 
 CREATE TRIGGER run_data_changed_tags AFTER UPDATE OF tags ON run_data WHEN old.tags <> new.tags BEGIN
     DELETE FROM run_data_tag
-    WHERE org_id = old.org_id AND run_id = old.run_id AND key = old.key AND seq = old.seq
+    WHERE run_seq = old.run_seq AND key = old.key AND seq = old.seq
       AND tag IN (SELECT value FROM json_each(old.tags) EXCEPT SELECT value FROM json_each(new.tags));
-    INSERT INTO run_data_tag (org_id, run_id, tag, key, seq, created_at)
-    SELECT new.org_id, new.run_id, tag.value, new.key, new.seq, new.created_at
+    INSERT INTO run_data_tag (run_seq, tag, key, seq, created_at)
+    SELECT new.run_seq, tag.value, new.key, new.seq, new.created_at
     FROM (SELECT value FROM json_each(new.tags) EXCEPT SELECT value FROM json_each(old.tags)) AS tag;
 END;
 
 CREATE TRIGGER run_data_deleted AFTER DELETE ON run_data BEGIN
-    UPDATE run_tally SET data_entries = data_entries - 1 WHERE org_id = old.org_id AND run_id = old.run_id;
+    UPDATE run_data_count SET entries = entries - 1 WHERE run_seq = old.run_seq;
+
+    DELETE FROM run_data_latest WHERE run_seq = old.run_seq AND tag = '' AND key = old.key AND entries = 1;
+    UPDATE run_data_latest SET entries = entries - 1 WHERE run_seq = old.run_seq AND tag = '' AND key = old.key;
+    UPDATE run_data_latest
+    SET (seq, created_at) = (
+        SELECT remaining.seq, remaining.created_at
+        FROM run_data AS remaining
+        WHERE remaining.run_seq = old.run_seq AND remaining.key = old.key
+        ORDER BY +remaining.seq DESC  -- the plus: else SQLite might look for the key in all entries, newest first
+        LIMIT 1
+    )
+    WHERE run_seq = old.run_seq AND tag = '' AND key = old.key AND seq = old.seq;
+
     DELETE FROM run_data_tag
-    WHERE org_id = old.org_id AND run_id = old.run_id AND key = old.key AND seq = old.seq
-      AND tag IN (SELECT '' UNION ALL SELECT value FROM json_each(old.tags));
+    WHERE run_seq = old.run_seq AND key = old.key AND seq = old.seq
+      AND tag IN (SELECT value FROM json_each(old.tags));
+END;
+
+CREATE TRIGGER run_data_key_added AFTER INSERT ON run_data_latest WHEN new.tag = '' BEGIN
+    UPDATE run_data_count SET keys = keys + 1 WHERE run_seq = new.run_seq;
+END;
+
+CREATE TRIGGER run_data_key_removed AFTER DELETE ON run_data_latest WHEN old.tag = '' BEGIN
+    UPDATE run_data_count SET keys = keys - 1 WHERE run_seq = old.run_seq;
 END;
 
 CREATE TRIGGER run_data_tag_added AFTER INSERT ON run_data_tag BEGIN
-    INSERT INTO run_data_latest (org_id, run_id, tag, key, seq, created_at, entries)
-    VALUES (new.org_id, new.run_id, new.tag, new.key, new.seq, new.created_at, 1)
-    ON CONFLICT (org_id, run_id, tag, key) DO UPDATE
+    INSERT INTO run_data_latest (run_seq, tag, key, seq, created_at, entries)
+    VALUES (new.run_seq, new.tag, new.key, new.seq, new.created_at, 1)
+    ON CONFLICT (run_seq, tag, key) DO UPDATE
     SET entries    = entries + 1,
         created_at = iif(excluded.seq > seq, excluded.created_at, created_at),
         seq        = max(excluded.seq, seq);
@@ -339,28 +399,19 @@ END;
 
 CREATE TRIGGER run_data_tag_removed AFTER DELETE ON run_data_tag BEGIN
     DELETE FROM run_data_latest
-    WHERE org_id = old.org_id AND run_id = old.run_id AND tag = old.tag AND key = old.key AND entries = 1;
+    WHERE run_seq = old.run_seq AND tag = old.tag AND key = old.key AND entries = 1;
 
     UPDATE run_data_latest
     SET entries = entries - 1
-    WHERE org_id = old.org_id AND run_id = old.run_id AND tag = old.tag AND key = old.key;
+    WHERE run_seq = old.run_seq AND tag = old.tag AND key = old.key;
 
     UPDATE run_data_latest
     SET (seq, created_at) = (
         SELECT remaining.seq, remaining.created_at
         FROM run_data_tag AS remaining
-        WHERE remaining.org_id = old.org_id AND remaining.run_id = old.run_id
-          AND remaining.tag = old.tag AND remaining.key = old.key
+        WHERE remaining.run_seq = old.run_seq AND remaining.tag = old.tag AND remaining.key = old.key
         ORDER BY remaining.seq DESC
         LIMIT 1
     )
-    WHERE org_id = old.org_id AND run_id = old.run_id AND tag = old.tag AND key = old.key AND seq = old.seq;
-END;
-
-CREATE TRIGGER run_data_key_added AFTER INSERT ON run_data_latest WHEN new.tag = '' BEGIN
-    UPDATE run_tally SET data_keys = data_keys + 1 WHERE org_id = new.org_id AND run_id = new.run_id;
-END;
-
-CREATE TRIGGER run_data_key_removed AFTER DELETE ON run_data_latest WHEN old.tag = '' BEGIN
-    UPDATE run_tally SET data_keys = data_keys - 1 WHERE org_id = old.org_id AND run_id = old.run_id;
+    WHERE run_seq = old.run_seq AND tag = old.tag AND key = old.key AND seq = old.seq;
 END;

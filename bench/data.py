@@ -37,12 +37,16 @@ INSERT_RUN = """
             CASE WHEN :status <> 'pending' THEN :now END, CASE WHEN :status = 'completed' THEN :now END)
     """
 INSERT_TASK = """
-    INSERT INTO task (org_id, id, run_id, type, status, input_data, max_retries, created_at, updated_at)
-    VALUES (:org_id, :id, :run_id, 'step', 'pending', '{"part": 1}', 3, :now, :now)
+    INSERT INTO task (org_id, id, run_seq, run_id, type, status, input_data, max_retries, created_at, updated_at)
+    SELECT org_id, :id, seq, id, 'step', 'pending', '{"part": 1}', 3, :now, :now
+    FROM run
+    WHERE org_id = :org_id AND id = :run_id
     """
 INSERT_ENTRY = """
-    INSERT INTO run_data (org_id, id, run_id, task_id, key, value, tags, metadata, created_at, updated_at)
-    VALUES (:org_id, :id, :run_id, :task_id, :key, :value, :tags, NULL, :now, :now)
+    INSERT INTO run_data (org_id, id, run_seq, run_id, task_id, key, value, tags, metadata, created_at, updated_at)
+    SELECT org_id, :id, seq, id, :task_id, :key, :value, :tags, NULL, :now, :now
+    FROM run
+    WHERE org_id = :org_id AND id = :run_id
     """
 
 Row = dict[str, Any]

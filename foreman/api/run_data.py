@@ -10,7 +10,7 @@ from marshmallow import ValidationError, fields, validates_schema
 from foreman import db
 from foreman.api.run_data_query import COLUMNS, OPAQUE, QueryData, bound, data_query
 from foreman.clock import iso, new_id, now_ms
-from foreman.db.values import as_list
+from foreman.db.values import RUN_SEQ, as_list
 from foreman.http import schemas, shapes
 from foreman.http.contract import Resource, answer, answers, asks, costs, created, fails, takes
 from foreman.http.errors import Invalid, NotFound, found
@@ -86,7 +86,9 @@ class RunDataPage(schemas.CamelCase):
     pagination = fields.Nested(Pagination, required=True)
 
 
-SELECT_ENTRY = f"SELECT {COLUMNS} FROM run_data WHERE org_id = :org_id AND run_id = :run_id AND id = :id"
+SELECT_ENTRY = f"SELECT {COLUMNS} FROM run_data WHERE run_data.run_seq = {RUN_SEQ} AND run_data.id = :id"
+
+SELECT_RUN = "SELECT 1 FROM run WHERE org_id = :org_id AND id = :run_id"
 
 
 @bp.post("/runs/<run_id>/data")
@@ -96,29 +98,21 @@ SELECT_ENTRY = f"SELECT {COLUMNS} FROM run_data WHERE org_id = :org_id AND run_i
 def create_data(new: dict[str, Any], run_id: str) -> Response:
     """Add an entry. Keys may repeat: each entry is kept, the newest of a key is its latest."""
     with db.write() as tx:
-        missing = tx.value(
-            """
-            SELECT CASE
-                WHEN NOT EXISTS (SELECT 1 FROM run WHERE org_id = :org_id AND id = :run_id) THEN 'Run'
-                WHEN NOT EXISTS (
-                    SELECT 1 FROM task WHERE org_id = :org_id AND run_id = :run_id AND id = :task_id
-                ) THEN 'Task'
-            END
-            """,
-            org_id=g.org_id, run_id=run_id.lower(), task_id=new["task_id"],
-        )  # fmt: skip
-        if missing:
-            raise NotFound(missing)
         entry = tx.one(
             f"""
-            INSERT INTO run_data (org_id, id, run_id, task_id, key, value, tags, metadata, created_at, updated_at)
-            VALUES (:org_id, :id, :run_id, :task_id, :key, :value, :tags, :metadata, :now, :now)
+            INSERT INTO run_data (org_id, id, run_seq, run_id, task_id, key, value, tags, metadata,
+                                  created_at, updated_at)
+            SELECT task.org_id, :id, task.run_seq, task.run_id, task.id, :key, :value, :tags, :metadata, :now, :now
+            FROM task
+            WHERE task.org_id = :org_id AND task.id = :task_id AND task.run_id = :run_id
             RETURNING {COLUMNS}
             """,
             org_id=g.org_id, id=new_id(), run_id=run_id.lower(), task_id=new["task_id"], key=new["key"],
             value=new["value"], tags=as_list(dict.fromkeys(new["tags"])), metadata=new.get("metadata"), now=now_ms(),
         )  # fmt: skip
-    entry = found(entry, "Entry")
+        if entry is None:
+            found(tx.one(SELECT_RUN, org_id=g.org_id, run_id=run_id.lower()), "Run")
+            raise NotFound("Task")
     return created(to_json(entry), f"/runs/{entry['run_id']}/data/{entry['id']}")
 
 
@@ -163,10 +157,11 @@ def update_tags(change: dict[str, Any], run_id: str, data_id: str) -> Response:
     """
     with db.write() as tx:
         entry = tx.one(
-            "SELECT tags FROM run_data WHERE org_id = :org_id AND run_id = :run_id AND id = :id",
+            f"SELECT seq, tags FROM run_data WHERE run_seq = {RUN_SEQ} AND id = :id",
             org_id=g.org_id, run_id=run_id.lower(), id=data_id.lower(),
         )  # fmt: skip
-        before: list[str] = msgspec.json.decode(found(entry, "Entry")["tags"])
+        seq, tags_before = found(entry, "Entry")
+        before: list[str] = msgspec.json.decode(tags_before)
         removed = set(change["remove"])
         tags = dict.fromkeys([*(tag for tag in before if tag not in removed), *change["add"]])
         if len(tags) > MOST_TAGS:
@@ -176,10 +171,10 @@ def update_tags(change: dict[str, Any], run_id: str, data_id: str) -> Response:
             f"""
             UPDATE run_data
             SET tags = :tags, updated_at = :now
-            WHERE org_id = :org_id AND run_id = :run_id AND id = :id AND tags <> :tags
+            WHERE seq = :seq AND org_id = :org_id AND tags <> :tags
             RETURNING {COLUMNS}
             """,
-            org_id=g.org_id, run_id=run_id.lower(), id=data_id.lower(), tags=as_list(tags), now=now_ms(),
+            org_id=g.org_id, seq=seq, tags=as_list(tags), now=now_ms(),
         ) or tx.one(SELECT_ENTRY, org_id=g.org_id, run_id=run_id.lower(), id=data_id.lower())  # fmt: skip
     return answer(to_json(found(entry, "Entry")))
 
@@ -194,22 +189,15 @@ def delete_data(which: dict[str, Any], run_id: str) -> Response:
     Exactly one of `key` and `id` is required: both together, or neither, is a 400.
     """
     with db.write() as tx:
-        found(tx.one("SELECT 1 FROM run WHERE org_id = :org_id AND id = :run_id",
-                     org_id=g.org_id, run_id=run_id.lower()), "Run")  # fmt: skip
+        found(tx.one(SELECT_RUN, org_id=g.org_id, run_id=run_id.lower()), "Run")
         if "key" in which:
             deleted = tx.run(
-                """
-                DELETE FROM run_data
-                WHERE seq IN (
-                    SELECT seq FROM run_data_tag
-                    WHERE org_id = :org_id AND run_id = :run_id AND tag = '' AND key = :key
-                )
-                """,
+                f"DELETE FROM run_data WHERE run_seq = {RUN_SEQ} AND key = :key",
                 org_id=g.org_id, run_id=run_id.lower(), key=which["key"],
             )  # fmt: skip
         else:
             deleted = tx.run(
-                "DELETE FROM run_data WHERE org_id = :org_id AND run_id = :run_id AND id = :id",
+                f"DELETE FROM run_data WHERE run_seq = {RUN_SEQ} AND id = :id",
                 org_id=g.org_id, run_id=run_id.lower(), id=which["id"],
             )  # fmt: skip
         if not deleted:

@@ -8,10 +8,10 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from foreman.db.values import as_list, as_pairs, glob_range, prefix_range
+from foreman.db.values import RUN_SEQ, as_list, as_pairs, glob_range, prefix_range
 from foreman.http import schemas
 from foreman.http.fields import TextFilter
-from foreman.http.paging import ORDERS, PLACES
+from foreman.http.paging import ORDERS, PLACE, walk
 
 DATA_SORTS = ("created_at", "updated_at", "key")
 
@@ -51,87 +51,87 @@ OPAQUE = slice(5, 8)
 
 # Each key filter selects keys of the run. UNION joins them: OR.
 KEY_FILTERS = {
-    "keys": """
+    "keys": f"""
         SELECT run_data_latest.key
         FROM run_data_latest
-        WHERE org_id = :org_id AND run_id = :run_id AND tag = ''
-          AND run_data_latest.key IN (SELECT value FROM json_each(:keys))
+        WHERE run_seq = {RUN_SEQ} AND tag = '' AND run_data_latest.key IN (SELECT value FROM json_each(:keys))
         """,
-    "key_starts_with": """
+    "key_starts_with": f"""
         SELECT run_data_latest.key
         FROM json_each(:key_ranges) AS prefix
         CROSS JOIN run_data_latest
-        WHERE org_id = :org_id AND run_id = :run_id AND tag = ''
+        WHERE run_seq = {RUN_SEQ} AND tag = ''
           AND run_data_latest.key >= json_extract(prefix.value, '$[0]')
           AND run_data_latest.key < json_extract(prefix.value, '$[1]')
         """,
-    "key_pattern": """
+    "key_pattern": f"""
         SELECT run_data_latest.key
         FROM run_data_latest
-        WHERE org_id = :org_id AND run_id = :run_id AND tag = ''
-          AND run_data_latest.key >= :glob_from AND run_data_latest.key < :glob_to
+        WHERE run_seq = {RUN_SEQ} AND tag = '' AND run_data_latest.key >= :glob_from AND run_data_latest.key < :glob_to
           AND glob(:key_pattern, run_data_latest.key)
         """,
 }
 
 # Each tag filter selects entries of the run. INTERSECT joins them: AND. {tagged} is the table to look them up in.
 TAG_FILTERS = {
-    ("tags", "any"): """
+    ("tags", "any"): f"""
         SELECT tagged.key, tagged.seq, tagged.created_at
-        FROM {tagged} AS tagged
-        WHERE tagged.org_id = :org_id AND tagged.run_id = :run_id
-          AND tagged.tag IN (SELECT value FROM json_each(:tags)) {of_keys}
+        FROM {{tagged}} AS tagged
+        WHERE tagged.run_seq = {RUN_SEQ} AND tagged.tag IN (SELECT value FROM json_each(:tags)) {{of_keys}}
         """,
-    # Scans only the entries with the rarest tag. Counting the entries of a tag beyond 1,000 would not pay off.
-    ("tags", "all"): """
+    # Scans only the entries with the rarest tag.
+    ("tags", "all"): f"""
         SELECT tagged.key, tagged.seq, tagged.created_at
-        FROM {tagged} AS tagged
-        WHERE tagged.org_id = :org_id AND tagged.run_id = :run_id
-          AND tagged.tag = (
-              SELECT wanted.value
-              FROM json_each(:tags) AS wanted
-              ORDER BY (
-                  SELECT count(*)
-                  FROM (
-                      SELECT 1 AS one
-                      FROM run_data_tag AS counted
-                      WHERE counted.org_id = :org_id AND counted.run_id = :run_id AND counted.tag = wanted.value
-                      LIMIT 1000
-                  ) AS some
-              )
-              LIMIT 1
-          ) {of_keys}
+        FROM {{tagged}} AS tagged
+        WHERE tagged.run_seq = {RUN_SEQ} AND tagged.tag = (SELECT tag FROM wanted_tag WHERE nth = 1) {{of_keys}}
           AND NOT EXISTS (
               SELECT 1
-              FROM json_each(:tags) AS wanted
-              WHERE NOT EXISTS (
+              FROM wanted_tag AS wanted
+              WHERE wanted.nth > 1 AND NOT EXISTS (
                   SELECT 1
                   FROM run_data_tag AS other
-                  WHERE other.org_id = :org_id AND other.run_id = :run_id
-                    AND other.tag = wanted.value AND other.key = tagged.key AND other.seq = tagged.seq
+                  WHERE other.run_seq = tagged.run_seq AND other.tag = wanted.tag
+                    AND other.key = tagged.key AND other.seq = tagged.seq
               )
           )
         """,
-    ("tag_starts_with", "any"): """
+    ("tag_starts_with", "any"): f"""
         SELECT tagged.key, tagged.seq, tagged.created_at
         FROM json_each(:tag_ranges) AS prefix
-        CROSS JOIN {tagged} AS tagged
-        WHERE tagged.org_id = :org_id AND tagged.run_id = :run_id
+        CROSS JOIN {{tagged}} AS tagged
+        WHERE tagged.run_seq = {RUN_SEQ}
           AND tagged.tag >= json_extract(prefix.value, '$[0]')
-          AND tagged.tag < json_extract(prefix.value, '$[1]') {of_keys}
+          AND tagged.tag < json_extract(prefix.value, '$[1]') {{of_keys}}
         """,
-    ("tag_starts_with", "all"): """
+    ("tag_starts_with", "all"): f"""
         SELECT tagged.key, tagged.seq, tagged.created_at
         FROM json_each(:tag_ranges) AS prefix
-        CROSS JOIN {tagged} AS tagged
-        WHERE tagged.org_id = :org_id AND tagged.run_id = :run_id
+        CROSS JOIN {{tagged}} AS tagged
+        WHERE tagged.run_seq = {RUN_SEQ}
           AND tagged.tag >= json_extract(prefix.value, '$[0]')
-          AND tagged.tag < json_extract(prefix.value, '$[1]') {of_keys}
+          AND tagged.tag < json_extract(prefix.value, '$[1]') {{of_keys}}
         GROUP BY tagged.key, tagged.seq, tagged.created_at
         HAVING count(DISTINCT prefix.key) = json_array_length(:tag_ranges)
         """,
 }
 
+# The tags of `tags=`, numbered from the rarest. Counting the entries of a tag beyond 1,000 would not pay off.
+WANTED_TAG = f"""
+    wanted_tag (tag, nth) AS MATERIALIZED (
+        SELECT wanted.value, ROW_NUMBER() OVER (
+            ORDER BY (
+                SELECT count(*)
+                FROM (
+                    SELECT 1 AS one
+                    FROM run_data_tag AS counted
+                    WHERE counted.run_seq = {RUN_SEQ} AND counted.tag = wanted.value
+                    LIMIT 1000
+                ) AS some
+            )
+        )
+        FROM json_each(:tags) AS wanted
+    )
+    """
 
 NEWEST_OF_EACH_KEY = """
     SELECT *
@@ -142,18 +142,22 @@ NEWEST_OF_EACH_KEY = """
     WHERE nth = 1
     """
 
-# The entries with one tag; from run_data_latest, the newest such entry of each key.
-ONE_TAG = """
+# The entries with one tag, or all; from tables of keys, the newest such entry of each key.
+ONE_TAG = f"""
     SELECT tagged.key, tagged.seq, tagged.created_at
-    FROM {table} AS tagged
-    WHERE tagged.org_id = :org_id AND tagged.run_id = :run_id AND {tag} {of_keys}
+    FROM {{table}} AS tagged
+    WHERE tagged.run_seq = {RUN_SEQ} {{tag}} {{of_keys}}
     """
 
-TOTAL_OF_ONE_TAG = """
-    SELECT {count}
-    FROM {table} AS tagged
-    WHERE tagged.org_id = :org_id AND tagged.run_id = :run_id AND {tag} {of_keys}
+TOTAL_OF_ONE_TAG = f"""
+    SELECT {{count}}
+    FROM {{table}} AS tagged
+    WHERE tagged.run_seq = {RUN_SEQ} {{tag}} {{of_keys}}
     """
+
+# Which part of run_data_by_created_at an entry is in; the same for the index by last update.
+NEVER_UPDATED, UPDATED = "(updated_at = created_at) = TRUE", "(updated_at = created_at) = FALSE"
+UPDATED_BY_TIME = "updated_at <> created_at"
 
 FILTERS = {"key", *KEY_FILTERS, *(name for name, _ in TAG_FILTERS)}
 
@@ -173,7 +177,7 @@ def data_query(wanted: dict[str, Any]) -> str:
         select for (name, mode), select in TAG_FILTERS.items() if given.get(name) and mode == wanted["tag_mode"]
     ]
 
-    common, of_keys = [], ""
+    common, of_keys, table = [], "", ""
     if key_filters == [KEY_FILTERS["keys"]] and len(keys) == 1:
         of_keys = "AND tagged.key = :only_key"
     elif key_filters:
@@ -183,33 +187,32 @@ def data_query(wanted: dict[str, Any]) -> str:
 
     one_tag = not tag_filters or (tag_filters == [TAG_FILTERS["tags", wanted["tag_mode"]]] and len(wanted["tags"]) == 1)
     if one_tag:
-        # Without tag filters, this is the empty tag, which every entry has.
-        tag = "tagged.tag = :only_tag" if tag_filters else "tagged.tag = ''"
-        table = "run_data_latest" if latest else "run_data_tag"
-        counted = "run_data_latest"
-        if common:
-            # CROSS JOIN: from keys to entries. The other way round, SQLite might scan all entries in order.
-            table, counted = f"wanted_key CROSS JOIN {table}", f"wanted_key CROSS JOIN {counted}"
-            of_keys = "AND tagged.key = wanted_key.key"
-        matches = ONE_TAG.format(table=table, tag=tag, of_keys=of_keys)
+        tag = "AND tagged.tag = :only_tag" if tag_filters else "AND tagged.tag = ''"
+        table = "run_data_latest" if latest else "run_data_tag" if tag_filters else "run_data"
+        # CROSS JOIN: from keys to entries. The other way round, SQLite might scan all entries in order.
+        from_keys = "wanted_key CROSS JOIN " if common else ""
+        of_keys = "AND tagged.key = wanted_key.key" if common else of_keys
+        matches = ONE_TAG.format(table=f"{from_keys}{table}", tag="" if table == "run_data" else tag, of_keys=of_keys)
         if not key_filters and not tag_filters:
-            total = "run_tally.data_keys" if latest else "run_tally.data_entries"
+            total = "coalesce(counted.keys, 0)" if latest else "coalesce(counted.entries, 0)"
         else:
             count = "count(*)" if latest else "coalesce(sum(tagged.entries), 0)"
-            total = TOTAL_OF_ONE_TAG.format(count=count, table=counted, tag=tag, of_keys=of_keys)
+            total = TOTAL_OF_ONE_TAG.format(count=count, table=f"{from_keys}run_data_latest", tag=tag, of_keys=of_keys)
     else:
+        if wanted["tag_mode"] == "all" and wanted.get("tags"):
+            common.append(WANTED_TAG)
         common.append(f"matching AS MATERIALIZED ({_with_tags(tag_filters, wanted['tag_mode'], latest, of_keys)})")
         matches = "SELECT * FROM matching"
         total = "SELECT count(*) FROM matching"
 
-    order = ORDERS[wanted["sort_order"]]
     return f"""
         {f"WITH {', '.join(common)}" if common else ""}
-        SELECT {COLUMNS}, {PLACES[wanted["sort_order"]]}, ({total}) AS total
-        FROM run_tally
-        LEFT JOIN ({_cut(wanted, matches)} ORDER BY {order} LIMIT :limit OFFSET :offset) AS page ON TRUE
+        SELECT {COLUMNS}, {PLACE}, ({total}) AS total
+        FROM run
+        LEFT JOIN run_data_count AS counted ON counted.run_seq = run.seq
+        LEFT JOIN ({_cut(wanted, matches)} LIMIT :limit OFFSET :offset) AS page ON TRUE
         LEFT JOIN run_data ON run_data.seq = page.tiebreak
-        WHERE run_tally.org_id = :org_id AND run_tally.run_id = :run_id
+        WHERE run.org_id = :org_id AND run.id = :run_id
         """
 
 
@@ -239,19 +242,24 @@ def _keys(wanted: dict[str, Any]) -> list[str]:
 
 def _cut(wanted: dict[str, Any], matches: str) -> str:
     """A SELECT that the page is cut from: `tiebreak` (the entry's seq) and `position` (what it is sorted by)."""
-    position = POSITIONS[wanted["sort_by"]]
+    position, order = POSITIONS[wanted["sort_by"]], f"ORDER BY {ORDERS[wanted['sort_order']]}"
     unfiltered = not any(wanted.get(name) for name in FILTERS)
     if unfiltered and wanted["include_all"] == "true" and position != "key":
+        of_run = f"run_seq = {RUN_SEQ}"
+        # The last update of an entry that was never updated is its creation.
+        updated = UPDATED if position == "created_at" else UPDATED_BY_TIME
         return (
-            f"SELECT seq AS tiebreak, {position} AS position FROM run_data WHERE org_id = :org_id AND run_id = :run_id"
+            f"{walk('run_data', [of_run, NEVER_UPDATED], 'created_at')}"
+            f" UNION ALL {walk('run_data', [of_run, updated], position)} {order}"
         )
     if position == "updated_at":
         return f"""
             SELECT run_data.seq AS tiebreak, run_data.updated_at AS position
             FROM ({matches}) AS matching
             CROSS JOIN run_data ON run_data.seq = matching.seq
+            {order}
             """
-    return f"SELECT seq AS tiebreak, {position} AS position FROM ({matches}) AS matching"
+    return f"SELECT seq AS tiebreak, {position} AS position FROM ({matches}) AS matching {order}"
 
 
 def _with_tags(tag_filters: list[str], mode: str, latest: bool, of_keys: str) -> str:

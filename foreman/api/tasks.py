@@ -8,13 +8,13 @@ from marshmallow import fields, validate
 
 from foreman import db
 from foreman.clock import duration, iso, new_id, now_ms
-from foreman.db.values import as_list
+from foreman.db.values import RUN_SEQ, as_list
 from foreman.http import schemas, shapes
 from foreman.http.contract import Resource, answer, answers, asks, created, fails, takes
 from foreman.http.errors import NotFound, found
 from foreman.http.fields import Id, Integer, Text, TextFilter
 from foreman.http.opaque_json import raw
-from foreman.http.paging import PLACES, page, read_page, select_page
+from foreman.http.paging import PLACE, cut_page, find_and_sort, page, read_page, walk, walk_statuses
 from foreman.vocabulary import ENDED, TASK_STATUSES
 
 bp = Resource("tasks", __name__, "The steps of a run.")
@@ -94,11 +94,27 @@ OPAQUE = slice(6, 10)
 
 SELECT_TASK = f"SELECT {COLUMNS} FROM task WHERE org_id = :org_id AND id = :id"
 
-# The filters of the task list, one per query parameter; `status` is left to `select_page`.
+# The filters of the task list, one per query parameter except `status`.
 CONDITIONS = {
-    "run_id": "run_id = :run_id",
+    "run_id": f"run_seq = {RUN_SEQ}",
     "parent_task_id": "parent_task_id = :parent_task_id",
     "type": "type = :type",
+}
+
+# Where the numbers of tasks are, in a column for each status: of a task's children, of a run, of the organisation. A
+# task's children are all in its own run, so in any other run there are none.
+COUNTS = {
+    "parent_task_id": """
+        task AS parent
+        JOIN run_task_count AS counted ON counted.run_seq = parent.run_seq AND counted.parent_task_id = parent.id
+        WHERE parent.org_id = :org_id AND parent.id = :parent_task_id
+          AND parent.run_id = coalesce(:run_id, parent.run_id) AND counted.type = coalesce(:type, '')
+        """,
+    "run_id": f"""
+        run_task_count AS counted
+        WHERE counted.run_seq = {RUN_SEQ} AND counted.parent_task_id = '' AND counted.type = coalesce(:type, '')
+        """,
+    "all": "org_task_count AS counted WHERE counted.org_id = :org_id AND counted.type = coalesce(:type, '')",
 }
 
 
@@ -109,32 +125,28 @@ CONDITIONS = {
 def create_task(new: dict[str, Any]) -> Response:
     """Add a task to a run; it starts `pending`. The run, and the parent task in that run, must exist."""
     with db.write() as tx:
-        missing = tx.value(
-            """
-            SELECT CASE
-                WHEN NOT EXISTS (SELECT 1 FROM run WHERE org_id = :org_id AND id = :run_id) THEN 'Run'
-                WHEN :parent_task_id IS NOT NULL AND NOT EXISTS (
-                    SELECT 1 FROM task WHERE org_id = :org_id AND run_id = :run_id AND id = :parent_task_id
-                ) THEN 'Parent task'
-            END
-            """,
-            org_id=g.org_id, run_id=new["run_id"], parent_task_id=new["parent_task_id"],
-        )  # fmt: skip
-        if missing:
-            raise NotFound(missing)
         task = tx.one(
             f"""
-            INSERT INTO task (org_id, id, run_id, parent_task_id, type, status, input_data, metadata, max_retries,
-                              created_at, updated_at)
-            VALUES (:org_id, :id, :run_id, :parent_task_id, :type, 'pending', :input_data, :metadata, :max_retries,
-                    :now, :now)
+            INSERT INTO task (org_id, id, run_seq, run_id, parent_task_id, type, status, input_data, metadata,
+                              max_retries, created_at, updated_at)
+            SELECT run.org_id, :id, run.seq, run.id, :parent_task_id, :type, 'pending', :input_data, :metadata,
+                   :max_retries, :now, :now
+            FROM run
+            WHERE run.org_id = :org_id AND run.id = :run_id AND (CAST(:parent_task_id AS TEXT) IS NULL OR EXISTS (
+                SELECT 1
+                FROM task AS parent
+                WHERE parent.org_id = :org_id AND parent.id = :parent_task_id AND parent.run_seq = run.seq
+            ))
             RETURNING {COLUMNS}
             """,
             org_id=g.org_id, id=new_id(), run_id=new["run_id"], parent_task_id=new["parent_task_id"],
             type=new["type"], input_data=new["input_data"], metadata=new.get("metadata"),
             max_retries=new["max_retries"], now=now_ms(),
         )  # fmt: skip
-    task = found(task, "Task")
+        if task is None:
+            found(tx.one("SELECT 1 FROM run WHERE org_id = :org_id AND id = :id",
+                         org_id=g.org_id, id=new["run_id"]), "Run")  # fmt: skip
+            raise NotFound("Parent task")
     return created(to_json(task), f"/tasks/{task['id']}")
 
 
@@ -196,41 +208,35 @@ def update_task(change: dict[str, Any], task_id: str) -> Response:
 def list_tasks(wanted: dict[str, Any]) -> Response:
     """The organisation's tasks, of one run, parent, type or status when asked; newest first unless asked otherwise."""
     limit, offset = wanted["limit"], wanted["offset"]
-    statuses = [status for status in TASK_STATUSES if status in wanted.get("status", ())]
-    conditions = [condition for name, condition in CONDITIONS.items() if name in wanted]
-    by_run_or_type = bool(conditions) and "parent_task_id" not in wanted
-    rows_of_page = select_page(
-        "task",
-        ["org_id = :org_id", *conditions],
-        wanted["sort_by"],
-        wanted["sort_order"],
-        # The indexes by run and by type order by status, then by time.
-        statuses or (TASK_STATUSES if by_run_or_type else ()),
-        sorted_by_index=wanted["sort_by"] == "created_at" or not (conditions or statuses),
-    )
+    statuses = [status for status in TASK_STATUSES if status in (wanted.get("status") or TASK_STATUSES)]
+    of = "parent_task_id" if "parent_task_id" in wanted else "run_id" if "run_id" in wanted else "all"
     tasks, total = read_page(
-        # The children of a task are all in its own run, so in any other run there are none.
         f"""
-        SELECT {COLUMNS}, {PLACES[wanted["sort_order"]]}, counted.total
-        FROM (
-            SELECT coalesce(sum(tasks), 0) AS total
-            FROM task_count
-            WHERE org_id = :org_id AND scope_id = coalesce(:parent_task_id, :run_id, '') AND type = coalesce(:type, '')
-              AND status IN (SELECT value FROM json_each(:statuses))
-              AND (:run_id IS NULL OR EXISTS (SELECT 1 FROM run WHERE org_id = :org_id AND id = :run_id))
-              AND (:parent_task_id IS NULL OR EXISTS (
-                  SELECT 1 FROM task
-                  WHERE org_id = :org_id AND id = :parent_task_id AND run_id = coalesce(:run_id, run_id)
-              ))
-        ) AS counted
-        LEFT JOIN ({rows_of_page}) AS page ON TRUE
+        SELECT {COLUMNS}, {PLACE}, counted.total
+        FROM (SELECT (SELECT {" + ".join(statuses)} FROM {COUNTS[of]}) AS total) AS counted
+        LEFT JOIN ({cut_page(_walks(wanted, statuses), wanted["sort_order"])}) AS page ON TRUE
         LEFT JOIN task ON task.seq = page.tiebreak
         """,
         wanted["sort_order"], OPAQUE,
         org_id=g.org_id, run_id=wanted.get("run_id"), parent_task_id=wanted.get("parent_task_id"),
-        type=wanted.get("type"), statuses=as_list(statuses or TASK_STATUSES), limit=limit, offset=offset,
+        type=wanted.get("type"), limit=limit, offset=offset,
     )  # fmt: skip
-    return answer(page([to_json(task) for task in tasks], total, limit, offset))
+    return answer(page([to_json(task) for task in tasks], total or 0, limit, offset))
+
+
+def _walks(wanted: dict[str, Any], statuses: list[str]) -> list[str]:
+    """How the rows of the list are found: the SELECTs that its page is cut from."""
+    sort_by, sort_order = wanted["sort_by"], wanted["sort_order"]
+    conditions = ["org_id = :org_id", *(CONDITIONS[name] for name in CONDITIONS if name in wanted)]
+    if len(conditions) == 1 and (sort_by == "created_at" or not wanted.get("status")):
+        return walk_statuses("task", conditions, sort_by, sort_order, statuses, timed=False)
+    if "parent_task_id" in wanted and not wanted.get("status"):
+        of_statuses = [conditions]
+    else:
+        of_statuses = [[*conditions, f"status = '{status}'"] for status in statuses]
+    if sort_by == "created_at":
+        return [walk("task", of, sort_by) for of in of_statuses]
+    return [find_and_sort("task", of, sort_by, sort_order) for of in of_statuses]
 
 
 def to_json(task: Iterable[Any]) -> dict[str, Any]:

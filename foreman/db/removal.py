@@ -10,14 +10,14 @@ from itertools import islice
 from typing import NamedTuple
 
 from foreman.db.transactions import Transaction
-from foreman.db.values import as_list
+from foreman.db.values import RUN_SEQ, as_list
 
 # Entries and tasks in one piece: it takes a few milliseconds, unless they have many tags or megabytes of JSON.
 ENTRIES_AT_ONCE = 25
 TASKS_AT_ONCE = 100
 
 # Newest first: a child is newer than its parent, so deletes in this order cascade to nothing outside a piece.
-SELECT_TASKS = "SELECT seq FROM task WHERE org_id = :org_id AND run_id = :run_id ORDER BY seq DESC"
+SELECT_TASKS = f"SELECT seq FROM task WHERE run_seq = {RUN_SEQ} ORDER BY seq DESC"
 
 
 class OldRun(NamedTuple):
@@ -35,17 +35,15 @@ def delete_run_and_all_in_it(tx: Transaction, org_id: str, run_id: str) -> int:
     :return: how many runs were deleted: 1, or 0 if the organisation has no such run
     """
     which = {"org_id": org_id, "run_id": run_id}
-    # The triggers of entries maintain the latest entries. With these gone first, they find nothing to do.
-    tx.run("DELETE FROM run_data_latest WHERE org_id = :org_id AND run_id = :run_id", **which)
-    tx.run("DELETE FROM run_data_tag WHERE org_id = :org_id AND run_id = :run_id", **which)
-    tx.run("DELETE FROM run_data WHERE org_id = :org_id AND run_id = :run_id", **which)
+    # The triggers of entries maintain what is derived from them. With that gone first, they find nothing to do.
+    tx.run(f"DELETE FROM run_data_count WHERE run_seq = {RUN_SEQ}", **which)
+    tx.run(f"DELETE FROM run_data_latest WHERE run_seq = {RUN_SEQ}", **which)
+    tx.run(f"DELETE FROM run_data_tag WHERE run_seq = {RUN_SEQ}", **which)
+    tx.run(f"DELETE FROM run_data WHERE run_seq = {RUN_SEQ}", **which)
     for tasks in groups(tx.all(SELECT_TASKS, **which)):
         tx.run(
-            """
-            DELETE FROM task
-            WHERE org_id = :org_id AND run_id = :run_id AND seq IN (SELECT value FROM json_each(:tasks))
-            """,
-            **which, tasks=as_list(tasks),
+            "DELETE FROM task WHERE org_id = :org_id AND seq IN (SELECT value FROM json_each(:tasks))",
+            org_id=org_id, tasks=as_list(tasks),
         )  # fmt: skip
     return tx.run("DELETE FROM run WHERE org_id = :org_id AND id = :run_id", **which)
 
@@ -65,9 +63,9 @@ def delete_some_entries(tx: Transaction, run: OldRun) -> int:
         WHERE seq IN (
             SELECT entry.seq
             FROM run
-            JOIN run_data_tag AS entry ON entry.org_id = run.org_id AND entry.run_id = run.id AND entry.tag = ''
+            JOIN run_data AS entry ON entry.run_seq = run.seq
             WHERE run.org_id = :org_id AND run.id = :run_id AND run.status = :status AND run.completed_at < :before
-            ORDER BY entry.key, entry.seq
+            ORDER BY entry.key, entry.created_at, entry.seq
             LIMIT :limit
         )
         """,

@@ -9,10 +9,16 @@ from collections.abc import Iterable
 
 import msgspec
 
-from foreman.vocabulary import LONGEST_TEXT
+from foreman.vocabulary import LONGEST_TEXT, TASK_STATUSES
 
 # A row of a result: a tuple whose items also have their columns' names.
 Row = sqlite3.Row
+
+# The seq of the run :run_id, by which what belongs to it is found; NULL if the organisation has no such run.
+RUN_SEQ = "(SELECT run.seq FROM run WHERE run.org_id = :org_id AND run.id = :run_id)"
+
+# The number of tasks in a row of counts, which has a column for each status.
+ALL_TASKS = " + ".join(TASK_STATUSES)
 
 LAST_CHARACTER = "\U0010ffff"
 

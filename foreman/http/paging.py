@@ -8,7 +8,8 @@ from typing import Any
 from foreman import db
 from foreman.db.values import Row
 from foreman.http.errors import Invalid, TooLargeToTry
-from foreman.http.schemas import LIST_SORTS
+from foreman.http.schemas import LARGEST_OFFSET, LIST_SORTS
+from foreman.vocabulary import ENDED
 
 # Maximum bytes of opaque JSON on a page. A single item may be larger.
 LARGEST_PAGE = 32_000_000
@@ -17,40 +18,80 @@ _place = itemgetter(-3, -2)
 
 # What a list may be sorted by. A client chooses among these; its own text never gets into a statement.
 COLUMNS = {column: column for column in LIST_SORTS}
-ORDERS = {
-    "desc": "position DESC NULLS LAST, tiebreak DESC",
-    "asc": "position ASC NULLS LAST, tiebreak ASC",
-}
+ORDERS = {"desc": "position DESC, tiebreak DESC", "asc": "position ASC, tiebreak ASC"}
 
-# The sort columns of `read_page`; rows without a position come last.
-PLACES = {
-    "desc": "coalesce(page.position, -1), page.tiebreak",
-    "asc": "coalesce(page.position, 9223372036854775807), page.tiebreak",
-}
+# The position of a row that has no value to sort by: after all that have one, in order of creation.
+LAST = {"desc": "created_at - 1000000000000000", "asc": "created_at + 1000000000000000"}
+
+# The sort columns of `read_page`.
+PLACE = "page.position, page.tiebreak"
+
+# Each status is in an index as these two, each in order of creation.
+NOT_STARTED, STARTED = "(started_at IS NULL) = TRUE", "(started_at IS NULL) = FALSE"
 
 
-def select_page(
-    table: str,
-    conditions: Sequence[str],
-    sort_by: str,
-    sort_order: str,
-    statuses: Sequence[str] = (),
-    *,
-    sorted_by_index: bool = True,
-) -> str:
-    """A SELECT of `tiebreak` (the row's seq) and `position` (what it is sorted by) for the rows of one page.
+def cut_page(walks: Sequence[str], sort_order: str) -> str:
+    """A SELECT of the rows of one page, with `tiebreak` and `position`.
+
+    :param walks: SELECTs of `walk` and `walk_last`. They are merged, so that nothing is sorted
+    """
+    return f"{' UNION ALL '.join(walks)} ORDER BY {ORDERS[sort_order]} LIMIT :limit OFFSET :offset"
+
+
+def walk(table: str, conditions: Sequence[str], sort_by: str) -> str:
+    """A SELECT of `tiebreak` (the row's seq) and `position` (what it is sorted by), of rows that an index has in order.
 
     :param conditions: SQL that every row must meet
-    :param statuses: the statuses to include, as literals of the code, never a client's text; empty for any. Each is
-        read from the index in order and the results are merged, so that nothing is sorted
-    :param sorted_by_index: whether an index has the rows that meet the conditions in this order. If not, they are found
-        first and then sorted. Left to itself, SQLite might scan all rows in order instead
     """
-    position = COLUMNS[sort_by] if sorted_by_index else f"+{COLUMNS[sort_by]}"
-    select = f"SELECT seq AS tiebreak, {position} AS position FROM {table} WHERE {' AND '.join(conditions)}"
-    if statuses:
-        select = " UNION ALL ".join(f"{select} AND status = '{status}'" for status in statuses)
-    return f"{select} ORDER BY {ORDERS[sort_order]} LIMIT :limit OFFSET :offset"
+    return f"SELECT seq AS tiebreak, {COLUMNS[sort_by]} AS position FROM {table} WHERE {' AND '.join(conditions)}"
+
+
+def walk_last(table: str, conditions: Sequence[str], sort_order: str) -> str:
+    """The same for rows without a value to sort by, which an index has in order of creation."""
+    return f"""
+        SELECT tiebreak, position
+        FROM (
+            SELECT seq AS tiebreak, {LAST[sort_order]} AS position
+            FROM {table}
+            WHERE {" AND ".join(conditions)}
+            ORDER BY created_at {sort_order}, seq {sort_order}
+            LIMIT :reach
+        ) AS without
+        """
+
+
+def find_and_sort(table: str, conditions: Sequence[str], sort_by: str, sort_order: str) -> str:
+    """The same for rows that no index has in order: they are found first, and then sorted.
+
+    The position is an expression, because SQLite might otherwise scan all rows in order instead.
+    """
+    position = f"coalesce({COLUMNS[sort_by]}, {LAST[sort_order]})"
+    return f"SELECT seq AS tiebreak, {position} AS position FROM {table} WHERE {' AND '.join(conditions)}"
+
+
+def walk_statuses(
+    table: str, conditions: Sequence[str], sort_by: str, sort_order: str, statuses: Sequence[str], *, timed: bool
+) -> list[str]:
+    """The walks of the rows with one of several statuses.
+
+    :param statuses: as literals of the code, never a client's text
+    :param timed: whether the indexes on the other times are by status, too. If not, `statuses` are all there are
+    """
+    of_status = {status: [*conditions, f"status = '{status}'"] for status in statuses}
+    if sort_by == "created_at":
+        return [walk(table, [*of, part], sort_by) for of in of_status.values() for part in (NOT_STARTED, STARTED)]
+    with_time = list(of_status.values()) if timed else [[*conditions]]
+    if sort_by == "updated_at":
+        return [walk(table, of, sort_by) for of in with_time]
+    walks = [walk(table, [*of, f"{COLUMNS[sort_by]} IS NOT NULL"], sort_by) for of in with_time]
+    if sort_by == "started_at":
+        return walks + [walk_last(table, [*of, NOT_STARTED], sort_order) for of in of_status.values()]
+    return walks + [
+        walk_last(table, [*of, part], sort_order)
+        for status, of in of_status.items()
+        if status not in ENDED
+        for part in (NOT_STARTED, STARTED)
+    ]
 
 
 def read_page(sql: str, sort_order: str, opaque: slice, /, **values: Any) -> tuple[list[tuple[Any, ...]], int | None]:
@@ -58,7 +99,7 @@ def read_page(sql: str, sort_order: str, opaque: slice, /, **values: Any) -> tup
 
     They are sorted here. An ORDER BY would make SQLite hold all of them for the sort, whatever their size.
 
-    :param sql: a statement whose last columns are `PLACES` of the order, and the total. A page beyond the end still has
+    :param sql: a statement whose last columns are `PLACE`, and the total. A page beyond the end still has
         one row for the total, in which everything else is NULL
     :param opaque: the columns with opaque JSON
     :return: no items and None if there is no row at all: what the list would belong to does not exist
@@ -67,7 +108,8 @@ def read_page(sql: str, sort_order: str, opaque: slice, /, **values: Any) -> tup
     """
     rows: list[Row] = []
     size, to_try = 0, db.most()
-    with closing(db.each(sql, **values)) as found:
+    reach = min(values["limit"] + values["offset"], LARGEST_OFFSET)
+    with closing(db.each(sql, reach=reach, **values)) as found:
         for row in found:
             size += sum(map(len, filter(None, row[opaque])))
             if to_try is not None and size > to_try:

@@ -32,6 +32,10 @@ from foreman.vocabulary import ENDED, MOST_TAGS, RUN_STATUSES, TASK_STATUSES
 # SQLite's result codes for a damaged file or schema. Other errors, such as a lock, are not the database's fault.
 _DAMAGE = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
+# The tables that may have many rows; those until schema version 3, too.
+_TABLES = ("run", "task", "run_task_count", "run_data", "run_data_count", "run_data_tag", "run_data_latest")
+_TABLES_UNTIL_3 = ("run_tally", "task_count")
+
 # Virtual machine instructions that a rule takes for each row of each table that it names, on average.
 _STEPS_A_ROW = 12
 
@@ -118,7 +122,7 @@ def violations(
     }
     connection.create_function("definition", 1, definition, deterministic=True)
     unchecked = defaultdict(list)
-    way = _Way(connection, [rule for rule in rules if rule.since <= version], progress)
+    way = _Way(connection, [rule for rule in rules if rule.since <= version <= rule.until], progress)
     with attentive(connection, way.go_on):
         for rule in way.rules():
             try:
@@ -170,7 +174,7 @@ class _Way:
 def _rows_to_read(connection: sqlite3.Connection) -> dict[str, int]:
     """The rows of each table; and for SQLite's own checks, how many rows take as long to read, as measured."""
     rows = {}
-    for table in ("run", "run_tally", "task", "task_count", "run_data", "run_data_tag", "run_data_latest"):
+    for table in (*_TABLES, *_TABLES_UNTIL_3):
         with suppress(sqlite3.DatabaseError):  # the rules report damage
             (rows[table],) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
     everything = sum(rows.values())

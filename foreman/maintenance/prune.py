@@ -9,7 +9,7 @@ from foreman.clock import now_ms
 from foreman.db.removal import SELECT_TASKS, OldRun, delete_empty_run, delete_some_entries, delete_tasks, groups
 from foreman.db.sqlite import Database
 from foreman.db.transactions import Transaction
-from foreman.db.values import as_list
+from foreman.db.values import ALL_TASKS, RUN_SEQ, as_list
 from foreman.maintenance.gentle_writes import ShortTurns
 from foreman.vocabulary import ENDED
 
@@ -67,10 +67,13 @@ def count(tx: Transaction, which: Old) -> Amount:
     amount = Amount()
     for org_id, status in _scopes(tx, which):
         row = tx.one(
-            """
-            SELECT count(*), coalesce(sum(total_tasks), 0), coalesce(sum(data_entries), 0)
+            f"""
+            SELECT count(*), coalesce(sum({ALL_TASKS}), 0),
+                   coalesce(sum(data.entries), 0)
             FROM run
-            JOIN run_tally ON run_tally.org_id = run.org_id AND run_tally.run_id = run.id
+            LEFT JOIN run_task_count AS tasks
+                   ON tasks.run_seq = run.seq AND tasks.parent_task_id = '' AND tasks.type = ''
+            LEFT JOIN run_data_count AS data ON data.run_seq = run.seq
             WHERE run.org_id = :org_id AND run.status = :status AND run.completed_at < :before
             """,
             org_id=org_id, status=status, before=which.before,
@@ -149,8 +152,15 @@ def _scopes(tx: Transaction, which: Old) -> list[tuple[str, str]]:
 def _tasks(database: Database, turns: ShortTurns, run: OldRun) -> list[sqlite3.Row]:
     """The run's tasks, newest first."""
     which = {"org_id": run.org_id, "run_id": run.run_id}
-    tally = database.one("SELECT total_tasks FROM run_tally WHERE org_id = :org_id AND run_id = :run_id", **which)
-    if tally and tally["total_tasks"] > _MANY:
+    counted = database.one(
+        f"""
+        SELECT {ALL_TASKS}
+        FROM run_task_count
+        WHERE run_seq = {RUN_SEQ} AND parent_task_id = '' AND type = ''
+        """,
+        **which,
+    )
+    if counted and counted[0] > _MANY:
         turns.end()
     with database.read() as tx:
         return tx.all(SELECT_TASKS, **which)

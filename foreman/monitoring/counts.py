@@ -33,17 +33,16 @@ def figures(tx: Transaction) -> Figures:
     :raises DatabaseError: if the database cannot be read
     """
     runs = tx.all("SELECT status, sum(runs) FROM run_count GROUP BY status")
-    tasks = tx.all(
-        """
-        SELECT task_count.status, sum(task_count.tasks)
+    tasks = tx.one(
+        f"""
+        SELECT {", ".join(f"coalesce(sum({status}), 0)" for status in TASK_STATUSES)}
         FROM (SELECT DISTINCT org_id FROM run_count) AS organisation
-        JOIN task_count ON task_count.org_id = organisation.org_id AND scope_id = '' AND type = ''
-        GROUP BY task_count.status
+        JOIN org_task_count AS counted ON counted.org_id = organisation.org_id AND counted.type = ''
         """
     )
     return Figures(
         dict.fromkeys(RUN_STATUSES, 0) | dict(map(tuple, runs)),
-        dict.fromkeys(TASK_STATUSES, 0) | dict(map(tuple, tasks)),
+        dict(zip(TASK_STATUSES, tasks or (), strict=True)),
     )
 
 

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from foreman.config import Settings
-from foreman.db.transactions import Transaction
-from foreman.maintenance.check import snapshot
+from foreman.maintenance.check import reading
 from foreman.monitoring.counts import figures, sizes
 from foreman.monitoring.metrics_package import how_to_install
 
@@ -29,8 +28,7 @@ def of_database(path: Path) -> dict[str, Any]:
     :raises NotAForemanDatabase: if there is no such file, or it is something else
     :raises DatabaseError: if it cannot be read
     """
-    with snapshot(path) as view:
-        tx = Transaction(view)
+    with reading(path) as tx:
         counted = figures(tx)
         described = {
             "runs": counted.runs,

@@ -1,86 +1,19 @@
 """Invariants of what triggers maintain: it is what the rows say that it is derived from."""
 
 from foreman.maintenance.invariants.rule import Rule
+from foreman.vocabulary import TASK_STATUSES
+
+
+def _by_status(columns: str, table: str) -> str:
+    """A SELECT of a row for each status from a table of counts, which has a column for each."""
+    return " UNION ALL ".join(
+        f"SELECT {columns}, '{status}' AS status, {status} AS kept, 0 AS counted FROM {table}"
+        for status in TASK_STATUSES
+    )
+
 
 # What triggers maintain, compared with the rows that it is derived from.
 KEPT = (
-    Rule(
-        "run_tally_missing",
-        "a run has no row in run_tally",
-        """
-        SELECT org_id, id
-        FROM run
-        WHERE NOT EXISTS (SELECT 1 FROM run_tally WHERE run_tally.org_id = run.org_id AND run_tally.run_id = run.id)
-        """,
-    ),
-    Rule(
-        "run_tally_extra",
-        "a row in run_tally has no run",
-        """
-        SELECT org_id, run_id
-        FROM run_tally
-        WHERE NOT EXISTS (SELECT 1 FROM run WHERE run.org_id = run_tally.org_id AND run.id = run_tally.run_id)
-        """,
-    ),
-    Rule(
-        "run_tally",
-        "a run's counter differs from a count of the rows",
-        """
-        SELECT org_id, run_id, counter, kept, counted
-        FROM (
-            SELECT org_id, run_id, 'total_tasks' AS counter, total_tasks AS kept, (
-                SELECT count(*) FROM task WHERE task.org_id = run_tally.org_id AND task.run_id = run_tally.run_id
-            ) AS counted
-            FROM run_tally
-            UNION ALL
-            SELECT org_id, run_id, 'completed_tasks', completed_tasks, (
-                SELECT count(*)
-                FROM task
-                WHERE task.org_id = run_tally.org_id AND task.run_id = run_tally.run_id AND task.status = 'completed'
-            )
-            FROM run_tally
-            UNION ALL
-            SELECT org_id, run_id, 'failed_tasks', failed_tasks, (
-                SELECT count(*)
-                FROM task
-                WHERE task.org_id = run_tally.org_id AND task.run_id = run_tally.run_id AND task.status = 'failed'
-            )
-            FROM run_tally
-            UNION ALL
-            SELECT org_id, run_id, 'data_entries', data_entries, (
-                SELECT count(*)
-                FROM run_data
-                WHERE run_data.org_id = run_tally.org_id AND run_data.run_id = run_tally.run_id
-            )
-            FROM run_tally
-            UNION ALL
-            SELECT org_id, run_id, 'data_keys', data_keys, (
-                SELECT count(DISTINCT run_data.key)
-                FROM run_data
-                WHERE run_data.org_id = run_tally.org_id AND run_data.run_id = run_tally.run_id
-            )
-            FROM run_tally
-        )
-        WHERE kept <> counted
-        """,
-    ),
-    Rule(
-        "run_tally_cancelled",
-        "a run's counter of cancelled tasks differs from a count of the rows",
-        """
-        SELECT org_id, run_id, cancelled_tasks AS kept, counted
-        FROM (
-            SELECT org_id, run_id, cancelled_tasks, (
-                SELECT count(*)
-                FROM task
-                WHERE task.org_id = run_tally.org_id AND task.run_id = run_tally.run_id AND task.status = 'cancelled'
-            ) AS counted
-            FROM run_tally
-        )
-        WHERE cancelled_tasks <> counted
-        """,
-        since=3,
-    ),
     Rule(
         "run_count",
         "the stored number of an organisation's runs in a status differs from a count of the rows",
@@ -96,112 +29,180 @@ KEPT = (
         """,
     ),
     Rule(
-        "task_count",
-        "the stored number of tasks in a scope, of a type ('' for all) and status, differs from a count of the rows",
+        "run_seq",
+        "a row does not have the seq of its run",
         """
-        SELECT org_id, scope_id, type, status, sum(kept) AS kept, sum(counted) AS counted
+        SELECT 'task' AS "table", task.org_id, task.id, task.run_id, task.run_seq
+        FROM task
+        LEFT JOIN run ON run.seq = task.run_seq
+        WHERE run.id IS NOT task.run_id OR run.org_id IS NOT task.org_id
+        UNION ALL
+        SELECT 'run_data', run_data.org_id, run_data.id, run_data.run_id, run_data.run_seq
+        FROM run_data
+        LEFT JOIN run ON run.seq = run_data.run_seq
+        WHERE run.id IS NOT run_data.run_id OR run.org_id IS NOT run_data.org_id
+        """,
+        since=4,
+    ),
+    Rule(
+        "org_task_count",
+        "the stored numbers of an organisation's tasks of a type ('' for all) differ from a count of the rows",
+        f"""
+        SELECT org_id, type, status, sum(kept) AS kept, sum(counted) AS counted
         FROM (
-            SELECT org_id, scope_id, type, status, tasks AS kept, 0 AS counted FROM task_count
+            {_by_status("org_id, type", "org_task_count")}
             UNION ALL
-            SELECT org_id, '', '', status, 0, count(*) FROM task GROUP BY org_id, status
+            SELECT org_id, '', status, 0, count(*) FROM task GROUP BY org_id, status
             UNION ALL
-            SELECT org_id, '', type, status, 0, count(*) FROM task GROUP BY org_id, type, status
-            UNION ALL
-            SELECT org_id, run_id, '', status, 0, count(*) FROM task GROUP BY org_id, run_id, status
-            UNION ALL
-            SELECT org_id, run_id, type, status, 0, count(*) FROM task GROUP BY org_id, run_id, type, status
-            UNION ALL
-            SELECT org_id, parent_task_id, '', status, 0, count(*)
-            FROM task
-            WHERE parent_task_id IS NOT NULL
-            GROUP BY org_id, parent_task_id, status
-            UNION ALL
-            SELECT org_id, parent_task_id, type, status, 0, count(*)
-            FROM task
-            WHERE parent_task_id IS NOT NULL
-            GROUP BY org_id, parent_task_id, type, status
+            SELECT org_id, type, status, 0, count(*) FROM task GROUP BY org_id, type, status
         )
-        GROUP BY org_id, scope_id, type, status
+        GROUP BY org_id, type, status
         HAVING sum(kept) <> sum(counted)
         """,
+        since=4,
+    ),
+    Rule(
+        "run_task_count",
+        "the stored number of a run's tasks of a parent, a type ('' for all) and a status differs from a count of rows",
+        f"""
+        SELECT run_seq, parent_task_id, type, status, sum(kept) AS kept, sum(counted) AS counted
+        FROM (
+            {_by_status("run_seq, parent_task_id, type", "run_task_count")}
+            UNION ALL
+            SELECT run_seq, '', '', status, 0, count(*) FROM task GROUP BY run_seq, status
+            UNION ALL
+            SELECT run_seq, '', type, status, 0, count(*) FROM task GROUP BY run_seq, type, status
+            UNION ALL
+            SELECT run_seq, parent_task_id, '', status, 0, count(*)
+            FROM task
+            WHERE parent_task_id IS NOT NULL
+            GROUP BY run_seq, parent_task_id, status
+            UNION ALL
+            SELECT run_seq, parent_task_id, type, status, 0, count(*)
+            FROM task
+            WHERE parent_task_id IS NOT NULL
+            GROUP BY run_seq, parent_task_id, type, status
+        )
+        GROUP BY run_seq, parent_task_id, type, status
+        HAVING sum(kept) <> sum(counted)
+        """,
+        since=4,
+    ),
+    Rule(
+        "run_data_count",
+        "the stored number of a run's keys or entries differs from a count of the rows",
+        """
+        SELECT run_seq, sum(keys) AS keys, sum(entries) AS entries, sum(counted_keys) AS counted_keys,
+               sum(counted_entries) AS counted_entries
+        FROM (
+            SELECT run_seq, keys, entries, 0 AS counted_keys, 0 AS counted_entries FROM run_data_count
+            UNION ALL
+            SELECT run_seq, 0, 0, count(DISTINCT key), count(*) FROM run_data GROUP BY run_seq
+        )
+        GROUP BY run_seq
+        HAVING sum(keys) <> sum(counted_keys) OR sum(entries) <> sum(counted_entries)
+        """,
+        since=4,
+    ),
+    Rule(
+        "count_extra",
+        "a row of counts has no run",
+        """
+        SELECT 'run_task_count' AS "table", run_seq
+        FROM run_task_count
+        WHERE NOT EXISTS (SELECT 1 FROM run WHERE run.seq = run_task_count.run_seq)
+        UNION ALL
+        SELECT 'run_data_count', run_seq
+        FROM run_data_count
+        WHERE NOT EXISTS (SELECT 1 FROM run WHERE run.seq = run_data_count.run_seq)
+        """,
+        since=4,
     ),
     Rule(
         "run_data_tag_missing",
-        "a tag of an entry (or '', which each entry has) has no row in run_data_tag",
+        "a tag of an entry has no row in run_data_tag",
         """
         SELECT tagged.org_id, tagged.id, tagged.run_id, tagged.tag
         FROM (
-            SELECT org_id, run_id, key, seq, id, '' AS tag FROM run_data
-            UNION ALL
-            SELECT run_data.org_id, run_data.run_id, run_data.key, run_data.seq, run_data.id, CAST(tag.value AS TEXT)
+            SELECT run_data.org_id, run_data.run_seq, run_data.run_id, run_data.key, run_data.seq, run_data.id,
+                   CAST(tag.value AS TEXT) AS tag
             FROM run_data
             CROSS JOIN json_each(CASE WHEN json_valid(run_data.tags) THEN run_data.tags ELSE '[]' END) AS tag
         ) AS tagged
         WHERE NOT EXISTS (
             SELECT 1
             FROM run_data_tag AS kept
-            WHERE kept.org_id = tagged.org_id AND kept.run_id = tagged.run_id AND kept.tag = tagged.tag
-              AND kept.key = tagged.key AND kept.seq = tagged.seq
+            WHERE kept.run_seq = tagged.run_seq AND kept.tag = tagged.tag AND kept.key = tagged.key
+              AND kept.seq = tagged.seq
         )
         """,
+        since=4,
     ),
     Rule(
         "run_data_tag_extra",
         "a row in run_data_tag belongs to no entry with this tag",
         """
-        SELECT kept.org_id, kept.run_id, kept.tag, kept.key, kept.seq
+        SELECT kept.run_seq, kept.tag, kept.key, kept.seq
         FROM run_data_tag AS kept
         LEFT JOIN run_data AS entry
-               ON entry.seq = kept.seq AND entry.org_id = kept.org_id AND entry.run_id = kept.run_id
-              AND entry.key = kept.key
-        WHERE entry.seq IS NULL OR kept.tag <> '' AND NOT EXISTS (
+               ON entry.seq = kept.seq AND entry.run_seq = kept.run_seq AND entry.key = kept.key
+        WHERE entry.seq IS NULL OR NOT EXISTS (
             SELECT 1
             FROM json_each(CASE WHEN json_valid(entry.tags) THEN entry.tags ELSE '[]' END) AS tag
             WHERE CAST(tag.value AS TEXT) = kept.tag
         )
         """,
+        since=4,
     ),
     Rule(
         "run_data_tag_time",
         "a row in run_data_tag does not have the time of its entry",
         """
-        SELECT kept.org_id, kept.run_id, kept.tag, kept.key, kept.seq, kept.created_at, entry.created_at AS entrys
+        SELECT kept.run_seq, kept.tag, kept.key, kept.seq, kept.created_at, entry.created_at AS entrys
         FROM run_data_tag AS kept
         CROSS JOIN run_data AS entry
-                ON entry.seq = kept.seq AND entry.org_id = kept.org_id AND entry.run_id = kept.run_id
-               AND entry.key = kept.key
+                ON entry.seq = kept.seq AND entry.run_seq = kept.run_seq AND entry.key = kept.key
         WHERE kept.created_at <> entry.created_at
         """,
+        since=4,
     ),
     # created_at is that of the row with the largest seq: https://www.sqlite.org/lang_select.html#bareagg.
     Rule(
         "run_data_latest",
-        "a key's latest entry under a tag, its time or the number of entries differs from run_data_tag",
+        "a key's latest entry under a tag ('' for all entries), its time or their number differs from the rows",
         """
-        SELECT org_id, run_id, tag, key, kept.seq, kept.created_at, kept.entries, newest.seq AS newest_seq,
+        SELECT run_seq, tag, key, kept.seq, kept.created_at, kept.entries, newest.seq AS newest_seq,
                newest.created_at AS newest_created_at, newest.entries AS counted
         FROM (
-            SELECT org_id, run_id, tag, key, max(seq) AS seq, created_at, count(*) AS entries
+            SELECT run_seq, '' AS tag, key, max(seq) AS seq, created_at, count(*) AS entries
+            FROM run_data
+            GROUP BY run_seq, key
+            UNION ALL
+            SELECT run_seq, tag, key, max(seq), created_at, count(*)
             FROM run_data_tag
-            GROUP BY org_id, run_id, tag, key
+            GROUP BY run_seq, tag, key
         ) AS newest
-        LEFT JOIN run_data_latest AS kept USING (org_id, run_id, tag, key)
+        LEFT JOIN run_data_latest AS kept USING (run_seq, tag, key)
         WHERE kept.seq IS NOT newest.seq OR kept.created_at IS NOT newest.created_at
            OR kept.entries IS NOT newest.entries
         """,
+        since=4,
     ),
     Rule(
         "run_data_latest_extra",
         "a row in run_data_latest has no entry",
         """
-        SELECT org_id, run_id, tag, key
+        SELECT run_seq, tag, key
         FROM run_data_latest AS kept
-        WHERE NOT EXISTS (
+        WHERE kept.tag = '' AND NOT EXISTS (
+            SELECT 1 FROM run_data AS entry WHERE entry.run_seq = kept.run_seq AND entry.key = kept.key
+        )
+        OR kept.tag <> '' AND NOT EXISTS (
             SELECT 1
             FROM run_data_tag AS tagged
-            WHERE tagged.org_id = kept.org_id AND tagged.run_id = kept.run_id AND tagged.tag = kept.tag
-              AND tagged.key = kept.key
+            WHERE tagged.run_seq = kept.run_seq AND tagged.tag = kept.tag AND tagged.key = kept.key
         )
         """,
+        since=4,
     ),
 )

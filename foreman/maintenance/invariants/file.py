@@ -46,29 +46,55 @@ FILE = (
     ),
 )
 
-INDEXES = (
-    # SQLite finds rows that are missing from an index. But newer versions (3.46, not 3.40) no longer find surplus
-    # entries of a partial index. The plus keeps SQLite from counting in the index again.
-    Rule(
-        "partial_index",
-        "a partial index has more or fewer entries than there are rows that meet its condition",
+
+def _partial_indexes(*indexes: tuple[str, str, str]) -> str:
+    """A SELECT of the partial indexes of which the number of entries is wrong, each given as name, table, condition.
+
+    The plus keeps SQLite from counting in the index again.
+    """
+    counts = " UNION ALL ".join(
+        f"""
+        SELECT '{name}' AS name,
+               (SELECT count(*) FROM {table} INDEXED BY {name} WHERE {condition}) AS entries,
+               (SELECT count(*) FROM {table} WHERE +{condition}) AS counted
         """
-        WITH index_count AS MATERIALIZED (
-            SELECT 'task_by_parent' AS name,
-                   (SELECT count(*) FROM task INDEXED BY task_by_parent WHERE parent_task_id IS NOT NULL) AS entries,
-                   (SELECT count(*) FROM task NOT INDEXED WHERE parent_task_id IS NOT NULL) AS counted
-            UNION ALL
-            SELECT 'run_data_key_by_created_at',
-                   (SELECT count(*) FROM run_data_tag INDEXED BY run_data_key_by_created_at WHERE tag = ''),
-                   (SELECT count(*) FROM run_data_tag WHERE +tag = '')
-            UNION ALL
-            SELECT 'run_data_latest_by_created_at',
-                   (SELECT count(*) FROM run_data_latest INDEXED BY run_data_latest_by_created_at WHERE tag = ''),
-                   (SELECT count(*) FROM run_data_latest WHERE +tag = '')
-        )
+        for name, table, condition in indexes
+    )
+    return f"""
+        WITH index_count AS MATERIALIZED ({counts})
         SELECT name, entries, counted
         FROM index_count
         WHERE entries <> counted
-        """,
+        """
+
+
+# SQLite finds rows that are missing from an index. But newer versions (3.46, not 3.40) no longer find surplus entries
+# of a partial index.
+_PARTIAL_INDEX = "a partial index has more or fewer entries than there are rows that meet its condition"
+
+INDEXES = (
+    Rule(
+        "partial_index",
+        _PARTIAL_INDEX,
+        _partial_indexes(
+            ("task_by_parent", "task", "parent_task_id IS NOT NULL"),
+            ("run_data_key_by_created_at", "run_data_tag", "tag = ''"),
+            ("run_data_latest_by_created_at", "run_data_latest", "tag = ''"),
+        ),
+        until=3,
+    ),
+    Rule(
+        "partial_index",
+        _PARTIAL_INDEX,
+        _partial_indexes(
+            ("run_by_started_at", "run", "started_at IS NOT NULL"),
+            ("run_by_completed_at", "run", "completed_at IS NOT NULL"),
+            ("task_by_started_at", "task", "started_at IS NOT NULL"),
+            ("task_by_completed_at", "task", "completed_at IS NOT NULL"),
+            ("task_by_parent", "task", "parent_task_id IS NOT NULL"),
+            ("run_data_by_updated_at", "run_data", "updated_at <> created_at"),
+            ("run_data_latest_by_created_at", "run_data_latest", "tag = ''"),
+        ),
+        since=4,
     ),
 )

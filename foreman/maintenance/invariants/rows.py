@@ -77,8 +77,8 @@ VALUES = (
         SELECT 'run_data', org_id, id FROM run_data WHERE id NOT GLOB :uuid
         """,
     ),
-    # Across organisations, too, although no statement of the API depends on that. Runs and tasks share the column
-    # task_count.scope_id, so their ids must differ as well.
+    # Across organisations, too, although no statement of the API depends on that. Until schema version 3 runs and tasks
+    # shared the column task_count.scope_id.
     Rule(
         "id_unique",
         "an id is used more than once",
