@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from flask import Response, g
 from marshmallow import ValidationError, fields, validates_schema
+from msgspec import Raw
 
 from foreman import db
 from foreman.api.run_data_query import COLUMNS, OPAQUE, QueryData, bound, data_query
@@ -214,8 +215,8 @@ def to_json(entry: Iterable[Any]) -> dict[str, Any]:
         "taskId": task_id,
         "orgId": org_id,
         "key": key,
-        "value": raw(value),
-        "tags": raw(tags),
+        "value": Raw(value),
+        "tags": Raw(tags),
         "metadata": raw(metadata),
         "createdAt": iso(created_at),
         "updatedAt": iso(updated_at),

@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import Response, g
 from marshmallow import fields, validate
+from msgspec import Raw
 
 from foreman import db
 from foreman.clock import duration, iso, new_id, now_ms
@@ -203,7 +204,7 @@ def to_json(run: Iterable[Any]) -> dict[str, Any]:
         "id": run_id,
         "orgId": org_id,
         "status": status,
-        "inputData": raw(input_data),
+        "inputData": Raw(input_data),
         "outputData": raw(output_data),
         "errorData": raw(error_data),
         "metadata": raw(metadata),

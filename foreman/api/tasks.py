@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import Response, g
 from marshmallow import fields, validate
+from msgspec import Raw
 
 from foreman import db
 from foreman.clock import duration, iso, new_id, now_ms
@@ -253,7 +254,7 @@ def to_json(task: Iterable[Any]) -> dict[str, Any]:
         "orgId": org_id,
         "type": type_,
         "status": status,
-        "inputData": raw(input_data),
+        "inputData": Raw(input_data),
         "outputData": raw(output_data),
         "errorData": raw(error_data),
         "metadata": raw(metadata),

@@ -92,7 +92,10 @@ def has_unpaired_surrogate(value: msgspec.Raw) -> bool:
 
 
 def raw(text: bytes | None) -> msgspec.Raw:
-    """Stored JSON, to be spliced into a response as it is; null if there is none."""
+    """Stored JSON of a column that may be NULL, to be spliced into a response as it is; null if there is none.
+
+    A page has hundreds of them: for a column that is never NULL, `msgspec.Raw` alone takes half the time.
+    """
     return NOTHING if text is None else msgspec.Raw(text)
 
 

@@ -111,7 +111,9 @@ def read_page(sql: str, sort_order: str, opaque: slice, /, **values: Any) -> tup
     reach = min(values["limit"] + values["offset"], LARGEST_OFFSET)
     with closing(db.each(sql, reach=reach, **values)) as found:
         for row in found:
-            size += sum(map(len, filter(None, row[opaque])))
+            for text in row[opaque]:
+                if text is not None:
+                    size += len(text)
             if to_try is not None and size > to_try:
                 raise TooLargeToTry
             if size > LARGEST_PAGE and rows:

@@ -94,6 +94,8 @@ class Query(CamelCase):
         gathered = {}
         for field in self.load_fields.values():
             name = str(field.data_key)
+            if name not in data:
+                continue
             values = data.getlist(name)
             if isinstance(field, CommaList):
                 values = [",".join(values)]
