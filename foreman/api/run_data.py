@@ -9,7 +9,7 @@ from marshmallow import ValidationError, fields, validates_schema
 from msgspec import Raw
 
 from foreman import db
-from foreman.api.run_data_query import COLUMNS, OPAQUE, QueryData, bound, data_query
+from foreman.api.run_data_query import COLUMNS, OPAQUE, QueryData, bound, data_query, places
 from foreman.clock import iso, new_id, now_ms
 from foreman.db.values import RUN_SEQ, as_list
 from foreman.http import schemas, shapes
@@ -125,7 +125,7 @@ def create_data(new: dict[str, Any], run_id: str) -> Response:
 def query_data(wanted: dict[str, Any], run_id: str) -> Response:
     """Query entries by key, prefix, glob and tag: the newest matching entry of each key, or with `includeAll` all."""
     entries, total = read_page(
-        data_query(wanted), wanted["sort_order"], OPAQUE,
+        data_query(wanted), wanted["sort_order"], OPAQUE, places(wanted),
         org_id=g.org_id, run_id=run_id.lower(), **bound(wanted),
     )  # fmt: skip
     if total is None:

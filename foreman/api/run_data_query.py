@@ -11,7 +11,7 @@ from marshmallow import fields, validate
 from foreman.db.values import RUN_SEQ, as_list, as_pairs, glob_range, prefix_range
 from foreman.http import schemas
 from foreman.http.fields import TextFilter
-from foreman.http.paging import ORDERS, PLACE, walk
+from foreman.http.paging import ORDERS, PLACE, POSITION, TIEBREAK, walk
 
 DATA_SORTS = ("created_at", "updated_at", "key")
 
@@ -48,6 +48,7 @@ COLUMNS = """
     run_data.created_at, run_data.updated_at
     """
 OPAQUE = slice(5, 8)
+CREATED_AT = 8
 
 # Each key filter selects keys of the run. UNION joins them: OR.
 KEY_FILTERS = {
@@ -163,6 +164,20 @@ FILTERS = {"key", *KEY_FILTERS, *(name for name, _ in TAG_FILTERS)}
 
 POSITIONS = {column: column for column in DATA_SORTS}
 
+ORDERS_BY_KEY = {
+    "desc": "position DESC, created_at DESC, tiebreak DESC",
+    "asc": "position ASC, created_at ASC, tiebreak ASC",
+}
+
+
+def places(wanted: dict[str, Any]) -> tuple[int, ...]:
+    """The columns that a page is sorted by.
+
+    Entries of the same key are in the order of the index that they are found in: run_data_by_key has them by creation,
+    the others by insertion. That is the same, unless the clock was set back.
+    """
+    return (POSITION, CREATED_AT, TIEBREAK) if _is_by_key(wanted) else (POSITION, TIEBREAK)
+
 
 def data_query(wanted: dict[str, Any]) -> str:
     """The statement for validated query parameters (`QueryData`) of one run, to be run by `paging.read_page`.
@@ -177,10 +192,9 @@ def data_query(wanted: dict[str, Any]) -> str:
         select for (name, mode), select in TAG_FILTERS.items() if given.get(name) and mode == wanted["tag_mode"]
     ]
 
-    common, of_keys, table = [], "", ""
-    if key_filters == [KEY_FILTERS["keys"]] and len(keys) == 1:
-        of_keys = "AND tagged.key = :only_key"
-    elif key_filters:
+    common = []
+    of_keys = _of_one_filter(given, latest) if len(key_filters) == 1 else ""
+    if key_filters and not of_keys:
         # Two prefixes may select the same key: UNION, and DISTINCT for a filter alone, count it once.
         common = [f"wanted_key (key) AS (SELECT DISTINCT * FROM ({' UNION '.join(key_filters)}) AS matching)"]
         of_keys = "AND tagged.key IN (SELECT wanted_key.key FROM wanted_key)"
@@ -216,15 +230,30 @@ def data_query(wanted: dict[str, Any]) -> str:
         """
 
 
+def _of_one_filter(wanted: dict[str, Any], latest: bool) -> str:
+    """What the only key filter says of an entry itself, without looking up keys first; empty if it does not pay off."""
+    if len(wanted["keys"]) == 1:
+        return "AND tagged.key = :only_key"
+    if len(wanted.get("key_starts_with", ())) == 1:
+        return "AND tagged.key >= :prefix_from AND tagged.key < :prefix_to"
+    if wanted.get("key_pattern") and latest and not any(wanted.get(name) for name, _ in TAG_FILTERS):
+        return "AND tagged.key >= :glob_from AND tagged.key < :glob_to AND glob(:key_pattern, tagged.key)"
+    return ""
+
+
 def bound(wanted: dict[str, Any]) -> dict[str, Any]:
     """The values to bind to the statement of `data_query`."""
     glob_from, glob_to = glob_range(wanted.get("key_pattern", ""))
     keys, tags = _keys(wanted), wanted.get("tags", [])
+    prefixes = [prefix_range(prefix) for prefix in wanted.get("key_starts_with", [])]
+    prefix_from, prefix_to = prefixes[0] if prefixes else (None, None)
     return {
         "only_key": keys[0] if keys else None,
         "only_tag": tags[0] if tags else None,
         "keys": as_list(keys),
-        "key_ranges": as_pairs(prefix_range(prefix) for prefix in wanted.get("key_starts_with", [])),
+        "prefix_from": prefix_from,
+        "prefix_to": prefix_to,
+        "key_ranges": as_pairs(prefixes),
         "key_pattern": wanted.get("key_pattern"),
         "glob_from": glob_from,
         "glob_to": glob_to,
@@ -243,6 +272,8 @@ def _keys(wanted: dict[str, Any]) -> list[str]:
 def _cut(wanted: dict[str, Any], matches: str) -> str:
     """A SELECT that the page is cut from: `tiebreak` (the entry's seq) and `position` (what it is sorted by)."""
     position, order = POSITIONS[wanted["sort_by"]], f"ORDER BY {ORDERS[wanted['sort_order']]}"
+    if _is_by_key(wanted):
+        order = f"ORDER BY {ORDERS_BY_KEY[wanted['sort_order']]}"
     unfiltered = not any(wanted.get(name) for name in FILTERS)
     if unfiltered and wanted["include_all"] == "true" and position != "key":
         of_run = f"run_seq = {RUN_SEQ}"
@@ -259,7 +290,13 @@ def _cut(wanted: dict[str, Any], matches: str) -> str:
             CROSS JOIN run_data ON run_data.seq = matching.seq
             {order}
             """
-    return f"SELECT seq AS tiebreak, {position} AS position FROM ({matches}) AS matching {order}"
+    return f"SELECT seq AS tiebreak, {position} AS position, created_at FROM ({matches}) AS matching {order}"
+
+
+def _is_by_key(wanted: dict[str, Any]) -> bool:
+    """Whether index run_data_by_key has the entries in order."""
+    has_tags = wanted.get("tags") or wanted.get("tag_starts_with")
+    return wanted["sort_by"] == "key" and wanted["include_all"] == "true" and not has_tags
 
 
 def _with_tags(tag_filters: list[str], mode: str, latest: bool, of_keys: str) -> str:

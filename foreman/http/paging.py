@@ -14,7 +14,8 @@ from foreman.vocabulary import ENDED
 # Maximum bytes of opaque JSON on a page. A single item may be larger.
 LARGEST_PAGE = 32_000_000
 
-_place = itemgetter(-3, -2)
+# The columns of `PLACE` in a row of `read_page`.
+POSITION, TIEBREAK = -3, -2
 
 # What a list may be sorted by. A client chooses among these; its own text never gets into a statement.
 COLUMNS = {column: column for column in LIST_SORTS}
@@ -94,7 +95,9 @@ def walk_statuses(
     ]
 
 
-def read_page(sql: str, sort_order: str, opaque: slice, /, **values: Any) -> tuple[list[tuple[Any, ...]], int | None]:
+def read_page(
+    sql: str, sort_order: str, opaque: slice, /, places: Sequence[int] = (POSITION, TIEBREAK), **values: Any
+) -> tuple[list[tuple[Any, ...]], int | None]:
     """The items of a page, in order, and the total of the whole list.
 
     They are sorted here. An ORDER BY would make SQLite hold all of them for the sort, whatever their size.
@@ -102,6 +105,7 @@ def read_page(sql: str, sort_order: str, opaque: slice, /, **values: Any) -> tup
     :param sql: a statement whose last columns are `PLACE`, and the total. A page beyond the end still has
         one row for the total, in which everything else is NULL
     :param opaque: the columns with opaque JSON
+    :param places: the columns to sort by
     :return: no items and None if there is no row at all: what the list would belong to does not exist
     :raises Invalid: if the items together exceed `LARGEST_PAGE`
     :raises TooLargeToTry: if they exceed what the request may read before its turn in the queue of large ones
@@ -125,7 +129,7 @@ def read_page(sql: str, sort_order: str, opaque: slice, /, **values: Any) -> tup
     total: int = rows[0][-1]
     if rows[0][0] is None:
         return [], total
-    rows.sort(key=_place, reverse=sort_order == "desc")
+    rows.sort(key=itemgetter(*places), reverse=sort_order == "desc")
     return [row[:-3] for row in rows], total
 
 
