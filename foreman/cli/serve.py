@@ -112,7 +112,7 @@ def serve(ephemeral: bool, with_parent: bool | None, first_key: bool, **given: s
             else:
                 _say_how_to_begin(server.url, settings, database, first_key=first_key)
             log.info("Foreman %s listens on %s, database %s", __version__, server.url, settings.database)
-            with daily(database, settings.retention):
+            with database.checkpointed(), daily(database, settings.retention):
                 server.run()
             log.info("Stopped")
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from foreman.db.checkpoints import LOG_SIZE_LIMIT, Checkpoints
 from foreman.db.file import (
     APPLICATION_ID,
     SCHEMA_VERSION,
@@ -138,6 +139,16 @@ class Database:
         self._writer.settle()
         return version
 
+    @contextmanager
+    def checkpointed(self) -> Iterator[None]:
+        """Checkpoint the write-ahead log in a thread of its own as long as the block lasts. Else commits do it."""
+        checkpoints = Checkpoints(self._writer, self._connect_to_log, lambda: self._generation)
+        checkpoints.start()
+        try:
+            yield
+        finally:
+            checkpoints.stop()
+
     def close(self) -> None:
         """Close all connections, and checkpoint the write-ahead log. No other thread may be using the database."""
         for reader in self._readers:
@@ -148,15 +159,24 @@ class Database:
         self._writer.close()
 
     def _open_reader(self) -> Reader:
+        connection = self._connect_to_log()
+        with _closed_on_error(connection):
+            connection.execute("PRAGMA query_only = ON")
+        reader = Reader(connection, self._generation)
+        self._readers.append(reader)
+        return reader
+
+    def _connect_to_log(self) -> sqlite3.Connection:
+        """A connection that has opened the write-ahead log, too.
+
+        :raises DatabaseMoved: when the file is no longer the one that the writer uses
+        """
         if not self._file.is_in_place():
             raise DatabaseMoved(f"{self.path} is not the file that was opened")
         connection = self._connect()
         with _closed_on_error(connection):
-            connection.execute("PRAGMA query_only = ON")
-            connection.execute("SELECT 1 FROM run LIMIT 1").fetchone()  # opens the log, too
-        reader = Reader(connection, self._generation)
-        self._readers.append(reader)
-        return reader
+            connection.execute("SELECT 1 FROM run LIMIT 1").fetchone()
+        return connection
 
     def _reopen(self) -> tuple[sqlite3.Connection, OpenFile]:
         """Open the file that has replaced the one that was open."""
@@ -187,6 +207,7 @@ class Database:
                 connection.execute(f"PRAGMA synchronous = {self._synchronous}")
                 # For statement journals: in temporary files, the default, they would be half of a statement's cost.
                 connection.execute("PRAGMA temp_store = MEMORY")
+                connection.execute(f"PRAGMA journal_size_limit = {LOG_SIZE_LIMIT}")
                 self._file = OpenFile(self.path)
                 return connection, self._file
         except sqlite3.DatabaseError as error:

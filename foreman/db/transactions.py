@@ -4,8 +4,8 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from types import TracebackType
 from typing import Any
@@ -19,6 +19,9 @@ BUSY_TIMEOUT_MS = 5000
 
 # SQLite's limit for a value or row, in bytes (https://www.sqlite.org/limits.html, section 1).
 LARGEST = 1_000_000_000
+
+# SQLite's default: pages in the write-ahead log from which on each commit checkpoints it.
+_AUTOCHECKPOINT = 1000
 
 # Seconds after a busy timeout in which others wait only briefly: threads in the queue must not time out one by one.
 _IMPATIENT = 2.0
@@ -138,6 +141,8 @@ class Writer:
     :param reopen: opens the file that is now at the database's path; called after the file was replaced
     :ivar observe: called after each commit with the number of its blocks, its duration in seconds, and its error or
         None; it must not raise
+    :ivar has_committed: set by each commit
+    :ivar checkpointing: held by whoever checkpoints: SQLite lets only one at a time, and refuses others at once
     """
 
     def __init__(
@@ -156,6 +161,8 @@ class Writer:
         self._joined = False  # whether the current block joined an open transaction
         self._deferring = _Deferring()
         self.observe: Callable[[int, float, Exception | None], object] = lambda *_: None
+        self.has_committed = threading.Event()
+        self.checkpointing = threading.Lock()
 
     def __enter__(self) -> Transaction:
         self._waiting.append(None)
@@ -231,6 +238,23 @@ class Writer:
             commit.decided.wait()
             commit.check()
 
+    @contextmanager
+    def between_transactions(self) -> Iterator[None]:
+        """Hold the turn, after a commit of what deferring threads have left open."""
+        with self._turn:
+            ended = self._end_commit(self._try_to_commit()) if self._connection.in_transaction else None
+            try:
+                yield
+            finally:
+                ended_after_all = ended
+        if ended_after_all:
+            ended_after_all()
+
+    def checkpoint_in_commits(self, wanted: bool) -> None:
+        """Let commits checkpoint a write-ahead log of 1,000 pages or more, as they do by default; or not."""
+        with self._turn:
+            self._connection.execute(f"PRAGMA wal_autocheckpoint = {_AUTOCHECKPOINT if wanted else 0}")
+
     def close(self) -> None:
         """Commit what is left open, checkpoint the write-ahead log into the file, and close."""
         self.commit()
@@ -297,6 +321,8 @@ class Writer:
             with suppress(sqlite3.Error):  # it may have rolled back by itself
                 self._connection.execute("ROLLBACK")
             failure = error
+        if not self.has_committed.is_set():
+            self.has_committed.set()
         self.observe(self._shared.members, time.monotonic() - begun, failure)
         return failure
 
@@ -307,7 +333,8 @@ class Writer:
             raise DatabaseMoved("the database file has been deleted, moved or replaced")
         if not self._file.log_is_in_place():
             # The log was deleted, but is still open: a checkpoint saves its content in the database file.
-            busy, *_ = self._connection.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
+            with self.checkpointing:
+                busy, *_ = self._connection.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
             if busy:
                 raise DatabaseMoved("the write-ahead log has been deleted")
 

@@ -72,7 +72,7 @@ def running(file: Path, **settings: Any) -> Iterator[Running]:
     """A server over a database file until the end of the block: quiet and with no rate limit, unless set otherwise."""
     quiet = Settings(port=0, database=str(file), rate_limit=None, log_level="warning")
     chosen = replace(quiet, **settings)
-    with closing(Database(file, chosen.durability)) as database:
+    with closing(Database(file, chosen.durability)) as database, database.checkpointed():
         app = create_app(chosen, database)
         server = Server(app)
         thread = threading.Thread(target=server.run)
