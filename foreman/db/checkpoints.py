@@ -89,7 +89,7 @@ class Checkpoints:
             self._writer.checkpoint_in_commits(True)
 
     def _checkpoint(self) -> None:
-        """Checkpoint. Failures are logged, but only the first of several in a row: each would be like the one before."""
+        """Checkpoint, and log the first failure of several in a row: the others would fill the log with the same."""
         try:
             self._follow()
             self._copy()
@@ -113,16 +113,18 @@ class Checkpoints:
             self._writer.checkpoint_in_commits(False)
 
     def _copy(self) -> None:
+        frames = 0
         for _ in range(_PASSES):
             done = self._pass()
             if done is None or done.copied < done.frames - FEW:
                 self._writer.has_committed.set()  # somebody reads an old snapshot, or checkpoints: there will be a rest
                 return
-        if done.frames < LONG:
+            frames = done.frames
+        if frames < LONG:
             self._try_again_at = LONG
-        elif done.frames >= self._try_again_at:
+        elif frames >= self._try_again_at:
             # A read that is under way keeps the log from being begun anew. So the next try has to be worth its wait.
-            self._try_again_at = done.frames + LONG // 4
+            self._try_again_at = frames + LONG // 4
             with self._writer.between_transactions():
                 self._pass()
 

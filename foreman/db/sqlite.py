@@ -171,12 +171,16 @@ class Database:
 
         :raises DatabaseMoved: when the file is no longer the one that the writer uses
         """
-        if not self._file.is_in_place():
-            raise DatabaseMoved(f"{self.path} is not the file that was opened")
+        self._refuse_another_file()
         connection = self._connect()
         with _closed_on_error(connection):
             connection.execute("SELECT 1 FROM run LIMIT 1").fetchone()
+            self._refuse_another_file()  # nor may the file and the log be of two databases
         return connection
+
+    def _refuse_another_file(self) -> None:
+        if not self._file.is_in_place():
+            raise DatabaseMoved(f"{self.path} is not the file that was opened")
 
     def _reopen(self) -> tuple[sqlite3.Connection, OpenFile]:
         """Open the file that has replaced the one that was open."""

@@ -222,10 +222,8 @@ class Writer:
 
     def commit(self) -> None:
         """Commit what deferring threads have left open."""
-        with self._turn:
-            ended = self._end_commit(self._try_to_commit()) if self._connection.in_transaction else None
-        if ended:
-            ended()
+        with self.between_transactions():
+            pass
 
     def settle(self) -> None:
         """Commit now what this thread has written, even if it defers.
@@ -241,14 +239,15 @@ class Writer:
     @contextmanager
     def between_transactions(self) -> Iterator[None]:
         """Hold the turn, after a commit of what deferring threads have left open."""
-        with self._turn:
-            ended = self._end_commit(self._try_to_commit()) if self._connection.in_transaction else None
-            try:
+        ended = None
+        try:
+            with self._turn:
+                if self._connection.in_transaction:
+                    ended = self._end_commit(self._try_to_commit())
                 yield
-            finally:
-                ended_after_all = ended
-        if ended_after_all:
-            ended_after_all()
+        finally:
+            if ended:
+                ended()
 
     def checkpoint_in_commits(self, wanted: bool) -> None:
         """Let commits checkpoint a write-ahead log of 1,000 pages or more, as they do by default; or not."""

@@ -78,6 +78,21 @@ def test_answer_leaves_after_a_sync_of_the_log_that_begins_after_its_commit(full
     assert answers_before_sync(full, images) == []
 
 
+def test_history_holds_commits_during_a_checkpoint(full: History) -> None:
+    """The log is written to while its earlier frames are copied, and before the copies are synced."""
+    databases, logs = full.files_named(full.database), full.files_named(full.log)
+    during, not_synced = 0, False
+    for event in full.events[: full.served]:
+        match event:
+            case Written(file) if file in databases:
+                not_synced = True
+            case Synced(file) if file in databases:
+                not_synced = False
+            case Synced(file) if file in logs:
+                during += not_synced
+    assert during >= 5
+
+
 def test_history_holds_shared_commits_checkpoints_and_restarts_of_the_log(full: History) -> None:
     happened = activity(full)
     assert happened.answers == sum(len(client.states) - 1 for client in full.clients)
@@ -103,6 +118,14 @@ def test_with_durability_normal_a_power_loss_takes_answered_writes_but_breaks_no
     assert result.lost
     assert result.broken == []
     assert answers_before_sync(history, images)
+
+
+@pytest.mark.long
+def test_what_was_answered_survives_a_power_loss_when_commits_checkpoint(tmp_path: Path, images: Path) -> None:
+    history = record(tmp_path, "--in-commits", "--requests", str(FEW))
+    result = survey(history, images, moments=much(40, 10))
+    assert (result.broken, result.lost) == ([], [])
+    assert answers_before_sync(history, images) == []
 
 
 @pytest.mark.parametrize("durability", ["full", "normal"] if FULL else ["full"])

@@ -8,11 +8,12 @@ import pickle
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from unittest.mock import patch
 
 from foreman.config import Settings
+from foreman.db import checkpoints
 from foreman.db.sqlite import Database
 from foreman.db.transactions import Writer
 from foreman.factory import create_app
@@ -26,8 +27,10 @@ from tests.support.waiting import PATIENCE
 CLIENTS = 6
 DATABASE = "foreman.db"
 
-# Pages in the write-ahead log before it is folded in: few, so that a short history holds many checkpoints.
-AUTOCHECKPOINT = 100
+# Pages in the write-ahead log before it is folded in: few, so that a short history holds many checkpoints. Those of the
+# thread also come often.
+FOLDED_IN_AFTER = 100
+PAUSE = 0.02
 
 _REQUEST_ID = re.compile(clients.REQUEST_ID.format(r"(\d+)", r"(\d+)").encode())
 
@@ -53,9 +56,10 @@ def connection_that_records(recorder: Recorder) -> type[Connection]:
     return RecordingConnection
 
 
-def record(directory: Path, durability: str, requests: int) -> History:
+def record(directory: Path, durability: str, requests: int, *, in_commits: bool = False) -> History:
     """Serve so many requests of each client over a new database in this directory.
 
+    :param in_commits: let commits checkpoint, as they do when there is no thread for it
     :raises CannotWatch: when this SQLite cannot be watched
     """
     recorder = Recorder()
@@ -64,13 +68,14 @@ def record(directory: Path, durability: str, requests: int) -> History:
     settings = Settings(port=0, database=str(directory / DATABASE), rate_limit=None, durability=durability)
     with closing(Database(Path(settings.database), settings.durability)) as database:
         with database.write() as tx:
-            tx.run(f"PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT}")
+            tx.run(f"PRAGMA wal_autocheckpoint = {FOLDED_IN_AFTER}")
         server = Server(create_app(settings, database))
         server.connection_class = connection_that_records(recorder)
         thread = threading.Thread(target=server.run)
         thread.start()
         try:
-            told = _let_clients_work(recorder, database, server.port, requests)
+            with nullcontext() if in_commits else database.checkpointed():
+                told = _let_clients_work(recorder, database, server.port, requests)
         finally:
             server.stop()
             thread.join()
@@ -97,10 +102,12 @@ def main() -> None:
     parser.add_argument("history", type=Path, help="the file for the history")
     parser.add_argument("--durability", default="full", choices=("full", "normal"))
     parser.add_argument("--hasty", action="store_true", help="let the writer answer before it commits")
+    parser.add_argument("--in-commits", action="store_true", help="let commits checkpoint, and no thread")
     parser.add_argument("--requests", type=int, default=70, help="of each client")
     arguments = parser.parse_args()
+    checkpoints.LONG, checkpoints.PAUSE = FOLDED_IN_AFTER, PAUSE
     with patch("foreman.db.sqlite.Writer", HastyWriter if arguments.hasty else Writer):
-        history = record(arguments.directory, arguments.durability, arguments.requests)
+        history = record(arguments.directory, arguments.durability, arguments.requests, in_commits=arguments.in_commits)
     arguments.history.write_bytes(pickle.dumps(history))
 
 
