@@ -19,14 +19,14 @@ log = logging.getLogger(__name__)
 # Seconds between two checkpoints while there are commits, and after one that has failed.
 PAUSE, PAUSE_AFTER_FAILURE = 0.25, 5.0
 
-# Frames in the log from which on it is begun anew: each holds a page, so this is 16 MB.
-LONG = 4_000
+# Frames in the log from which on it is begun anew: each holds a page, so this is 8 MB.
+LONG = 2_000
 
 # The most frames that are copied while others wait for the writer's turn.
 FEW = 500
 
 # Bytes that a longer log is cut down to once it is begun anew, such as after a backup.
-LOG_SIZE_LIMIT = 32 * 1024**2
+LOG_SIZE_LIMIT = 16 * 1024**2
 
 # Passive checkpoints in a row. SQLite syncs the database file only after one during which nobody has committed. The
 # first copies the most and takes longest. The next ones are short, so that one of them ends with the sync.

@@ -10,7 +10,7 @@ from bench.load import percentile
 # What is allowed. Machines are shared, so what depends on their speed is generous.
 MEMORY_MIB = 8.0  # that the last quarter's median is above the second's; the first quarter is for warming up
 DESCRIPTORS = 8  # likewise; and without load, after it above before it
-LOG_MIB = 16.0  # the write-ahead log at any moment: four times the size at which SQLite folds it in
+LOG_MIB = 16.0  # the write-ahead log at any moment: twice the size from which on it is begun anew
 # The probe's p99 in the last third, as a multiple of that in the first; of the quieter samples of each, for what the
 # server does is in all of them, and what others do to the machine in some.
 SLOWER = 5.0
