@@ -21,7 +21,7 @@ from foreman.maintenance.check import check, snapshot
 from foreman.maintenance.restore import restore
 from tests.support.api import make_run, ok
 from tests.support.commands import run_command
-from tests.support.databases import UNFIT, create, make_newer, names, names_in, no_space, stored_runs, tree
+from tests.support.databases import UNFIT, create, fold_log_in, make_newer, names, names_in, no_space, stored_runs, tree
 from tests.support.server_process import server_process
 from tests.support.source import ROOT
 
@@ -168,6 +168,7 @@ def test_database_of_a_newer_version_and_an_empty_file_can_be_replaced(
 def test_database_of_a_running_server_is_refused_also_when_it_is_idle(target: Path, file: Path) -> None:
     with server_process(target) as server:
         for _ in range(2):  # before its first request and after
+            fold_log_in(target)
             before = tree(target.parent)
             done = run_command("restore", file, "--database", target)
             assert (done.returncode, done.stdout) == (1, "")

@@ -33,7 +33,7 @@ from foreman.maintenance.gentle_writes import ShortTurns, Stopped
 from foreman.maintenance.prune import Amount, Old, count, old, prune
 from tests.support.api import Json, assert_error, make_run, make_task, ok, put_data
 from tests.support.commands import assert_fails, run, run_command, serving, uncovered, url_of, without_rights
-from tests.support.databases import DEEPER_THAN_TRIGGERS
+from tests.support.databases import DEEPER_THAN_TRIGGERS, fold_log_in
 from tests.support.running import Running
 from tests.support.statuses import ENDED
 from tests.support.waiting import PATIENCE, until
@@ -368,6 +368,7 @@ def test_space_is_given_back_and_the_line_says_how_much(
     served: Running, client: httpx.Client, command: Command
 ) -> None:
     make_large(served, client, 0, 400, '"' + "x" * 10_000 + '"')
+    fold_log_in(served.database.path)
     with closing(sqlite3.connect(served.database.path)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     before = served.database.path.stat().st_size

@@ -11,6 +11,7 @@ from typing import NoReturn
 from foreman.clock import new_id
 from foreman.db.sqlite import Database
 from foreman.maintenance.check import check
+from tests.support.waiting import until
 
 # A query that does not end by itself.
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
@@ -45,6 +46,17 @@ def stored_runs(file: Path) -> set[str]:
     """The ids of the runs that a process of its own would see now."""
     with closing(sqlite3.connect(file)) as other:
         return {run_id for (run_id,) in other.execute("SELECT id FROM run")}
+
+
+def fold_log_in(file: Path) -> None:
+    """Checkpoint the log of a server: if the server is idle, it has nothing left to do, and changes nothing more."""
+
+    def is_folded_in() -> bool:
+        busy, frames, copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        return not busy and frames == copied
+
+    with closing(sqlite3.connect(file)) as connection:
+        until(is_folded_in)
 
 
 def miscount(file: Path) -> None:
