@@ -9,6 +9,7 @@ enough, it takes the writer's turn for the few frames that are left.
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -19,8 +20,10 @@ log = logging.getLogger(__name__)
 # Seconds between two checkpoints while there are commits, and after one that has failed.
 PAUSE, PAUSE_AFTER_FAILURE = 0.25, 5.0
 
-# Frames in the log from which on it is begun anew: each holds a page, so this is 8 MB.
-LONG = 2_000
+# Frames in the log from which on it is begun anew: each holds a page, so this is 8 MB. If a checkpoint has just taken
+# longer than SLOW seconds, as on a disk that stalls, nobody shall wait for the next one, until the log is 64 MB long.
+LONG, LONGEST = 2_000, 16_000
+SLOW = 0.05
 
 # The most frames that are copied while others wait for the writer's turn.
 FEW = 500
@@ -113,16 +116,18 @@ class Checkpoints:
             self._writer.checkpoint_in_commits(False)
 
     def _copy(self) -> None:
-        frames = 0
+        frames, slowest = 0, 0.0
         for _ in range(_PASSES):
+            begun = time.monotonic()
             done = self._pass()
+            slowest = max(slowest, time.monotonic() - begun)
             if done is None or done.copied < done.frames - FEW:
                 self._writer.has_committed.set()  # somebody reads an old snapshot, or checkpoints: there will be a rest
                 return
             frames = done.frames
         if frames < LONG:
             self._try_again_at = LONG
-        elif frames >= self._try_again_at:
+        elif frames >= self._try_again_at and (slowest < SLOW or frames >= LONGEST):
             # A read that is under way keeps the log from being begun anew. So the next try has to be worth its wait.
             self._try_again_at = frames + LONG // 4
             with self._writer.between_transactions():

@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -197,6 +197,36 @@ def test_waiting_writes_are_committed_before_the_rest_of_the_log_is_copied(datab
         assert not writer._connection.in_transaction
     assert commit.decided.is_set()
     commit.check()
+
+
+def test_nobody_waits_for_a_slow_disk_until_the_log_is_very_long(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer, turns, numbers = database.write(), list[int](), iter(range(1_000))
+    thread = Checkpoints(writer, database._connect_to_log, lambda: 0)  # not started
+
+    def turn() -> AbstractContextManager[None]:
+        turns.append(1)
+        return nullcontext()
+
+    def turns_after(rows: int) -> int:
+        for _ in range(rows):
+            write(database, next(numbers), pages=10)
+        turns.clear()
+        thread._copy()
+        return len(turns)
+
+    monkeypatch.setattr(checkpoints, "LONGEST", 200)
+    monkeypatch.setattr(writer, "between_transactions", turn)
+    with closing(thread._connection), closing(connect(database.path)) as other:
+        other.execute("BEGIN")
+        other.execute("SELECT 1 FROM run").fetchone()  # keeps the log from being begun anew
+        monkeypatch.setattr(checkpoints, "SLOW", 0.0)
+        assert turns_after(10) == 0
+        monkeypatch.setattr(checkpoints, "SLOW", NEVER)
+        assert turns_after(0) == 1
+        monkeypatch.setattr(checkpoints, "SLOW", 0.0)
+        assert turns_after(10) == 1
 
 
 def test_log_that_grew_beside_a_long_read_becomes_short_again(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
