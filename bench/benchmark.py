@@ -7,8 +7,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from bench import cases, data, footprint, forms, schedule, servers
-from bench.cases import COMPARED, OWNERS, WORKERS, Case
-from bench.data import Progress, Sized, Work
+from bench.cases import COMPARED, Case
+from bench.contents import COMMON_TAGS, OWNERS, WORKERS, Work
+from bench.data import Progress, Sized
 from bench.footprint import Footprint
 from bench.load import LoadGenerator
 from bench.results import Results
@@ -69,7 +70,7 @@ def run(
     """
     taken = Footprint()
     first, work_path, keys, work = _load_first(plan, directory, progress)
-    operations = [*cases.writes(work), *cases.reads(work), *cases.queries(first), cases.whole_workflow()]
+    operations = [*cases.writes(work), *cases.reads(work), *cases.queries(first.run_id, first.entries), cases.whole_workflow()]
     sized = [first]
     if _wanted("sizes", [form.title for form in forms.FORMS] + [forms.LIST_RUNS], only):
         sized += [data.load_sized(directory / f"{size}.db", size, OWNERS, progress) for size in plan.sizes[1:]]
@@ -144,7 +145,7 @@ def _units(plan: Plan, operations: Sequence[Case], work: Work, sized: Sequence[S
         ],
         "tags": [
             Case(name, "work", Script(cases.entries(work, tags)), 201)
-            for name, tags in zip(TAGS, (data.COMMON_TAGS[:20], []), strict=True)
+            for name, tags in zip(TAGS, (COMMON_TAGS[:20], []), strict=True)
         ],
     }
     every += [Unit(section, tuple(pair), COMPARED, plan.seconds, repeat=3) for section, pair in pairs.items()]

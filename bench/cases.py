@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from bench.data import Sized, Work, key_name
+from bench.contents import OWNERS, PAIR_TAGS, WORKERS, Work, key_name
 from bench.servers import Server, ServerFailed
 from bench.traffic import BASE, Request, Script, delete, get, patch, post, workflow
 
@@ -15,7 +15,6 @@ FLOOR_GET = "floor GET"
 FLOOR_POST = "floor POST"
 RUN_BODY = {"inputData": {"customer": 42, "source": "nightly"}}
 
-WORKERS, OWNERS = "workers", "owners"  # the organisations of rows that change, and of rows that stay
 COMPARED = 16  # connections, where only one number of them is measured
 
 
@@ -119,18 +118,23 @@ def reads(work: Work) -> list[Case]:
     ]  # fmt: skip
 
 
-def queries(sized: Sized) -> list[Case]:
+def queries(run_id: str, entries: int) -> list[Case]:
     """Queries of a run with 10,000 entries, and the list of as many runs."""
-    path = f"/runs/{sized.run_id}/data"
+    path = f"/runs/{run_id}/data"
     keys = [key_name(number) for number in range(900, 1000)]
     every = {"includeAll": "true"}
     return [
-        _query("list runs, page of 20", [get("/runs", limit=20)], runs_of(sized)),
+        _query("list runs, page of 20", [get("/runs", limit=20)], runs_of(entries)),
         _query("query by key, latest", [get(path, key=key) for key in keys], rows(1)),
         _query("query by key, all", [get(path, key=key, **every) for key in keys], rows(10)),
         _query("query by prefix, 100 rows", [get(path, keyStartsWith="area9.")], rows(100)),
         _query("query by glob, 100 rows", [get(path, keyPattern="area9.*")], rows(100)),
         _query("query by tags any, 100 rows", [get(path, tags="rare-a,rare-b")], rows(100)),
+        _query(
+            "query by tags all, 100 rows",
+            [get(path, tags=",".join(PAIR_TAGS), tagMode="all", limit=100, **every)],
+            rows(100, 200),
+        ),
         _query("query latest per key, 100 of 1,000 rows", [get(path, limit=100)], rows(100, 1000)),
     ]
 
@@ -145,9 +149,9 @@ def rows(count: int, total: int | None = None) -> Check:
     return lambda page: len(page["data"]) == count and page["pagination"]["total"] == (total or count)
 
 
-def runs_of(sized: Sized) -> Check:
+def runs_of(total: int) -> Check:
     """A check that a page of runs has 20 of as many as there are."""
-    return lambda page: len(page["items"]) == 20 and page["total"] == sized.entries
+    return lambda page: len(page["items"]) == 20 and page["total"] == total
 
 
 def verify(case: Case, server: Server) -> None:

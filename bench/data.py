@@ -1,9 +1,6 @@
-"""What the databases hold: loaded straight into the file, with the schema's triggers at work, before a server starts.
+"""Databases loaded straight into the file, with the schema's triggers at work, before a server starts.
 
-Every size has the same 1,000 keys, `area0.sensor00` to `area9.sensor99`. The keys of area 9 have ten entries each
-whatever the size, and so have the rare tags 100: questions about them have the same answer in every size. The other
-900 keys share the remaining entries, and each of 50 common tags is on about two percent of all entries: their matches
-grow with the size.
+What they hold is in `contents.py`.
 """
 
 import json
@@ -11,22 +8,16 @@ import random
 import shutil
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.contents import COMMON_TAGS, KEYS, Work, key_name, key_of, status_of, tags_of
 from foreman.clock import new_id, now_ms
 from foreman.db.sqlite import Database
 from foreman.maintenance.check import check
 
 Progress = Callable[[str], None]
-
-KEYS = 1000
-FIXED_KEYS = 100
-ENTRIES_PER_FIXED_KEY = 10
-COMMON_TAGS = [f"tag{number:02d}" for number in range(50)]
-# The entries with the rare tags, among those of the fixed keys: one of each key.
-RARE = range(500, 600)
 
 _BATCH = 20_000
 _DAY_MS = 86_400_000
@@ -66,40 +57,6 @@ class Sized:
     file_bytes: int
 
 
-@dataclass
-class Work:
-    """Rows that operations read and change."""
-
-    run_ids: list[str] = field(default_factory=list)
-    task_ids: list[str] = field(default_factory=list)  # one of each run, in the same order
-    entry_ids: list[str] = field(default_factory=list)  # likewise
-    delete_run_id: str = ""
-    delete_ids: list[str] = field(default_factory=list)
-    delete_keys: list[str] = field(default_factory=list)
-
-
-def key_name(number: int) -> str:
-    """The key with this number, 0 to 999; the last 100 are area 9."""
-    return f"area{number // 100}.sensor{number % 100:02d}"
-
-
-def key_of(entry: int, entries: int) -> int:
-    """The number of the key of the n-th entry of a run with so many entries."""
-    every = entries // (FIXED_KEYS * ENTRIES_PER_FIXED_KEY)
-    if entry % every == 0:
-        return KEYS - FIXED_KEYS + entry // every % FIXED_KEYS
-    return (entry - entry // every - 1) % (KEYS - FIXED_KEYS)
-
-
-def tags_of(entry: int, entries: int, dice: random.Random) -> list[str]:
-    """The tags of the n-th entry: 0 to 2 common ones, and rare ones on 100 entries of the fixed keys."""
-    tags = list(dict.fromkeys(dice.choice(COMMON_TAGS) for _ in range(dice.choice((0, 1, 1, 2)))))
-    every = entries // (FIXED_KEYS * ENTRIES_PER_FIXED_KEY)
-    if entry % every == 0 and entry // every in RARE:
-        tags += ["rare-both", "rare-a" if entry // every % 2 else "rare-b"]
-    return tags
-
-
 def load_sized(path: Path, entries: int, org_id: str, progress: Progress) -> Sized:
     """Make a database with `entries` entries in one run, and as many runs.
 
@@ -116,7 +73,7 @@ def load_sized(path: Path, entries: int, org_id: str, progress: Progress) -> Siz
             {
                 "org_id": org_id,
                 "id": new_id(),
-                "status": dice.choice(("completed", "completed", "completed", "running", "pending")),
+                "status": status_of(dice),
                 "input_data": f'{{"customer": {number}, "source": "nightly"}}',
                 "now": begin + number,
             }

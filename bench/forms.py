@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from bench.cases import OWNERS, Case, Check, runs_of
-from bench.data import Sized, key_name
+from bench.cases import Case, Check, runs_of
+from bench.contents import OWNERS, key_name
+from bench.data import Sized
 from bench.traffic import Script, get
 
 LATEST, ALL = "latest per key", "includeAll"
@@ -86,7 +87,7 @@ def cases_of(form: Form, sized: Sized, server: str) -> Case:
 
 def list_runs(sized: Sized, server: str) -> Case:
     """The list of runs, its total included, as a case for the server of one size."""
-    return Case(LIST_RUNS, server, Script([get("/runs", limit=20)]), check=runs_of(sized), org_id=OWNERS)
+    return Case(LIST_RUNS, server, Script([get("/runs", limit=20)]), check=runs_of(sized.entries), org_id=OWNERS)
 
 
 def _check(form: Form, sized: Sized) -> Check:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import benchmark, data, load
+from bench import benchmark, contents, data, load
 from bench.benchmark import Plan
 from bench.cases import Case
 from bench.footprint import Footprint
@@ -78,11 +78,11 @@ def test_every_floored_chunk_has_the_floor_and_nothing_is_left_out() -> None:
 
 @pytest.mark.parametrize("entries", [10_000, 50_000])
 def test_fixed_keys_and_rare_tags_do_not_grow(entries: int) -> None:
-    keys = [data.key_of(number, entries) for number in range(entries)]
-    assert len(set(keys)) == data.KEYS
-    assert {keys.count(number) for number in (900, 950, 999)} == {data.ENTRIES_PER_FIXED_KEY}
+    keys = [contents.key_of(number, entries) for number in range(entries)]
+    assert len(set(keys)) == contents.KEYS
+    assert {keys.count(number) for number in (900, 950, 999)} == {contents.ENTRIES_PER_FIXED_KEY}
     dice = random.Random(1)
-    tagged = [number for number in range(entries) if "rare-both" in data.tags_of(number, entries, dice)]
+    tagged = [number for number in range(entries) if "rare-both" in contents.tags_of(number, entries, dice)]
     assert len({keys[number] for number in tagged}) == len(tagged) == 100
 
 
