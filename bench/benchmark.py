@@ -70,7 +70,7 @@ def run(
     """
     taken = Footprint()
     first, work_path, keys, work = _load_first(plan, directory, progress)
-    operations = [*cases.writes(work), *cases.reads(work), *cases.queries(first.run_id, first.entries), cases.whole_workflow()]
+    operations = cases.operations(work, first.run_id, first.entries)
     sized = [first]
     if _wanted("sizes", [form.title for form in forms.FORMS] + [forms.LIST_RUNS], only):
         sized += [data.load_sized(directory / f"{size}.db", size, OWNERS, progress) for size in plan.sizes[1:]]

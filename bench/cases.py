@@ -49,6 +49,14 @@ def floors() -> list[Case]:
     ]
 
 
+def operations(work: Work, run_id: str, entries_of_run: int) -> list[Case]:
+    """Every operation, and a whole workflow.
+
+    :param run_id: the run that is queried
+    """
+    return [*writes(work), *reads(work), *queries(run_id, entries_of_run), whole_workflow()]
+
+
 def writes(work: Work) -> list[Case]:
     """The operations that change something. Each request finds a row in the state that it changes."""
     new_tasks = [post("/tasks", {"runId": run_id, "type": "step", **RUN_BODY}) for run_id in work.run_ids]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -38,10 +39,16 @@ class Server:
     :param arguments: the command line
     :param log: where its log goes
     :param keys: an API key for each organisation
+    :param tree: whose code runs
     """
 
     def __init__(
-        self, program: list[str], arguments: list[str], log: Path, keys: Mapping[str, str] | None = None
+        self,
+        program: list[str],
+        arguments: list[str],
+        log: Path,
+        keys: Mapping[str, str] | None = None,
+        tree: Path = ROOT,
     ) -> None:
         port = _free_port()
         self._port, self._keys = port, keys or {}
@@ -50,7 +57,7 @@ class Server:
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 [sys.executable, *program, *arguments, "--port", str(port)],
-                stdout=output, stderr=output, cwd=log.parent, env=_environment(),
+                stdout=output, stderr=output, cwd=log.parent, env=environment(tree),
             )  # fmt: skip
         try:
             self._wait_until_it_answers()
@@ -78,6 +85,12 @@ class Server:
             return response.status, json.loads(response.read())
         finally:
             connection.close()
+
+    def pin(self, cores: set[int]) -> None:
+        """Let the process run on these cores only. Threads that it starts later inherit that from the one that does."""
+        for thread in Path(f"/proc/{self._process.pid}/task").iterdir():
+            with suppress(ProcessLookupError):  # it has ended meanwhile
+                os.sched_setaffinity(int(thread.name), cores)
 
     def resident(self) -> float:
         """The memory that it occupies, in MiB (VmRSS)."""
@@ -108,29 +121,40 @@ class Server:
 
 
 def foreman(
-    database: Path, keys: Mapping[str, str], *, program: list[str] = APP, rate_limit: str = RATE_LIMIT
+    database: Path,
+    keys: Mapping[str, str],
+    *,
+    program: list[str] | None = None,
+    rate_limit: str = RATE_LIMIT,
+    tree: Path = ROOT,
 ) -> Server:
-    """A Foreman server with the default settings, but for a limit that is never reached."""
+    """A Foreman server with the default settings, but for a limit that is never reached.
+
+    :param program: what Python runs; the tree's `app.py` when not given
+    """
     arguments = ["serve", "--database", str(database), "--rate-limit", rate_limit]
-    return Server(program, arguments, database.with_suffix(".log"), keys)
+    return Server(program or [str(tree / "app.py")], arguments, database.with_suffix(".log"), keys, tree)
 
 
-def create_key(database: Path, org_id: str) -> str:
+def create_key(database: Path, org_id: str, tree: Path = ROOT) -> str:
     """A new API key, by the command that users type."""
-    command = [sys.executable, *APP, "keys", "create", "--org", org_id, "--database", str(database)]
+    command = [sys.executable, str(tree / "app.py"), "keys", "create", "--org", org_id, "--database", str(database)]
     return subprocess.run(
-        command, check=True, capture_output=True, text=True, cwd=database.parent, env=_environment()
+        command, check=True, capture_output=True, text=True, cwd=database.parent, env=environment(tree)
     ).stdout.strip()
 
 
-def _environment() -> dict[str, str]:
-    """This process's environment without settings of Foreman, but for the number of threads: it may be compared."""
+def environment(tree: Path = ROOT) -> dict[str, str]:
+    """This process's environment without settings of Foreman, but for the number of threads: it may be compared.
+
+    :param tree: whose code a process imports
+    """
     kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith("FOREMAN_") or name == "FOREMAN_THREADS"
     }
-    return {**kept, "PYTHONPATH": str(ROOT)}
+    return {**kept, "PYTHONPATH": str(tree)}
 
 
 def _free_port() -> int:
