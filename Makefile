@@ -58,8 +58,8 @@ test-clients: $(VENV)/installed-dev $(CLIENTS)/installed-python $(CLIENTS)/insta
 test-waitress: $(VENV)/installed-dev ## Run waitress's own functional tests against the server
 	@$(BIN)/python -m tests.server.waitress_functional
 
-bench: $(VENV)/installed-bench ## Measure everything and write docs/performance.md; QUICK=1 takes two minutes, into build/
-	@$(BIN)/python -m bench $(if $(QUICK),--quick)
+bench: $(VENV)/installed-bench ## Measure everything and write docs/performance.md; QUICK=1 takes minutes, into build/; BASE=REVISION compares
+	@$(BIN)/python -m bench $(if $(QUICK),--quick) $(if $(BASE),--base "$(BASE)") $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY))
 
 chaos: $(VENV)/installed-dev ## Kill the server again and again under load and check that nothing is lost; KILLS=200
 	@$(BIN)/python -m tests.chaos crash --kills $(or $(KILLS),200)

@@ -4,38 +4,27 @@ import argparse
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from bench import benchmark, load, machine, plots
-from bench.data import Unsound
+from bench import benchmark, comparison, load, machine, plots, trees
+from bench.comparison_report import ComparisonReport
+from bench.data import Progress, Unsound
+from bench.load import LoadGenerator
 from bench.report import Report
-from bench.servers import ROOT
+from bench.servers import ROOT, ServerFailed
 from bench.targets import outcomes
 
 REPORT = ROOT / "docs" / "performance.md"
 QUICK_REPORT = ROOT / "build" / "performance.md"
+COMPARISON = ROOT / "build" / "comparison.md"
 
 
-def main() -> None:
-    """Run the benchmark and write its report."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="under two minutes: smaller sizes, one short round")
-    parser.add_argument(
-        "--only", nargs="+", default=[], metavar="NAME",
-        help=f"measure these sections or cases only, also as patterns; sections: {', '.join(benchmark.SECTIONS)}",
-    )  # fmt: skip
-    parser.add_argument(
-        "--output", type=Path,
-        help="where the report goes, its plots beside it (docs/performance.md; with --quick or --only build/)",
-    )  # fmt: skip
-    parser.add_argument("--rounds", type=int, help="how often everything is measured")
-    parser.add_argument("--generator", choices=("wrk", "python"), help="what makes the load (wrk where installed)")
-    chosen = parser.parse_args()
-
-    plan = benchmark.QUICK if chosen.quick else benchmark.FULL
-    if chosen.rounds:
-        plan = plan.__class__(**{**vars(plan), "rounds": chosen.rounds})
-    output: Path = chosen.output or (QUICK_REPORT if chosen.quick or chosen.only else REPORT)
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the benchmark, or compare with another tree, and write the report."""
+    parser = _parser()
+    chosen = parser.parse_args(arguments)
     generator = load.generator(chosen.generator)
     begin = time.monotonic()
 
@@ -44,12 +33,40 @@ def main() -> None:
         sys.stderr.write(f"\r\033[K{line[:118]}" if sys.stderr.isatty() else f"{line}\n")
         sys.stderr.flush()
 
-    with tempfile.TemporaryDirectory(prefix="foreman-bench-") as directory:
-        try:
-            measured = benchmark.run(plan, Path(directory), generator, progress, chosen.only)
-        except Unsound as error:
-            parser.exit(1, f"\n{error}\n")
+    try:
+        measure = _benchmark if chosen.base is None else _compare
+        summary, output = measure(chosen, generator, progress)
+    except (Unsound, ServerFailed, trees.NoSuchRevision) as error:
+        parser.exit(1, f"\n{error}\n")
+    progress("done")
+    sys.stdout.write(f"\n{summary}\n{output}\n")
 
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="minutes: smaller sizes, and short rounds")
+    parser.add_argument(
+        "--only", nargs="+", default=[], metavar="NAME",
+        help=f"measure these sections or cases only, also as patterns; sections: {', '.join(benchmark.SECTIONS)}; "
+        f"with --base {', '.join(comparison.SECTIONS)}",
+    )  # fmt: skip
+    parser.add_argument("--base", metavar="REVISION", help="compare this tree with a revision of the repository")
+    parser.add_argument(
+        "--output", type=Path,
+        help="where the report goes, its plots beside it (docs/performance.md; with --quick, --only or --base build/)",
+    )  # fmt: skip
+    parser.add_argument("--rounds", type=int, help="how often everything is measured")
+    parser.add_argument("--generator", choices=("wrk", "python"), help="what makes the load (wrk where installed)")
+    return parser
+
+
+def _benchmark(chosen: argparse.Namespace, generator: LoadGenerator, progress: Progress) -> tuple[str, Path]:
+    """Measure this tree; the summary, and where the report is."""
+    plan = benchmark.QUICK if chosen.quick else benchmark.FULL
+    plan = replace(plan, rounds=chosen.rounds or plan.rounds)
+    output: Path = chosen.output or (QUICK_REPORT if chosen.quick or chosen.only else REPORT)
+    with tempfile.TemporaryDirectory(prefix="foreman-bench-") as directory:
+        measured = benchmark.run(plan, Path(directory), generator, progress, chosen.only)
     output.parent.mkdir(parents=True, exist_ok=True)
     sizes = [sized.entries for sized in measured.sized]
     ratio_plot, size_plot = output.with_name("performance-ratio.svg"), output.with_name("performance-size.svg")
@@ -58,11 +75,27 @@ def main() -> None:
     report = Report(
         measured.results, measured.footprint, outcomes(measured.results, measured.footprint, sizes),
         measured.operations, measured.sized, machine.describe(generator.name),
-        plan.rounds, plan.seconds, chosen.quick, (ratio_plot.name, size_plot.name),
+        plan.rounds, plan.seconds, chosen.quick, (ratio_plot.name, size_plot.name), measured.pages, plan.grown,
     )  # fmt: skip
     output.write_text(report.text(), encoding="utf-8")
-    progress("done")
-    sys.stdout.write(f"\n{report.summary()}\n{output}\n")
+    return report.summary(), output
+
+
+def _compare(chosen: argparse.Namespace, generator: LoadGenerator, progress: Progress) -> tuple[str, Path]:
+    """Measure this tree and another one; the summary, and where the report is."""
+    plan = comparison.QUICK if chosen.quick else comparison.FULL
+    plan = replace(plan, rounds=chosen.rounds or plan.rounds)
+    output: Path = chosen.output or COMPARISON
+    with tempfile.TemporaryDirectory(prefix="foreman-bench-") as directory:
+        base = trees.check_out(chosen.base, Path(directory) / "base")
+        compared = comparison.run(plan, base, Path(directory), generator, progress, chosen.only)
+    report = ComparisonReport(
+        compared, trees.name_of(chosen.base), plan.rounds, plan.seconds, plan.grown, chosen.quick,
+        machine.describe(generator.name),
+    )  # fmt: skip
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(report.text(), encoding="utf-8")
+    return report.summary(), output
 
 
 if __name__ == "__main__":

@@ -6,19 +6,21 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from bench import cases, data, footprint, forms, schedule, servers
+from bench import cases, data, footprint, forms, pages, schedule, servers
 from bench.cases import COMPARED, Case
 from bench.contents import COMMON_TAGS, OWNERS, WORKERS, Work
 from bench.data import Progress, Sized
 from bench.footprint import Footprint
 from bench.load import LoadGenerator
+from bench.pages import LARGE_RUN, Written
 from bench.results import Results
 from bench.schedule import Unit
 from bench.servers import Server
 from bench.targets import COMMIT, LIMITER, TAGS
 from bench.traffic import Script
+from bench.trees import THIS
 
-SECTIONS = ("operations", "workflow", "limiter", "commit", "tags", "sizes", "footprint")
+SECTIONS = ("operations", "workflow", "limiter", "commit", "tags", "sizes", "footprint", "pages")
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class Plan:
     :param deletions: how many entries there are to delete in each way
     :param starts: how often the server is started to time it
     :param disk_entries: how many entries are stored to measure bytes on disk
+    :param grown: how many runs, tasks and entries a database has in which pages are counted
+    :param commits: how many rows each kind of write is for, then
     """
 
     sizes: tuple[int, ...] = (10_000, 100_000, 1_000_000)
@@ -43,20 +47,26 @@ class Plan:
     deletions: int = 60_000
     starts: int = 9
     disk_entries: int = 20_000
+    grown: int = 100_000
+    commits: int = 300
 
 
 FULL = Plan()
-QUICK = Plan((10_000, 50_000), 1, 0.6, 0.3, 500, 5_000, 3, 4_000)
+QUICK = Plan((10_000, 50_000), 1, 0.6, 0.3, 500, 5_000, 3, 4_000, 3_000, 60)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """All that a benchmark found out, and the cases that are compared with the floor."""
+    """All that a benchmark found out, and the cases that are compared with the floor.
+
+    :ivar pages: what each kind of commit has written; None when not measured
+    """
 
     results: Results
     footprint: Footprint
     operations: list[Case]
     sized: list[Sized]
+    pages: dict[str, Written] | None = None
 
 
 def run(
@@ -72,15 +82,22 @@ def run(
     first, work_path, keys, work = _load_first(plan, directory, progress)
     operations = cases.operations(work, first.run_id, first.entries)
     sized = [first]
-    if _wanted("sizes", [form.title for form in forms.FORMS] + [forms.LIST_RUNS], only):
+    if wanted("sizes", [form.title for form in forms.FORMS] + [forms.LIST_RUNS], only):
         sized += [data.load_sized(directory / f"{size}.db", size, OWNERS, progress) for size in plan.sizes[1:]]
     units = _units(plan, operations, work, sized)
-    units = [unit for unit in units if _wanted(unit.section, [case.name for case in unit.cases], only)]
-    if _wanted("footprint", [], only):
+    units = [unit for unit in units if wanted(unit.section, [case.name for case in unit.cases], only)]
+    if wanted("footprint", [], only):
         progress("starting the server again and again")
         footprint.measure_start(taken, data.copy(work_path, "start.db"), keys, plan.starts)
         progress("measuring bytes on disk")
         footprint.measure_disk(taken, directory, plan.disk_entries)
+
+    written = None
+    if wanted("pages", [], only):
+        progress(f"loading a database of {plan.grown:,} runs, tasks and entries")
+        path = directory / "grown.db"
+        filling = THIS.fill(path, "grown", rows=plan.grown, entries=LARGE_RUN)
+        written = pages.measure(THIS, path, filling.wait(), plan.commits)
 
     copies = {name: data.copy(work_path, f"{name}.db") for name in ("unlimited", "commit-each")}
     with ExitStack() as stack:
@@ -108,7 +125,7 @@ def run(
     for path in sorted(directory.glob("*.db")):
         progress(f"checking {path.name}")
         data.verify(path)
-    return Measured(results, taken, operations, sized)
+    return Measured(results, taken, operations, sized, written)
 
 
 def _load_first(plan: Plan, directory: Path, progress: Progress) -> tuple[Sized, Path, dict[str, str], Work]:
@@ -157,5 +174,6 @@ def _units(plan: Plan, operations: Sequence[Case], work: Work, sized: Sequence[S
     return [*every, Unit("sizes", lists, 1, plan.sized_seconds)]
 
 
-def _wanted(section: str, names: Sequence[str], only: Sequence[str]) -> bool:
+def wanted(section: str, names: Sequence[str], only: Sequence[str]) -> bool:
+    """Whether one of the patterns `only` names a section or something in it; without patterns everything is wanted."""
     return not only or any(fnmatchcase(name, pattern) for pattern in only for name in (section, *names))

@@ -114,9 +114,7 @@ class Ledger:
     def entry(self, run_id: str, task_id: str, key: str, tags: Iterable[str], number: int = 150) -> str:
         """A new entry of run data."""
         value = {"celsius": round(number / 7, 3), "unit": "C"}
-        return self._id(
-            post(f"/runs/{run_id}/data", {"taskId": task_id, "key": key, "value": value, "tags": [*tags]})
-        )  # fmt: skip
+        return self._id(post(f"/runs/{run_id}/data", {"taskId": task_id, "key": key, "value": value, "tags": [*tags]}))
 
     def move(self, path: str, *statuses: str) -> None:
         """Give a run or task these statuses, one after the other."""
@@ -167,7 +165,8 @@ def grown(application: Application, rows: int, entries: int) -> dict[str, Any]:
     Most runs and tasks have gone from pending to running and to completed; the others are pending.
     """
     worker, dice = Ledger(application, WORKERS), random.Random(rows)
-    pending, ended = [], []
+    pending: list[tuple[str, str, str]] = []
+    ended: list[tuple[str, str, str]] = []
     for number in range(rows):
         run_id = worker.run(number)
         task_id = worker.task(run_id)

@@ -1,12 +1,13 @@
 """docs/performance.md: the targets, the tables and the machine."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.cases import COMPARED, FLOOR_GET, FLOOR_POST, Case
 from bench.data import Sized
 from bench.footprint import PAYLOAD, Footprint
 from bench.forms import ALL, FORMS, LATEST, LIST_RUNS, Form
+from bench.pages import LARGE_RUN, Written
 from bench.results import Place, Results, Spread, p50, rate
 from bench.targets import COMMIT, LIMITER, TAGS, Outcome, growth
 from bench.traffic import REQUESTS_OF_WORKFLOW
@@ -43,6 +44,12 @@ SAME = """\
 Queries with the same response at every size (for `no filter, includeAll` only the page is the same; its total is the
 size):
 """
+PAGES = """\
+What one commit adds to the write-ahead log, with one connection and so one request in each commit, as a mean. The
+database has {rows:,} runs with a task and an entry each, most of them completed, and a run with {entries:,} entries. A
+task is updated from pending to running, and then to completed.
+
+"""
 GROWING = """\
 Queries that match more entries the larger the size, so their cost may grow:
 """
@@ -54,6 +61,7 @@ class Report:
 
     :param operations: the cases that are compared with the floor
     :param plots: the files of the two plots, relative to the report
+    :param pages: what each kind of commit has written, in a database of `grown` rows
     """
 
     results: Results
@@ -66,11 +74,13 @@ class Report:
     seconds: float
     quick: bool
     plots: tuple[str, str]
+    pages: Mapping[str, Written] | None = None
+    grown: int = 0
 
     def text(self) -> str:
         """The whole page."""
         parts = [self._head(), self._targets(), self._operations(), self._comparisons(), self._sizes()]
-        return "\n".join([*parts, self._footprint(), self._machine()])
+        return "\n".join([*parts, self._footprint(), *self._pages(), self._machine()])
 
     def _head(self) -> str:
         rounds = f"{self.rounds} round{'s' if self.rounds > 1 else ''} of {self.seconds:g} s"
@@ -88,7 +98,7 @@ class Report:
             [
                 outcome.what,
                 f"{'≥' if outcome.at_least else '≤'} {outcome.bound:g} {outcome.unit}".strip(),
-                _spread(outcome.measured, outcome.unit),
+                spread_of(outcome.measured, outcome.unit),
                 {True: "yes", False: "**no**", None: NOT_MEASURED}[outcome.met],
             ]
             for outcome in self.outcomes
@@ -102,7 +112,7 @@ class Report:
             for name, floor in names.items():
                 place = Place(name, "work" if floor else "floor", connections)
                 ratio = self.results.ratio(place, Place(floor, "floor", connections), rate) if floor else None
-                rows.append([name, *self._figures(place), _spread(ratio) if floor else "", floor])
+                rows.append([name, *self._figures(place), spread_of(ratio) if floor else "", floor])
             header = ["operation", "requests/s", "p50 ms", "p99 ms", "errors", "ratio", "relative to"]
             parts.append(
                 f"### {connections} connection{'s' if connections > 1 else ''}\n\n{table(header, rows, 'lrrrrrl')}"
@@ -138,7 +148,7 @@ class Report:
 
         def cost(title: str, shown: str) -> list[str]:
             spent = (self.results.typical(Place(title, str(size), 1), p50) for size in sizes)
-            return [shown, *(_number(value) for value in spent), _spread(growth(self.results, title, sizes))]
+            return [shown, *(number(value) for value in spent), spread_of(growth(self.results, title, sizes))]
 
         def part(same: bool, mode: str) -> list[list[str]]:
             return [cost(form.title, form.title) for form in FORMS if form.same is same and form.mode == mode]
@@ -157,11 +167,11 @@ class Report:
     def _footprint(self) -> str:
         footprint = self.footprint
         rows = [
-            ["start to first response", _number(footprint.start, "s")],
-            ["importing Flask, marshmallow and Flask-Limiter alone", _number(footprint.imports, "s")],
-            ["resident memory, idle", _number(footprint.idle, "MiB")],
+            ["start to first response", number(footprint.start, "s")],
+            ["importing Flask, marshmallow and Flask-Limiter alone", number(footprint.imports, "s")],
+            ["resident memory, idle", number(footprint.idle, "MiB")],
             *(
-                [f"resident memory after the benchmark, server `{_server_title(name)}`", _number(used, "MiB")]
+                [f"resident memory after the benchmark, server `{_server_title(name)}`", number(used, "MiB")]
                 for name, used in footprint.used.items()
             ),
             *(
@@ -178,6 +188,16 @@ class Report:
         ]
         return "## Start, memory and disk\n\n" + table(["what", "measured"], rows, "lr")
 
+    def _pages(self) -> list[str]:
+        if self.pages is None:
+            return []
+        rows = [[name, number(written.mean), f"{written.bytes:,.0f}"] for name, written in self.pages.items()]
+        return [
+            "## Pages per commit\n\n"
+            + PAGES.format(rows=self.grown, entries=LARGE_RUN)
+            + table(["commit", "pages", "bytes"], rows, "lrr")
+        ]
+
     def _machine(self) -> str:
         return "## Machine\n\n" + table(["", ""], [list(line) for line in self.machine], "ll")
 
@@ -186,7 +206,7 @@ class Report:
             return [NOT_MEASURED] * 4
         per_second = self.results.typical(place, rate)
         middle, slow = (self.results.typical(place, metric) for metric in (p50, lambda measured: measured.p99))
-        return [f"{per_second:,.0f}", _number(middle), _number(slow), str(self.results.errors(place))]
+        return [f"{per_second:,.0f}", number(middle), number(slow), str(self.results.errors(place))]
 
 
 def form_titles(same: bool, mode: str) -> list[Form]:
@@ -201,20 +221,22 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], align: str) -> s
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def _number(value: float | None, unit: str = "") -> str:
+def number(value: float | None, unit: str = "") -> str:
+    """A number with three digits."""
     if value is None:
         return NOT_MEASURED
     digits = 3 if abs(value) < 1 else 2 if abs(value) < 10 else 1
     return f"{value:.{digits}f} {unit}".strip()
 
 
-def _spread(spread: Spread | None, unit: str = "") -> str:
+def spread_of(spread: Spread | None, unit: str = "") -> str:
+    """A median with the minimum and the maximum."""
     if spread is None:
         return NOT_MEASURED
-    middle = _number(spread.middle, unit)
+    middle = number(spread.middle, unit)
     if spread.least == spread.greatest:
         return middle
-    return f"{middle} ({_number(spread.least)}-{_number(spread.greatest)})"
+    return f"{middle} ({number(spread.least)}-{number(spread.greatest)})"
 
 
 def _server_title(name: str) -> str:

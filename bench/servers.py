@@ -86,6 +86,16 @@ class Server:
         finally:
             connection.close()
 
+    def answer(self, request: Request, org_id: str = "") -> Any:
+        """Send one request; the JSON of its response.
+
+        :raises ServerFailed: when its status is not 2xx
+        """
+        status, answer = self.ask(request, org_id)
+        if status > 299:
+            raise ServerFailed(f"{request.method} {request.path} is answered {status}: {str(answer)[:500]}")
+        return answer
+
     def pin(self, cores: set[int]) -> None:
         """Let the process run on these cores only. Threads that it starts later inherit that from the one that does."""
         for thread in Path(f"/proc/{self._process.pid}/task").iterdir():

@@ -91,9 +91,7 @@ def check_out(revision: str, directory: Path) -> Tree:
     """
     if revision.startswith("-"):
         raise NoSuchRevision(f"{revision} is not a revision")
-    archive = subprocess.run(
-        ["git", "archive", "--format=tar", revision], cwd=ROOT, capture_output=True, check=False
-    )  # fmt: skip
+    archive = subprocess.run(["git", "archive", "--format=tar", revision], cwd=ROOT, capture_output=True, check=False)
     if archive.returncode:
         raise NoSuchRevision(f"{revision} cannot be checked out: {archive.stderr.decode(errors='replace').strip()}")
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
