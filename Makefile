@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CLIENTS := build/clients
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test proof flaky test-packages test-waitress test-clients lint format demo binary wheel bench chaos soak pins clean
+.PHONY: help install run test proof flaky test-packages test-waitress test-clients lint format demo binary wheel bench bench-stall chaos soak pins clean
 
 # The tests start the program hundreds of times, and may not write bytecode where they do.
 compile = $(BIN)/python -m compileall -q foreman app.py
@@ -60,6 +60,9 @@ test-waitress: $(VENV)/installed-dev ## Run waitress's own functional tests agai
 
 bench: $(VENV)/installed-bench ## Measure everything and write docs/performance.md; QUICK=1 takes minutes, into build/; BASE=REVISION compares
 	@$(BIN)/python -m bench $(if $(QUICK),--quick) $(if $(BASE),--base "$(BASE)") $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY))
+
+bench-stall: $(VENV)/installed-bench ## The longest waits of writes on a large database, into build/; MINUTES=10 GIGABYTES=5
+	@$(BIN)/python -m bench.stall --minutes $(or $(MINUTES),10) --gigabytes $(or $(GIGABYTES),5)
 
 chaos: $(VENV)/installed-dev ## Kill the server again and again under load and check that nothing is lost; KILLS=200
 	@$(BIN)/python -m tests.chaos crash --kills $(or $(KILLS),200)

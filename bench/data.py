@@ -67,8 +67,8 @@ def load_sized(path: Path, entries: int, org_id: str, progress: Progress) -> Siz
     with closing(Database(path, "normal")) as database:
         run_id, task_id = new_id(), new_id()
         first = {"org_id": org_id, "id": run_id, "status": "running", "input_data": "{}", "now": begin}
-        _insert(database, INSERT_RUN, [first])
-        _insert(database, INSERT_TASK, [{"org_id": org_id, "id": task_id, "run_id": run_id, "now": begin}])
+        insert(database, INSERT_RUN, [first])
+        insert(database, INSERT_TASK, [{"org_id": org_id, "id": task_id, "run_id": run_id, "now": begin}])
         runs = (
             {
                 "org_id": org_id,
@@ -79,7 +79,7 @@ def load_sized(path: Path, entries: int, org_id: str, progress: Progress) -> Siz
             }
             for number in range(1, entries)
         )
-        _insert(database, INSERT_RUN, runs, lambda done: progress(f"loading {done:,} of {entries:,} runs"))
+        insert(database, INSERT_RUN, runs, lambda done: progress(f"loading {done:,} of {entries:,} runs"))
         rows = (
             {
                 "org_id": org_id,
@@ -93,7 +93,7 @@ def load_sized(path: Path, entries: int, org_id: str, progress: Progress) -> Siz
             }
             for number in range(entries)
         )
-        _insert(database, INSERT_ENTRY, rows, lambda done: progress(f"loading {done:,} of {entries:,} entries"))
+        insert(database, INSERT_ENTRY, rows, lambda done: progress(f"loading {done:,} of {entries:,} entries"))
     return Sized(path, entries, run_id, path.stat().st_size)
 
 
@@ -106,8 +106,8 @@ def load_work(path: Path, org_id: str, rows: int, deletions: int) -> Work:
         work.task_ids = [new_id() for _ in work.run_ids]
         work.entry_ids = [new_id() for _ in work.run_ids]
         common = {"org_id": org_id, "status": "pending", "input_data": '{"customer": 42}', "now": now}
-        _insert(database, INSERT_RUN, ({**common, "id": run_id} for run_id in work.run_ids))
-        _insert(
+        insert(database, INSERT_RUN, ({**common, "id": run_id} for run_id in work.run_ids))
+        insert(
             database,
             INSERT_TASK,
             (
@@ -116,7 +116,7 @@ def load_work(path: Path, org_id: str, rows: int, deletions: int) -> Work:
             ),
         )
         entry = {"org_id": org_id, "key": "result", "value": '{"celsius": 21.5}', "tags": '["new", "raw"]', "now": now}
-        _insert(
+        insert(
             database,
             INSERT_ENTRY,
             (
@@ -129,8 +129,8 @@ def load_work(path: Path, org_id: str, rows: int, deletions: int) -> Work:
         work.delete_ids = [new_id() for _ in range(deletions)]
         work.delete_keys = [f"old.{number}" for number in range(deletions)]
         entry |= {"run_id": work.delete_run_id, "task_id": task_id}
-        _insert(database, INSERT_ENTRY, ({**entry, "id": data_id, "key": "gone"} for data_id in work.delete_ids))
-        _insert(database, INSERT_ENTRY, ({**entry, "id": new_id(), "key": key} for key in work.delete_keys))
+        insert(database, INSERT_ENTRY, ({**entry, "id": data_id, "key": "gone"} for data_id in work.delete_ids))
+        insert(database, INSERT_ENTRY, ({**entry, "id": new_id(), "key": key} for key in work.delete_keys))
     return work
 
 
@@ -140,8 +140,8 @@ def bytes_per_entry(path: Path, entries: int, payload: int, tags: int) -> float:
     with closing(Database(path, "normal")) as database:
         run_id, task_id, now = new_id(), new_id(), now_ms()
         run = {"org_id": "acme", "id": run_id, "status": "running", "input_data": "{}", "now": now}
-        _insert(database, INSERT_RUN, [run])
-        _insert(database, INSERT_TASK, [{"org_id": "acme", "id": task_id, "run_id": run_id, "now": now}])
+        insert(database, INSERT_RUN, [run])
+        insert(database, INSERT_TASK, [{"org_id": "acme", "id": task_id, "run_id": run_id, "now": now}])
     before = path.stat().st_size
     with closing(Database(path, "normal")) as database:
         rows = (
@@ -157,7 +157,7 @@ def bytes_per_entry(path: Path, entries: int, payload: int, tags: int) -> float:
             }
             for number in range(entries)
         )
-        _insert(database, INSERT_ENTRY, rows)
+        insert(database, INSERT_ENTRY, rows)
     return (path.stat().st_size - before) / entries
 
 
@@ -176,7 +176,7 @@ def copy(path: Path, name: str) -> Path:
     return Path(shutil.copyfile(path, path.with_name(name)))
 
 
-def _insert(
+def insert(
     database: Database, statement: str, rows: Iterable[Row], progress: Callable[[int], None] = lambda _: None
 ) -> None:
     """Run the statement for every row, in transactions of a size that stays in memory."""

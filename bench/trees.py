@@ -8,7 +8,7 @@ import json
 import subprocess
 import sys
 import tarfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +20,12 @@ class NoSuchRevision(Exception):
     """A revision cannot be checked out."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Filling:
-    """A database that is being filled, by a process of its own.
-
-    :param ended: what the process has written, once it has ended
-    """
+    """A database that is being filled, by a process of its own."""
 
     path: Path
     _process: "subprocess.Popen[str]"
-    ended: dict[str, Any] = field(default_factory=dict)
 
     def wait(self) -> dict[str, Any]:
         """Wait for the end. Return the ids and keys of what is in the database.
@@ -39,12 +35,15 @@ class Filling:
         output, errors = self._process.communicate()
         if self._process.returncode:
             raise Unsound(f"{self.path.name} cannot be filled: {errors[-2000:]}")
-        self.ended = json.loads(output)
-        return self.ended
+        filled: dict[str, Any] = json.loads(output)
+        return filled
 
     def stop(self) -> None:
         """Stop filling, if it has not ended."""
         self._process.kill()
+        for pipe in (self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
         self._process.wait()
 
 

@@ -82,8 +82,11 @@ def test_fixed_keys_and_rare_tags_do_not_grow(entries: int) -> None:
     assert len(set(keys)) == contents.KEYS
     assert {keys.count(number) for number in (900, 950, 999)} == {contents.ENTRIES_PER_FIXED_KEY}
     dice = random.Random(1)
-    tagged = [number for number in range(entries) if "rare-both" in contents.tags_of(number, entries, dice)]
+    tags = [contents.tags_of(number, entries, dice) for number in range(entries)]
+    tagged = [number for number in range(entries) if "rare-both" in tags[number]]
     assert len({keys[number] for number in tagged}) == len(tagged) == 100
+    assert sum("pair-a" in each for each in tags) == sum("pair-b" in each for each in tags) == 200
+    assert sum({"pair-a", "pair-b"} <= {*each} for each in tags) == 200
 
 
 def test_loaded_databases_are_sound(tmp_path: Path) -> None:
