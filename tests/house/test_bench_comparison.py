@@ -20,6 +20,8 @@ from bench.wal import WriteAheadLog
 
 TINY = Plan(rounds=1, seconds=0.1, rows=20, deletions=500, grown=30, commits=2)
 
+needs_git = pytest.mark.skipif(not (ROOT / ".git").exists(), reason="these are files without their repository")
+
 
 @pytest.fixture
 def connection(tmp_path: Path) -> sqlite3.Connection:
@@ -74,6 +76,7 @@ def test_revision_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
             trees.check_out(revision, tmp_path / "base")
 
 
+@needs_git
 def test_revision_is_checked_out_without_a_trace_in_the_repository(tmp_path: Path) -> None:
     worktrees = sorted((ROOT / ".git").glob("worktrees/*"))
     base = trees.check_out("HEAD", tmp_path / "base")
@@ -82,6 +85,7 @@ def test_revision_is_checked_out_without_a_trace_in_the_repository(tmp_path: Pat
     assert sorted((ROOT / ".git").glob("worktrees/*")) == worktrees
 
 
+@pytest.mark.long
 def test_grown_database_has_runs_that_ended_and_runs_that_wait(tmp_path: Path) -> None:
     found = THIS.fill(tmp_path / "grown.db", "grown", rows=40, entries=1000).wait()
     assert len(found["pending"]) + len(found["ended"]) == 40
@@ -114,6 +118,7 @@ def test_report_has_the_ratios_of_rate_and_of_latency() -> None:
     assert "| create run | 6.00 | 12.0 | 0.500 | 24,720 | 49,440 |" in text
 
 
+@needs_git
 @pytest.mark.long
 def test_tiny_comparison_with_the_last_commit(tmp_path: Path) -> None:
     cores = os.sched_getaffinity(0)
@@ -131,6 +136,7 @@ def test_tiny_comparison_with_the_last_commit(tmp_path: Path) -> None:
     assert os.sched_getaffinity(0) == cores
 
 
+@needs_git
 @pytest.mark.long
 def test_command_compares_and_leaves_the_reports_of_the_benchmark_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
