@@ -22,7 +22,7 @@ FLOOR_TARGETS = [
     ("query by prefix, 100 rows", FLOOR_GET, 0.25),
     ("query by glob, 100 rows", FLOOR_GET, 0.25),
     ("query by tags any, 100 rows", FLOOR_GET, 0.25),
-    ("query by tags all, 100 rows", FLOOR_GET, 0.25),
+    ("query by tags all, 100 rows", FLOOR_GET, 0.20),
     ("query latest per key, 100 of 1,000 rows", FLOOR_GET, 0.20),
     ("list runs, page of 20", FLOOR_GET, 0.45),
 ]
