@@ -78,7 +78,7 @@ def test_first_key_is_made_once(serve: Serve, run: Run) -> None:
     url = url_in_log(second)
     second.terminate()
     assert second.communicate(timeout=30)[0].splitlines() == [
-        f"Foreman 0.2.0 listens on {url}",
+        f"Foreman 0.3.0 listens on {url}",
         "",
         f"Another API key: {sys.executable} {APP} keys create --org NAME",
         "",
@@ -285,7 +285,7 @@ def test_trust_is_warned_of_once(serve: Serve) -> None:
 
 
 def test_version(run: Run) -> None:
-    assert run("--version").stdout == "foreman, version 0.2.0\n"
+    assert run("--version").stdout == "foreman, version 0.3.0\n"
 
 
 # keys ---------------------------------------------------------------------------------------------------------------
