@@ -20,6 +20,7 @@ POSITION, TIEBREAK = -3, -2
 # What a list may be sorted by. A client chooses among these; its own text never gets into a statement.
 COLUMNS = {column: column for column in LIST_SORTS}
 ORDERS = {"desc": "position DESC, tiebreak DESC", "asc": "position ASC, tiebreak ASC"}
+BY_CREATION = {"desc": "created_at DESC, seq DESC", "asc": "created_at ASC, seq ASC"}
 
 # The position of a row that has no value to sort by: after all that have one, in order of creation.
 LAST = {"desc": "created_at - 1000000000000000", "asc": "created_at + 1000000000000000"}
@@ -48,16 +49,19 @@ def walk(table: str, conditions: Sequence[str], sort_by: str) -> str:
 
 
 def walk_last(table: str, conditions: Sequence[str], sort_order: str) -> str:
-    """The same for rows without a value to sort by, which an index has in order of creation."""
+    """The same for rows without a value to sort by, which an index has in order of creation.
+
+    :reach is how many of them the page can need: SQLite puts them into the order of the page before it merges them.
+    """
     return f"""
         SELECT tiebreak, position
         FROM (
             SELECT seq AS tiebreak, {LAST[sort_order]} AS position
             FROM {table}
             WHERE {" AND ".join(conditions)}
-            ORDER BY created_at {sort_order}, seq {sort_order}
+            ORDER BY {BY_CREATION[sort_order]}
             LIMIT :reach
-        ) AS without
+        ) AS last
         """
 
 
