@@ -9,7 +9,7 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from foreman.db.values import glob_range, prefix_range
+from foreman.db.values import RUN_SEQ, glob_range, prefix_range
 from tests.api.run_data_model import Entry, answer_of_model, glob, tags_of_model
 from tests.support.api import Json, make_run, make_task, ok, put_data
 from tests.support.proof import REPRODUCIBLE, much
@@ -149,25 +149,25 @@ def test_query_agrees_with_the_model_and_bookkeeping_with_the_entries(
 
 def check_bookkeeping(served: Running, run_id: str) -> None:
     """What triggers keep about a run's data equals what the entries themselves say."""
+    run_seq = f"run_seq = {RUN_SEQ}"
+    which = {"org_id": "acme", "run_id": run_id}
     with served.database.read() as tx:
-        rows = tx.all("SELECT key, seq, created_at, tags FROM run_data WHERE run_id = :run_id", run_id=run_id)
-        tagged = tx.all("SELECT tag, key, seq, created_at FROM run_data_tag WHERE run_id = :run_id", run_id=run_id)
-        latest = tx.all(
-            "SELECT tag, key, seq, created_at, entries FROM run_data_latest WHERE run_id = :run_id", run_id=run_id
-        )
-        tally = tx.one("SELECT data_keys, data_entries FROM run_tally WHERE run_id = :run_id", run_id=run_id)
+        rows = tx.all(f"SELECT key, seq, created_at, tags FROM run_data WHERE {run_seq}", **which)
+        tagged = tx.all(f"SELECT tag, key, seq, created_at FROM run_data_tag WHERE {run_seq}", **which)
+        latest = tx.all(f"SELECT tag, key, seq, created_at, entries FROM run_data_latest WHERE {run_seq}", **which)
+        count = tx.one(f"SELECT keys, entries FROM run_data_count WHERE {run_seq}", **which)
     expected = {
         (tag, key, seq, created_at)
         for key, seq, created_at, tags in rows
-        for tag in ["", *msgspec.json.decode(tags, type=list[str])]
+        for tag in msgspec.json.decode(tags, type=list[str])
     }
     groups = defaultdict(list)
-    for tag, key, seq, created_at in expected:
+    for tag, key, seq, created_at in expected | {("", key, seq, created_at) for key, seq, created_at, _ in rows}:
         groups[tag, key].append((seq, created_at))
     assert sorted(map(tuple, tagged)) == sorted(expected)
     assert sorted(map(tuple, latest)) == sorted((*names, *max(group), len(group)) for names, group in groups.items())
-    assert tally is not None
-    assert tuple(tally) == (len({key for key, *_ in rows}), len(rows))
+    assert count is not None
+    assert tuple(count) == (len({key for key, *_ in rows}), len(rows))
 
 
 # Prefixes and globs as ranges ---------------------------------------------------------------------------------------

@@ -304,7 +304,7 @@ def test_check_that_is_stopped_shows_what_it_has_found_and_says_that_the_rest_is
     live: Path, number: signal.Signals
 ) -> None:
     with closing(sqlite3.connect(live / "foreman.db")) as connection, connection:
-        connection.execute("UPDATE run_tally SET total_tasks = 7")
+        connection.execute("UPDATE run_count SET runs = 7")
     status, stdout, stderr = signalled(number, AT_THE_LAST_RULE, *call(live, "check"))
     assert status == 130
     assert stdout.startswith("run_tally: a run's counter differs from a count of the rows: 2 violations\n    org_id=")
@@ -317,16 +317,17 @@ def test_prune_that_is_stopped_says_what_is_deleted_and_what_is_left_and_the_nex
     live: Path, number: signal.Signals
 ) -> None:
     with closing(Database(live / "foreman.db")) as database:
-        run = database.one("SELECT id FROM run WHERE status = 'completed'")
+        run = database.one("SELECT seq, id FROM run WHERE status = 'completed'")
         assert run is not None
         for number_of_task in range(3):
             with database.write() as tx:
                 tx.run(
                     """
-                    INSERT INTO task (org_id, id, run_id, type, status, input_data, max_retries, created_at, updated_at)
-                    VALUES ('acme', :id, :run_id, 'step', 'pending', '{}', 3, 1, 1)
+                    INSERT INTO task (org_id, id, run_seq, run_id, type, status, input_data, max_retries,
+                                      created_at, updated_at)
+                    VALUES ('acme', :id, :run_seq, :run_id, 'step', 'pending', '{}', 3, 1, 1)
                     """,
-                    id=f"00000000-0000-7000-8000-{number_of_task:012}", run_id=run["id"],
+                    id=f"00000000-0000-7000-8000-{number_of_task:012}", run_seq=run["seq"], run_id=run["id"],
                 )  # fmt: skip
     status, stdout, stderr = signalled(number, AFTER_A_TURN, *call(live, "prune"))
     assert (status, stdout) == (130, "")

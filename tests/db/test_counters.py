@@ -16,6 +16,7 @@ import pytest
 
 from foreman.clock import new_id
 from foreman.db.sqlite import Database
+from foreman.db.values import ALL_TASKS, RUN_SEQ
 from tests.support.api import Json, change_task, make_run, make_task, ok, put_data
 from tests.support.running import Running
 from tests.support.statuses import ENDED, RUN_STATUSES, TASK_STATUSES
@@ -31,44 +32,37 @@ Rows = set[tuple[Any, ...]]
 def counted(database: Database) -> dict[str, Rows]:
     """What there is, counted in plain Python."""
     with database.read() as tx:
-        runs = tx.all("SELECT org_id, id, status FROM run")
-        tasks = tx.all("SELECT org_id, id, run_id, parent_task_id, type, status FROM task")
-        entries = tx.all("SELECT seq, org_id, run_id, key, created_at FROM run_data")
+        runs = tx.all("SELECT org_id, status FROM run")
+        tasks = tx.all("SELECT org_id, run_seq, parent_task_id, type, status FROM task")
+        entries = tx.all("SELECT seq, run_seq, key, created_at FROM run_data")
         tags = tx.all(
             """
-            SELECT run_data.seq, run_data.org_id, run_data.run_id, run_data.key, run_data.created_at, tag.value AS tag
+            SELECT run_data.seq, run_data.run_seq, run_data.key, run_data.created_at, tag.value AS tag
             FROM run_data, json_each(run_data.tags) AS tag
             """
         )
-    in_run = Counter((task["org_id"], task["run_id"]) for task in tasks)
-    ended = Counter((task["org_id"], task["run_id"], task["status"]) for task in tasks)
-    keys = {(entry["org_id"], entry["run_id"], entry["key"]) for entry in entries}
-    in_scope = Counter(
-        (task["org_id"], scope, kind, task["status"])
+    of_org = Counter((task["org_id"], type_, task["status"]) for task in tasks for type_ in ("", task["type"]))
+    of_run = Counter(
+        (task["run_seq"], parent, type_, task["status"])
         for task in tasks
-        for scope in ("", task["run_id"], task["parent_task_id"])
-        if scope is not None
-        for kind in ("", task["type"])
+        for parent in {"", task["parent_task_id"] or ""}
+        for type_ in ("", task["type"])
     )
-    tagged = [(*place(row), row["tag"], row["key"], row["seq"], row["created_at"]) for row in tags]
-    tagged += [(*place(row), "", row["key"], row["seq"], row["created_at"]) for row in entries]
+    keys = {(entry["run_seq"], entry["key"]) for entry in entries}
+    tagged = [(row["run_seq"], row["tag"], row["key"], row["seq"], row["created_at"]) for row in tags]
+    of_all = [(row["run_seq"], "", row["key"], row["seq"], row["created_at"]) for row in entries]
     newest: dict[tuple[Any, ...], tuple[int, int]] = {}
-    for *where, seq, created_at in sorted(tagged, key=lambda row: row[4]):
+    for *where, seq, created_at in sorted(tagged + of_all, key=lambda row: row[3]):
         newest[tuple(where)] = (seq, created_at)
-    held = Counter(tuple(row[:4]) for row in tagged)
+    held = Counter(row[:3] for row in tagged + of_all)
     return {
         "run_count": {(*key, n) for key, n in Counter((run["org_id"], run["status"]) for run in runs).items()},
-        "run_tally": {
-            (
-                *(org_id, run_id),
-                in_run[org_id, run_id],
-                *(ended[org_id, run_id, status] for status in ENDED),
-                sum(key[:2] == (org_id, run_id) for key in keys),
-                sum(place(entry) == (org_id, run_id) for entry in entries),
-            )
-            for org_id, run_id, _ in runs
+        "org_task_count": {(*key, n) for key, n in of_org.items()},
+        "run_task_count": {(*key, n) for key, n in of_run.items()},
+        "run_data_count": {
+            (run_seq, sum(key[0] == run_seq for key in keys), sum(entry["run_seq"] == run_seq for entry in entries))
+            for run_seq in {entry["run_seq"] for entry in entries}
         },
-        "task_count": {(*key, n) for key, n in in_scope.items()},
         "run_data_tag": set(tagged),
         "run_data_latest": {(*where, *newest[where], n) for where, n in held.items()},
     }
@@ -76,22 +70,23 @@ def counted(database: Database) -> dict[str, Rows]:
 
 def kept(database: Database) -> dict[str, Rows]:
     """What the triggers have kept. A count of zero is as good as none."""
-    selects = {
-        "run_count": "SELECT org_id, status, runs FROM run_count WHERE runs > 0",
-        "run_tally": """
-            SELECT org_id, run_id, total_tasks, completed_tasks, failed_tasks, cancelled_tasks, data_keys, data_entries
-            FROM run_tally
-            """,
-        "task_count": "SELECT org_id, scope_id, type, status, tasks FROM task_count WHERE tasks > 0",
-        "run_data_tag": "SELECT org_id, run_id, tag, key, seq, created_at FROM run_data_tag",
-        "run_data_latest": "SELECT org_id, run_id, tag, key, seq, created_at, entries FROM run_data_latest",
-    }
     with database.read() as tx:
-        return {table: {tuple(row) for row in tx.all(select)} for table, select in selects.items()}
-
-
-def place(row: sqlite3.Row) -> tuple[str, str]:
-    return row["org_id"], row["run_id"]
+        by_status = {table: tx.all(f"SELECT * FROM {table}") for table in ("org_task_count", "run_task_count")}
+        selects = {
+            "run_count": "SELECT org_id, status, runs FROM run_count WHERE runs > 0",
+            "run_data_count": "SELECT run_seq, keys, entries FROM run_data_count WHERE keys > 0 OR entries > 0",
+            "run_data_tag": "SELECT run_seq, tag, key, seq, created_at FROM run_data_tag",
+            "run_data_latest": "SELECT run_seq, tag, key, seq, created_at, entries FROM run_data_latest",
+        }
+        rows = {table: {tuple(row) for row in tx.all(select)} for table, select in selects.items()}
+    for table, found in by_status.items():
+        rows[table] = {
+            (*(row[column] for column in row.keys() if column not in TASK_STATUSES), status, row[status])
+            for row in found
+            for status in TASK_STATUSES
+            if row[status]
+        }
+    return rows
 
 
 def assert_exact(database: Database) -> None:
@@ -179,9 +174,13 @@ def test_counters_are_exact_after_parallel_work_and_consistent_during_it(
     def look_into_the_database() -> None:
         with served.database.read() as tx:
             told = tx.one(
-                "SELECT total_tasks, completed_tasks, failed_tasks, cancelled_tasks FROM run_tally WHERE run_id = :id",
-                id=run["id"],
-            )
+                f"""
+                SELECT coalesce(sum({ALL_TASKS}), 0), coalesce(sum(completed), 0), coalesce(sum(failed), 0),
+                       coalesce(sum(cancelled), 0)
+                FROM run_task_count WHERE run_seq = {RUN_SEQ} AND parent_task_id = '' AND type = ''
+                """,
+                org_id="acme", run_id=run["id"],
+            )  # fmt: skip
             found = tx.one(
                 """
                 SELECT count(*), coalesce(sum(status = 'completed'), 0), coalesce(sum(status = 'failed'), 0),
@@ -190,11 +189,17 @@ def test_counters_are_exact_after_parallel_work_and_consistent_during_it(
                 """,
                 id=run["id"],
             )
-            in_scope = tx.value("SELECT sum(tasks) FROM task_count WHERE scope_id = :id AND type = ''", id=run["id"])
+            of_types = tx.value(
+                f"""
+                SELECT coalesce(sum({ALL_TASKS}), 0)
+                FROM run_task_count WHERE run_seq = {RUN_SEQ} AND parent_task_id = '' AND type <> ''
+                """,
+                org_id="acme", run_id=run["id"],
+            )  # fmt: skip
         assert told is not None
         assert found is not None
         assert tuple(told) == tuple(found)
-        assert (in_scope or 0) == found[0]
+        assert of_types == found[0]
 
     def work(own: httpx.Client, number: int) -> Counter[str]:
         chance = random.Random(number)
@@ -376,11 +381,11 @@ class Rower:
                 parents += [row[0] for row in tx.all("SELECT id FROM task WHERE run_id = :id", id=run["id"])]
             self.run(
                 """
-                INSERT INTO task (org_id, id, run_id, parent_task_id, type, status, input_data, max_retries,
+                INSERT INTO task (org_id, id, run_seq, run_id, parent_task_id, type, status, input_data, max_retries,
                                   created_at, updated_at, completed_at)
-                VALUES (:org_id, :id, :run_id, :parent_id, :type, :status, '1', 3, :now, :now, :completed_at)
+                VALUES (:org_id, :id, :run_seq, :run_id, :parent_id, :type, :status, '1', 3, :now, :now, :completed_at)
                 """,
-                org_id=run["org_id"], id=new_id(), run_id=run["id"], parent_id=self.chance.choice(parents),
+                org_id=run["org_id"], id=new_id(), run_seq=run["seq"], run_id=run["id"], parent_id=self.chance.choice(parents),
                 type=self.chance.choice("xy"), **self.status(TASK_STATUSES),
             )  # fmt: skip
 
@@ -388,10 +393,10 @@ class Rower:
         if task := self.some("task"):
             self.run(
                 """
-                INSERT INTO run_data (org_id, id, run_id, task_id, key, value, tags, created_at, updated_at)
-                VALUES (:org_id, :id, :run_id, :task_id, :key, '1', :tags, :now, :now)
+                INSERT INTO run_data (org_id, id, run_seq, run_id, task_id, key, value, tags, created_at, updated_at)
+                VALUES (:org_id, :id, :run_seq, :run_id, :task_id, :key, '1', :tags, :now, :now)
                 """,
-                org_id=task["org_id"], id=new_id(), run_id=task["run_id"], task_id=task["id"],
+                org_id=task["org_id"], id=new_id(), run_seq=task["run_seq"], run_id=task["run_id"], task_id=task["id"],
                 key=self.chance.choice("kl"), tags=self.tags(),
             )  # fmt: skip
 
@@ -438,7 +443,7 @@ def test_triggers_stay_exact_whatever_happens_to_the_rows(database: Database, se
     for _ in range(150):
         rower.step()
         assert_exact(database)
-        largest = max(largest, len(kept(database)["task_count"]))
+        largest = max(largest, len(kept(database)["run_task_count"]))
     assert largest > 10  # or the walk has shown nothing
     assert_sound(database)
 
@@ -487,37 +492,88 @@ def test_deleting_every_run_leaves_nothing_behind(database: Database, seed: int)
         tables = [row["name"] for row in tx.all("SELECT name FROM sqlite_schema WHERE type = 'table'")]
         tables.remove("schema_migration")
         rows = {table: tx.value(f"SELECT count(*) FROM {table}") for table in tables}
-        # Zeros for an organisation as a whole may stay: there are only so many of them.
+        # Zeros of an organisation's runs may stay: there is one for each status.
         rows["run_count"] = tx.value("SELECT count(*) FROM run_count WHERE runs > 0")
-        rows["task_count"] = tx.value("SELECT count(*) FROM task_count WHERE scope_id <> '' OR tasks > 0")
     assert len(tables) >= 8
     assert {table: left for table, left in rows.items() if left} == {}
     assert_sound(database)
 
 
-def test_run_that_has_ended_keeps_only_counts_that_are_not_zero(database: Database) -> None:
-    """One with a single task would take a fifth more room."""
+def test_tasks_of_one_kind_share_rows_of_counts_whatever_statuses_they_pass_through(database: Database) -> None:
+    """Or each change of a task's status would write pages of its own, and a run with a single task take more room."""
     with database.write() as tx:
         tx.run(
             """
             INSERT INTO run (org_id, id, status, input_data, created_at, updated_at)
-            VALUES ('acme', 'run', 'pending', '{}', 1, 1), ('acme', 'open', 'pending', '{}', 1, 1)
+            VALUES ('acme', 'run', 'pending', '{}', 1, 1)
             """
         )
+        for task_id in ("task", "another"):
+            tx.run(
+                """
+                INSERT INTO task (org_id, id, run_seq, run_id, type, status, input_data, max_retries,
+                                  created_at, updated_at)
+                SELECT org_id, :id, seq, id, 'step', 'pending', '{}', 3, 1, 1 FROM run
+                """,
+                id=task_id,
+            )
+        for status in TASK_STATUSES:
+            completed_at = 1 if status in ENDED else None
+            tx.run("UPDATE task SET status = :status, completed_at = :at", status=status, at=completed_at)
+    with database.read() as tx:
+        of_org = [tuple(row) for row in tx.all("SELECT org_id, type FROM org_task_count")]
+        of_run = [tuple(row) for row in tx.all("SELECT parent_task_id, type FROM run_task_count")]
+    assert of_org == [("acme", ""), ("acme", "step")]
+    assert of_run == [("", ""), ("", "step")]
+    assert_exact(database)
+
+
+def test_counts_of_tasks_that_are_all_deleted_are_gone(database: Database) -> None:
+    rower = Rower(database, 4)
+    for _ in range(150):
+        rower.step()
+    with database.write() as tx:
+        assert tx.value("SELECT count(*) FROM run_task_count WHERE parent_task_id <> ''")
+        tx.run("DELETE FROM task")
+    with database.read() as tx:
+        assert tx.all("SELECT * FROM org_task_count") == tx.all("SELECT * FROM run_task_count") == []
+
+
+# The task of an entry ------------------------------------------------------------------------------------------------
+
+
+def test_entry_of_a_task_in_another_run_is_refused(database: Database) -> None:
+    """Whoever writes it: there is no foreign key that would."""
+    with database.write() as tx:
+        for org_id, name in (("a", "one"), ("a", "two"), ("b", "three")):
+            tx.run(
+                """
+                INSERT INTO run (org_id, id, status, input_data, created_at, updated_at)
+                VALUES (:org_id, :id, 'pending', '1', 1, 1)
+                """,
+                org_id=org_id, id=name,
+            )  # fmt: skip
         tx.run(
             """
-            INSERT INTO task (org_id, id, run_id, type, status, input_data, max_retries, created_at, updated_at)
-            SELECT 'acme', 'task of ' || id, id, 'step', 'pending', '{}', 3, 1, 1 FROM run
+            INSERT INTO task (org_id, id, run_seq, run_id, type, status, input_data, max_retries,
+                              created_at, updated_at)
+            SELECT org_id, 'task of ' || id, seq, id, 'step', 'pending', '1', 3, 1, 1 FROM run
             """
         )
-        for status in ("queued", "running"):
-            tx.run("UPDATE task SET status = :status", status=status)
-        tx.run("UPDATE run SET status = 'failed', completed_at = 1 WHERE id = 'run'")
-    with database.read() as tx:
-        rows = tx.all("SELECT scope_id, type, status, tasks FROM task_count WHERE scope_id <> ''")
-    of_open = {
-        ("open", kind, status, status == "running")
-        for kind in ("", "step")
-        for status in ("pending", "queued", "running")
-    }
-    assert {tuple(row) for row in rows} == {("run", "", "running", 1), ("run", "step", "running", 1)} | of_open
+
+    def add_entry(run: str, task_id: str) -> None:
+        with database.write() as tx:
+            tx.run(
+                """
+                INSERT INTO run_data (org_id, id, run_seq, run_id, task_id, key, value, tags, created_at, updated_at)
+                SELECT org_id, 'entry', seq, id, :task_id, 'key', '1', '[]', 1, 1 FROM run WHERE id = :run
+                """,
+                run=run, task_id=task_id,
+            )  # fmt: skip
+
+    for task_id in ("task of two", "task of three", "none"):
+        with pytest.raises(sqlite3.IntegrityError, match="the task of an entry must be in its run"):
+            add_entry("one", task_id)
+    assert database.one("SELECT 1 FROM run_data") is None
+    add_entry("one", "task of one")
+    assert_exact(database)

@@ -78,17 +78,19 @@ def fill_run(database: Database, run: Json, task: Json, tasks: int, entries: int
             parent, above = f"00000000-0000-7000-8000-{number:012}", parent
             tx.run(
                 """
-                INSERT INTO task (org_id, id, run_id, parent_task_id, type, status, input_data, max_retries,
+                INSERT INTO task (org_id, id, run_seq, run_id, parent_task_id, type, status, input_data, max_retries,
                                   created_at, updated_at)
-                VALUES (:org_id, :id, :run_id, :above, 'step', 'pending', '1', 3, 1, 1)
+                SELECT org_id, :id, seq, id, :above, 'step', 'pending', '1', 3, 1, 1
+                FROM run WHERE org_id = :org_id AND id = :run_id
                 """,
                 org_id=run["orgId"], id=parent, run_id=run["id"], above=above,
             )  # fmt: skip
         for number in range(entries):
             tx.run(
                 """
-                INSERT INTO run_data (org_id, id, run_id, task_id, key, value, tags, created_at, updated_at)
-                VALUES (:org_id, :id, :run_id, :task_id, :key, :value, '["red"]', 1, 1)
+                INSERT INTO run_data (org_id, id, run_seq, run_id, task_id, key, value, tags, created_at, updated_at)
+                SELECT org_id, :id, seq, id, :task_id, :key, :value, '["red"]', 1, 1
+                FROM run WHERE org_id = :org_id AND id = :run_id
                 """,
                 org_id=run["orgId"], id=f"00000000-0000-7000-9000-{number:012}", run_id=run["id"], task_id=task["id"],
                 key=f"key-{number % 7}", value=value,
