@@ -418,9 +418,9 @@ class Failing(NamedTuple):
 
 
 FAILING = {
-    "a wrong statement": Failing("DROP TABLE run_tally;\nCREATE TABEL x (y);", 'near "TABEL": syntax error'),
+    "a wrong statement": Failing("DROP TABLE run_count;\nCREATE TABEL x (y);", 'near "TABEL": syntax error'),
     "rows that break a constraint": Failing("UPDATE run SET status = 'lost';", "CHECK constraint failed: run_status"),
-    "a table that others refer to": Failing("DELETE FROM run_tally;\nDELETE FROM run;", "foreign_key: a row refers to"),
+    "a table that others refer to": Failing("DELETE FROM run;", "foreign_key: a row refers to"),
     "less than the schema": Failing("DROP INDEX task_by_type;", "schema: missing from the database"),
 }
 

@@ -153,7 +153,11 @@ def fill(served: Running) -> None:
     with served.database.write() as tx:
         for number in range(OTHERS):
             status = STATUSES[number % 3]
-            times = {"now": number, "started": number, "completed": number if status == "completed" else None}
+            times = {
+                "now": number,
+                "started": None if status == "pending" else number,
+                "completed": number if status == "completed" else None,
+            }
             tx.run(
                 """
                 INSERT INTO run (org_id, id, status, input_data, created_at, updated_at, started_at, completed_at)
@@ -163,9 +167,10 @@ def fill(served: Running) -> None:
             )  # fmt: skip
             tx.run(
                 """
-                INSERT INTO task (org_id, id, run_id, type, status, input_data, max_retries, parent_task_id,
+                INSERT INTO task (org_id, id, run_seq, run_id, type, status, input_data, max_retries, parent_task_id,
                                   created_at, updated_at, started_at, completed_at)
-                VALUES ('acme', :id, 'run-0', 'common', :status, '1', 3, :parent, :now, :now, :started, :completed)
+                SELECT 'acme', :id, seq, id, 'common', :status, '1', 3, :parent, :now, :now, :started, :completed
+                FROM run WHERE org_id = 'acme' AND id = 'run-0'
                 """,
                 id=f"task-{number}", status=status, parent="task-0" if number else None, **times,
             )  # fmt: skip
@@ -177,8 +182,9 @@ def fill_run(served: Running, run_id: str, task_id: str) -> None:
         for number in range(OTHERS):
             tx.run(
                 """
-                INSERT INTO run_data (org_id, id, run_id, task_id, key, value, tags, created_at, updated_at)
-                VALUES ('acme', :id, :run_id, :task_id, :key, '1', '["common"]', :now, :now)
+                INSERT INTO run_data (org_id, id, run_seq, run_id, task_id, key, value, tags, created_at, updated_at)
+                SELECT 'acme', :id, seq, id, :task_id, :key, '1', '["common"]', :now, :now
+                FROM run WHERE org_id = 'acme' AND id = :run_id
                 """,
                 id=f"entry-{number}", run_id=run_id, task_id=task_id, key=f"common-{number}", now=number,
             )  # fmt: skip
