@@ -231,9 +231,7 @@ def as_line(rule: str, found: str) -> str:
 
 
 NEW_RUN = "INSERT INTO run (org_id, id, status, input_data, created_at, updated_at) VALUES"
-NEW_TASK = (
-    "INSERT INTO task (org_id, id, run_seq, run_id, type, status, input_data, max_retries, created_at, updated_at) VALUES"
-)
+NEW_TASK = "INSERT INTO task (org_id, id, run_seq, run_id, type, status, input_data, max_retries, created_at, updated_at) VALUES"
 NEW_ENTRY = (
     "INSERT INTO run_data (org_id, id, run_seq, run_id, task_id, key, value, tags, created_at, updated_at) VALUES"
 )
@@ -838,8 +836,7 @@ BROKEN = {
             ("run_data_tag_extra", "run_seq=1 tag='' key='key' seq=2"),
             (
                 "run_data_latest",
-                "run_seq=1 tag='' key='key' seq=2 created_at=2 entries=2 "
-                "newest_seq=2 newest_created_at=2 counted=1",
+                "run_seq=1 tag='' key='key' seq=2 created_at=2 entries=2 newest_seq=2 newest_created_at=2 counted=1",
             ),
         ],
         triggers=False,
@@ -857,8 +854,7 @@ BROKEN = {
         [
             (
                 "run_data_latest",
-                "run_seq=1 tag='red' key='key' seq=1 created_at=2 entries=2 "
-                "newest_seq=2 newest_created_at=2 counted=2",
+                "run_seq=1 tag='red' key='key' seq=1 created_at=2 entries=2 newest_seq=2 newest_created_at=2 counted=2",
             )
         ],
     ),
@@ -867,8 +863,7 @@ BROKEN = {
         [
             (
                 "run_data_latest",
-                "run_seq=1 tag='red' key='key' seq=2 created_at=1 entries=2 "
-                "newest_seq=2 newest_created_at=2 counted=2",
+                "run_seq=1 tag='red' key='key' seq=2 created_at=1 entries=2 newest_seq=2 newest_created_at=2 counted=2",
             )
         ],
     ),
@@ -877,8 +872,7 @@ BROKEN = {
         [
             (
                 "run_data_latest",
-                "run_seq=1 tag='red' key='key' seq=2 created_at=2 entries=3 "
-                "newest_seq=2 newest_created_at=2 counted=2",
+                "run_seq=1 tag='red' key='key' seq=2 created_at=2 entries=3 newest_seq=2 newest_created_at=2 counted=2",
             )
         ],
     ),
@@ -982,9 +976,7 @@ def test_command_prints_each_broken_rule_with_a_count_and_the_rows_then_how_many
     assert len(lines) == 5
 
 
-ORG_TASK_COUNT = (
-    "org_task_count: the stored numbers of an organisation's tasks of a type ('' for all) differ from a count of the rows"
-)
+ORG_TASK_COUNT = "org_task_count: the stored numbers of an organisation's tasks of a type ('' for all) differ from a count of the rows"
 MANY = "UPDATE org_task_count SET running = 70, completed = 70, failed = 70 WHERE type = '' OR org_id = 'acme'"
 
 
@@ -1030,9 +1022,7 @@ def test_command_counts_one_violation_as_one(file: Path) -> None:
 
 def test_text_that_is_not_utf_8_is_shown_as_far_as_it_can_be(file: Path) -> None:
     break_(file, "INSERT INTO run_data_latest VALUES (1, CAST(x'61ff' AS TEXT), 'key', 2, 2, 1)")
-    assert check(file) == [
-        as_line("run_data_latest_extra", "run_seq=1 tag='a\N{REPLACEMENT CHARACTER}' key='key'")
-    ]
+    assert check(file) == [as_line("run_data_latest_extra", "run_seq=1 tag='a\N{REPLACEMENT CHARACTER}' key='key'")]
 
 
 # Damaged files ------------------------------------------------------------------------------------------------------

@@ -72,7 +72,9 @@ LEAKS = {
         lambda number, sample: replace(sample, rate=0 if number == 7 else 1000)
     ),
     "unexpected answers": replace(flat(), unexpected=["GET /runs was answered 500"]),
-    "violations found by check": replace(flat(), violations=["run_count: a number of runs differs from a count of the rows"]),
+    "violations found by check": replace(
+        flat(), violations=["run_count: a number of runs differs from a count of the rows"]
+    ),
 }
 
 

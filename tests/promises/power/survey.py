@@ -33,7 +33,8 @@ _WAL_HEADER, _FRAME_HEADER = 32, 24  # bytes (https://www.sqlite.org/fileformat2
 
 _ROWS: dict[str, tuple[str, Callable[[Iterable[Any]], dict[str, Any]]]] = {
     "run": (
-        f"SELECT {runs.COLUMNS} FROM run {runs.JOIN_TASKS} WHERE run.org_id = :org_id", runs.to_json,
+        f"SELECT {runs.COLUMNS} FROM run {runs.JOIN_TASKS} WHERE run.org_id = :org_id",
+        runs.to_json,
     ),
     "task": (f"SELECT {tasks.COLUMNS} FROM task WHERE task.org_id = :org_id", tasks.to_json),
     "entry": (f"SELECT {run_data_query.COLUMNS} FROM run_data WHERE run_data.org_id = :org_id", run_data.to_json),
