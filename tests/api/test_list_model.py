@@ -84,7 +84,8 @@ def with_status(statuses: tuple[str, ...]) -> Callable[[Json], bool]:
     return lambda thing: thing["status"] in statuses
 
 
-def test_lists_of_runs_agree_with_the_model(client: httpx.Client, chance: Random, clock: Clock) -> None:
+@pytest.mark.usefixtures("clock")
+def test_lists_of_runs_agree_with_the_model(client: httpx.Client, chance: Random) -> None:
     runs = []
     for number in range(30):
         run = make_run(client, number)
@@ -98,7 +99,8 @@ def test_lists_of_runs_agree_with_the_model(client: httpx.Client, chance: Random
         check_lists(client, "/runs", runs, with_status(statuses), status=",".join(statuses))
 
 
-def test_lists_of_tasks_agree_with_the_model(client: httpx.Client, chance: Random, clock: Clock) -> None:
+@pytest.mark.usefixtures("clock")
+def test_lists_of_tasks_agree_with_the_model(client: httpx.Client, chance: Random) -> None:
     both = [make_run(client), make_run(client)]
     tasks: list[Json] = []
     for _ in range(40):

@@ -71,7 +71,10 @@ def counted(database: Database) -> dict[str, Rows]:
 def kept(database: Database) -> dict[str, Rows]:
     """What the triggers have kept. A count of zero is as good as none."""
     with database.read() as tx:
-        by_status = {table: tx.all(f"SELECT * FROM {table}") for table in ("org_task_count", "run_task_count")}
+        by_status = {
+            table: [dict(row) for row in tx.all(f"SELECT * FROM {table}")]
+            for table in ("org_task_count", "run_task_count")
+        }
         selects = {
             "run_count": "SELECT org_id, status, runs FROM run_count WHERE runs > 0",
             "run_data_count": "SELECT run_seq, keys, entries FROM run_data_count WHERE keys > 0 OR entries > 0",
@@ -81,7 +84,7 @@ def kept(database: Database) -> dict[str, Rows]:
         rows = {table: {tuple(row) for row in tx.all(select)} for table, select in selects.items()}
     for table, found in by_status.items():
         rows[table] = {
-            (*(row[column] for column in row.keys() if column not in TASK_STATUSES), status, row[status])
+            (*(value for column, value in row.items() if column not in TASK_STATUSES), status, row[status])
             for row in found
             for status in TASK_STATUSES
             if row[status]
@@ -385,8 +388,8 @@ class Rower:
                                   created_at, updated_at, completed_at)
                 VALUES (:org_id, :id, :run_seq, :run_id, :parent_id, :type, :status, '1', 3, :now, :now, :completed_at)
                 """,
-                org_id=run["org_id"], id=new_id(), run_seq=run["seq"], run_id=run["id"], parent_id=self.chance.choice(parents),
-                type=self.chance.choice("xy"), **self.status(TASK_STATUSES),
+                org_id=run["org_id"], id=new_id(), run_seq=run["seq"], run_id=run["id"],
+                parent_id=self.chance.choice(parents), type=self.chance.choice("xy"), **self.status(TASK_STATUSES),
             )  # fmt: skip
 
     def add_entry(self) -> None:

@@ -215,9 +215,9 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def redefined(index: str, condition: str = "") -> str:
+def redefined(index: str, condition: str = "", version: int = SCHEMA_VERSION) -> str:
     """Let the definition of an index be its own with something behind it, while its content stays as it is."""
-    (sql,) = (sql for type_, name, sql in schema_of(SCHEMA_VERSION) if (type_, name) == ("index", index))
+    (sql,) = (sql for type_, name, sql in schema_of(version) if (type_, name) == ("index", index))
     return f"""
         PRAGMA writable_schema = ON;
         UPDATE sqlite_schema SET sql = {quoted(f"{sql} {condition}")} WHERE name = '{index}';
@@ -225,13 +225,16 @@ def redefined(index: str, condition: str = "") -> str:
         """
 
 
-def as_line(rule: str, found: str) -> str:
-    wrong = {rule.name: rule.wrong for rule in (INTEGRITY, *RULES) if rule.until >= SCHEMA_VERSION}
+def as_line(rule: str, found: str, version: int = SCHEMA_VERSION) -> str:
+    wrong = {each.name: each.wrong for each in (INTEGRITY, *RULES) if each.since <= version <= each.until}
     return f"{rule}: {wrong[rule]}: {found}" if rule in wrong else f"{rule}: {found}"
 
 
 NEW_RUN = "INSERT INTO run (org_id, id, status, input_data, created_at, updated_at) VALUES"
-NEW_TASK = "INSERT INTO task (org_id, id, run_seq, run_id, type, status, input_data, max_retries, created_at, updated_at) VALUES"
+NEW_TASK = (
+    "INSERT INTO task (org_id, id, run_seq, run_id, type, status, input_data, max_retries, "
+    "created_at, updated_at) VALUES"
+)
 NEW_ENTRY = (
     "INSERT INTO run_data (org_id, id, run_seq, run_id, task_id, key, value, tags, created_at, updated_at) VALUES"
 )
@@ -976,7 +979,10 @@ def test_command_prints_each_broken_rule_with_a_count_and_the_rows_then_how_many
     assert len(lines) == 5
 
 
-ORG_TASK_COUNT = "org_task_count: the stored numbers of an organisation's tasks of a type ('' for all) differ from a count of the rows"
+ORG_TASK_COUNT = (
+    "org_task_count: the stored numbers of an organisation's tasks of a type ('' for all) "
+    "differ from a count of the rows"
+)
 MANY = "UPDATE org_task_count SET running = 70, completed = 70, failed = 70 WHERE type = '' OR org_id = 'acme'"
 
 
