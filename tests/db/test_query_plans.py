@@ -331,7 +331,7 @@ BOUNDED = re.compile(
         \w+\ VIRTUAL\ TABLE\ INDEX\ .*     # json_each: the only virtual table there is
         | (\d+\ )?CONSTANT\ ROWS? | \d+-ROW\ VALUES\ CLAUSE
         | \(subquery-\d+\)
-        | counted | page(\ LEFT-JOIN)? | without | matching | ranked | wanted_key | some | any_run | tag
+        | counted | page(\ LEFT-JOIN)? | without | matching | ranked | wanted(_key|_tag)? | some | any_run | tag
     )
     """,
     re.VERBOSE,
