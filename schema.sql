@@ -365,13 +365,12 @@ CREATE TRIGGER run_data_deleted AFTER DELETE ON run_data BEGIN
 
     DELETE FROM run_data_latest WHERE run_seq = old.run_seq AND tag = '' AND key = old.key AND entries = 1;
     UPDATE run_data_latest SET entries = entries - 1 WHERE run_seq = old.run_seq AND tag = '' AND key = old.key;
+    -- The plus: else SQLite might look for the key in all entries, newest first.
     UPDATE run_data_latest
     SET (seq, created_at) = (
-        SELECT remaining.seq, remaining.created_at
-        FROM run_data AS remaining
-        WHERE remaining.run_seq = old.run_seq AND remaining.key = old.key
-        ORDER BY +remaining.seq DESC  -- the plus: else SQLite might look for the key in all entries, newest first
-        LIMIT 1
+        SELECT newest.seq, newest.created_at
+        FROM run_data AS newest
+        WHERE newest.seq = (SELECT max(+seq) FROM run_data WHERE run_seq = old.run_seq AND key = old.key)
     )
     WHERE run_seq = old.run_seq AND tag = '' AND key = old.key AND seq = old.seq;
 

@@ -38,7 +38,7 @@ class QueryData(schemas.Query):
         metadata={"description": "`true`: every matching entry, not only the newest matching one of each key."},
     )
     limit, offset = schemas.limit_of(100, 1000), schemas.offset_of()
-    sort_by, sort_order = schemas.sort_by_of(DATA_SORTS, "ties are in the order of insertion"), schemas.sort_order_of()
+    sort_by, sort_order = schemas.sort_by_of(DATA_SORTS, "ties are in the order of creation"), schemas.sort_order_of()
 
 
 # The columns that `run_data.to_json` takes, in its order. JSON is read as bytes, which is what goes into the response.
@@ -290,6 +290,8 @@ def _cut(wanted: dict[str, Any], matches: str) -> str:
             CROSS JOIN run_data ON run_data.seq = matching.seq
             {order}
             """
+    if position == "created_at" and (wanted.get("key_starts_with") or wanted.get("key_pattern")):
+        position = "+created_at"  # else SQLite might scan all keys in order instead of those of the range
     return f"SELECT seq AS tiebreak, {position} AS position, created_at FROM ({matches}) AS matching {order}"
 
 

@@ -19,6 +19,9 @@ TASKS_AT_ONCE = 100
 # Newest first: a child is newer than its parent, so deletes in this order cascade to nothing outside a piece.
 SELECT_TASKS = f"SELECT seq FROM task WHERE run_seq = {RUN_SEQ} ORDER BY seq DESC"
 
+# coalesce: else SQLite might look for them among all tasks of the organisation, which are in an index.
+SOME_TASKS = "seq IN (SELECT value FROM json_each(:tasks)) AND coalesce(org_id, '') = :org_id"
+
 
 class OldRun(NamedTuple):
     """A run that ended with this status before a time, in milliseconds since 1970."""
@@ -42,7 +45,7 @@ def delete_run_and_all_in_it(tx: Transaction, org_id: str, run_id: str) -> int:
     tx.run(f"DELETE FROM run_data WHERE run_seq = {RUN_SEQ}", **which)
     for tasks in groups(tx.all(SELECT_TASKS, **which)):
         tx.run(
-            "DELETE FROM task WHERE org_id = :org_id AND seq IN (SELECT value FROM json_each(:tasks))",
+            f"DELETE FROM task WHERE {SOME_TASKS}",
             org_id=org_id, tasks=as_list(tasks),
         )  # fmt: skip
     return tx.run("DELETE FROM run WHERE org_id = :org_id AND id = :run_id", **which)
@@ -79,9 +82,9 @@ def delete_tasks(tx: Transaction, run: OldRun, tasks: Sequence[int]) -> int:
     :return: how many
     """
     deleted = tx.run(
-        """
+        f"""
         DELETE FROM task
-        WHERE org_id = :org_id AND run_id = :run_id AND seq IN (SELECT value FROM json_each(:tasks))
+        WHERE {SOME_TASKS}
           AND EXISTS (SELECT 1 FROM run WHERE org_id = :org_id AND id = :run_id
                                           AND status = :status AND completed_at < :before)
         """,

@@ -144,11 +144,11 @@ def test_all_entries_of_a_run_agree_with_the_model(
         entries.append(entry)
     updated = {entry["updatedAt"] != entry["createdAt"] for entry in entries if entry["tags"]}
     assert updated == {True, False}
-    field = FIELDS[sort_by]
+    field, tied = FIELDS[sort_by], "createdAt" if sort_by == "key" else FIELDS[sort_by]
     expected = [
         entry
         for _, entry in sorted(
-            enumerate(entries), key=lambda each: (each[1][field], each[0]), reverse=sort_order == "desc"
+            enumerate(entries), key=lambda each: (each[1][field], each[1][tied], each[0]), reverse=sort_order == "desc"
         )
     ]
     asked = {"includeAll": "true", "sortBy": sort_by, "sortOrder": sort_order}

@@ -331,7 +331,7 @@ BOUNDED = re.compile(
         \w+\ VIRTUAL\ TABLE\ INDEX\ .*     # json_each: the only virtual table there is
         | (\d+\ )?CONSTANT\ ROWS? | \d+-ROW\ VALUES\ CLAUSE
         | \(subquery-\d+\)
-        | counted | page(\ LEFT-JOIN)? | without | matching | ranked | wanted(_key|_tag)? | some | any_run | tag
+        | counted | page(\ LEFT-JOIN)? | last | matching | ranked | wanted(_key|_tag)? | some | any_run | tag
     )
     """,
     re.VERBOSE,
@@ -393,7 +393,7 @@ def sorts_a_page_at_most(plan: list[Step], sort: Step) -> bool:
     That subquery may not sort itself: its own sort would be a part of it, beside something else.
     """
     beside = [step.detail for step in plan if step.part_of == sort.part_of and step is not sort]
-    return sort.detail == "USE TEMP B-TREE FOR ORDER BY" and beside == ["CO-ROUTINE without", "SCAN without"]
+    return sort.detail == "USE TEMP B-TREE FOR ORDER BY" and beside == ["CO-ROUTINE last", "SCAN last"]
 
 
 def sorts(statement: Statement) -> list[str]:

@@ -389,11 +389,9 @@ CREATE TRIGGER run_data_deleted AFTER DELETE ON run_data BEGIN
     UPDATE run_data_latest SET entries = entries - 1 WHERE run_seq = old.run_seq AND tag = '' AND key = old.key;
     UPDATE run_data_latest
     SET (seq, created_at) = (
-        SELECT remaining.seq, remaining.created_at
-        FROM run_data AS remaining
-        WHERE remaining.run_seq = old.run_seq AND remaining.key = old.key
-        ORDER BY +remaining.seq DESC
-        LIMIT 1
+        SELECT newest.seq, newest.created_at
+        FROM run_data AS newest
+        WHERE newest.seq = (SELECT max(+seq) FROM run_data WHERE run_seq = old.run_seq AND key = old.key)
     )
     WHERE run_seq = old.run_seq AND tag = '' AND key = old.key AND seq = old.seq;
 
