@@ -46,7 +46,7 @@ class Part:
 
 
 def parts() -> list[Part]:
-    """Foreman, the distributions it needs, Python and SQLite; in the executable also zlib, PyInstaller and OpenSSL."""
+    """Foreman, the distributions it needs, Python and SQLite; in the executable also what it has inside."""
     found = [Part("foreman-ledger", __version__, "MIT", "", [_read(shipped("LICENSE"))])]
     found += [_part(each) for each in distributions()]
     python = Path(sysconfig.get_path("stdlib")) / "LICENSE.txt"
@@ -59,6 +59,9 @@ def parts() -> list[Part]:
         home = "https://zlib.net/zlib_license.html"
         found.append(Part("zlib", zlib.ZLIB_RUNTIME_VERSION, "Zlib", home, [_read(shipped("zlib.txt"))]))
         found.append(_part(distribution("pyinstaller")))
+        if "pyexpat" in sys.builtin_module_names:  # as in Debian's Python, whose library then needs Expat's
+            version = importlib.import_module("pyexpat").EXPAT_VERSION.removeprefix("expat_")
+            found.append(Part("Expat", version, "MIT", "https://libexpat.github.io", [_read(shipped("expat.txt"))]))
         if importlib.util.find_spec("ssl"):
             version = importlib.import_module("ssl").OPENSSL_VERSION.split()[1]
             home = "https://openssl-library.org/source/license/"

@@ -18,6 +18,11 @@ from tests.package.conftest import Program, Serving
 from tests.package.jail import GLIBC
 from tests.support.api import METRICS_TOKEN, PLAIN, TRUSTED, ok
 
+LIBRARIES = {
+    "libpython": "Python", "libsqlite": "SQLite", "libz": "zlib", "libssl": "OpenSSL", "libcrypto": "OpenSSL",
+    "libexpat": "Expat",
+}  # fmt: skip
+
 
 def wait_until_empty(directory: Path) -> None:
     deadline = time.monotonic() + 60
@@ -62,8 +67,7 @@ def test_licences_name_every_distribution_and_library_inside(binary: Path, one_f
     owners = packages_distributions()
     distributions = {owner for module in modules for owner in owners.get(module, [])}
     assert len(distributions) > 15
-    names = {"libpython": "Python", "libsqlite": "SQLite", "libz": "zlib", "libssl": "OpenSSL", "libcrypto": "OpenSSL"}
-    shared = {names[name.partition(".so")[0].rstrip("0123456789.")] for name in libraries if name.startswith("lib")}
+    shared = {LIBRARIES[name.partition(".so")[0].rstrip("0123456789.")] for name in libraries if name.startswith("lib")}
     named = headings(one_file)
     assert set(named) == {"foreman-ledger", "pyinstaller", *distributions, *shared}
     assert named["foreman-ledger"] == f"{__version__}: MIT"
