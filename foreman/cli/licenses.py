@@ -66,6 +66,9 @@ def parts() -> list[Part]:
             version = importlib.import_module("ssl").OPENSSL_VERSION.split()[1]
             home = "https://openssl-library.org/source/license/"
             found.append(Part("OpenSSL", version, "Apache-2.0", home, [_read(shipped("openssl.txt"))]))
+        for library in Path(sys.prefix).glob("libzstd.so.*"):  # as in Debian 13, whose OpenSSL needs it
+            licence, home = "BSD-3-Clause AND MIT", "https://facebook.github.io/zstd/"
+            found.append(Part("Zstandard", _zstd_version(library), licence, home, [_read(shipped("zstd.txt"))]))
     return found
 
 
@@ -111,6 +114,12 @@ def _licence(each: Distribution) -> str:
     ]
     said = [*about.get_all("License-Expression", []), *about.get_all("License", []), *classified]
     return next((text for text in said if text and "\n" not in text), "see the text")
+
+
+def _zstd_version(library: Path) -> str:
+    """The text that the library's ZSTD_versionString returns; the executable has no ctypes to call it."""
+    found = re.search(rb"\0(\d+\.\d+\.\d+)\0", library.read_bytes())
+    return found[1].decode() if found else "of unknown version"
 
 
 def _read(path: Path) -> str:

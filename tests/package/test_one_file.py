@@ -20,7 +20,7 @@ from tests.support.api import METRICS_TOKEN, PLAIN, TRUSTED, ok
 
 LIBRARIES = {
     "libpython": "Python", "libsqlite": "SQLite", "libz": "zlib", "libssl": "OpenSSL", "libcrypto": "OpenSSL",
-    "libexpat": "Expat",
+    "libexpat": "Expat", "libzstd": "Zstandard",
 }  # fmt: skip
 
 
@@ -71,6 +71,7 @@ def test_licences_name_every_distribution_and_library_inside(binary: Path, one_f
     named = headings(one_file)
     assert set(named) == {"foreman-ledger", "pyinstaller", *distributions, *shared}
     assert named["foreman-ledger"] == f"{__version__}: MIT"
+    assert all(re.match(r"\d+\.\d+", named[library]) for library in shared), named
 
 
 def test_licences_have_their_texts(one_file: Program) -> None:
