@@ -79,7 +79,8 @@ pins: install ## Resolve what pyproject.toml names into requirements.txt and req
 	@$(pin) pyproject.toml --extra metrics --group package --output-file requirements/package.txt
 	@$(pin) --group clients --output-file requirements/clients.txt
 
-pin := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
+# One version of each package for all Pythons: what CI tests on one is what runs on another.
+pin := $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
 	--custom-compile-command "make pins"
 
 clean: ## Remove what the other commands made, but no database

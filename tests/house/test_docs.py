@@ -145,6 +145,17 @@ def test_every_dependency_is_pinned_and_justified() -> None:
     }
 
 
+def test_what_is_installed_has_the_same_version_for_every_purpose_and_python() -> None:
+    files = [ROOT / "requirements.txt", *(ROOT / "requirements").iterdir()]
+    pinned: dict[str, set[str]] = {}
+    for file in files:
+        if file.name != "clients.txt":  # installed into an environment of its own
+            for name, version in re.findall(r"^([\w-]+)==([\w.]+)", file.read_text(), re.MULTILINE):
+                pinned.setdefault(name, set()).add(version)
+    assert len(pinned) > 40
+    assert {name: versions for name, versions in pinned.items() if len(versions) > 1} == {}
+
+
 def settings_table() -> str:
     rows = ["| variable | flag | default | allowed | meaning |", "|---|---|---|---|---|"]
     for field in fields(Settings):
