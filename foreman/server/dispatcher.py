@@ -2,6 +2,9 @@
 
 Under the GIL one thread computes at a time, and a switch of threads costs more than most requests do. So one thread
 serves requests as long as it makes progress. The others step in when a long query or a slow disk holds it up.
+
+The leader also looks after the event loop whenever it has nothing else to do. So a request is read, served and answered
+by one thread, and no other one is woken for it.
 """
 
 import logging
@@ -21,6 +24,9 @@ HELD_UP = 0.005
 
 # Seconds that deferrable work waits at most while jobs are queued.
 POSTPONED = 0.005
+
+# Seconds after which a busy leader looks at the event loop between two jobs, and another thread if it is held up.
+_LOOK_EVERY = 0.005
 
 # Seconds in the queue after which jobs that have long occupied a thread should be ended.
 _STUCK = 0.1
@@ -51,6 +57,16 @@ class Task(Protocol):
         """Note that it will not run."""
 
 
+class SharedLoop(Protocol):
+    """The event loop, as far as the leader knows it."""
+
+    def look(self, timeout: float | None) -> bool:
+        """Wait up to `timeout` seconds for events, and handle them. False if the loop is no longer shared."""
+
+    def wake(self) -> None:
+        """Make `look` return soon."""
+
+
 class Work(NamedTuple):
     """What a thread is running."""
 
@@ -62,7 +78,7 @@ class Dispatcher:
     """A thread pool with a leader, which runs one job after the other.
 
     When a job takes longer than `HELD_UP`, another thread becomes the leader. The old one finishes its job and then
-    stands by. Jobs that may occupy a thread for long leave one to short jobs (see `_may_begin`).
+    stands by. A leader without a job runs the event loop, if it was told how (see `share_loop`). Jobs that may occupy a thread for long leave one to short jobs (see `_may_begin`).
 
     Large jobs run one at a time on a thread of their own, because the C library's allocator keeps some of the memory
     that each thread has freed. In their queue organisations take turns, and so do the keys of an organisation.
@@ -89,6 +105,11 @@ class Dispatcher:
         self._begun_at = 0.0  # when the leader began its present work
         self._watched = False  # whether a sleeping thread wakes now and then to look at the leader
         self._under_way = [0, 0, 0]  # how many jobs are running, by cost class
+        self._loop: SharedLoop | None = None
+        self._is_looking = False  # whether the leader is in the event loop
+        self._looked_at = 0.0  # when it was there last
+        self._leader_changes = threading.Condition(self.lock)  # for `watch`
+        self._is_resting = False  # whether `watch` waits until the leader leaves the event loop
 
     def set_thread_count(self, count: int) -> None:
         """Resize the pool. Surplus threads end once they are free."""
@@ -166,6 +187,29 @@ class Dispatcher:
                 self._later_is_due = time.monotonic() + POSTPONED
                 self._wake()
 
+    def share_loop(self, loop: SharedLoop) -> None:
+        """Let the leader look after the event loop. Somebody has to call `watch` from now on."""
+        with self.lock:
+            self._loop = loop
+            self._something.notify()
+
+    def watch(self) -> bool:
+        """Wait a moment, then say whether the event loop is left alone: there is no leader, or it is held up.
+
+        A leader that is in the event loop needs no watching, so then the moment lasts until it leaves.
+        """
+        with self.lock:
+            if self._leader is None:
+                return True
+            is_idle = time.monotonic() - self._looked_at > _LOOK_EVERY
+            self._watched, self._is_resting = True, self._is_looking and is_idle
+            self._leader_changes.wait(None if self._is_resting else _LOOK_EVERY)
+            self._watched = self._is_resting = False
+            is_left_alone = not self._is_looking and time.monotonic() - self._begun_at > _LOOK_EVERY
+            if is_left_alone and self._has_more():
+                self._something.notify()
+            return is_left_alone
+
     def _serve(self) -> None:
         """The main loop of a pool thread."""
         work: Work | None = None
@@ -219,16 +263,20 @@ class Dispatcher:
         with self.lock:
             if ended is not None:
                 self._under_way[ended.kind] -= 1
+                if self._is_looking and self._has_tasks():
+                    self._wake()  # one of them may begin now
             while len(self.threads) <= self._wanted:
                 now = time.monotonic()
-                if self._leader in (None, thread) or now - self._begun_at > HELD_UP:
+                if self._leader in (None, thread) or self._is_held_up(now):
                     work = self._take(now)
                     if work is not None:
-                        if self._leader is not thread:
-                            self._leader = thread
-                            self._wake_watcher()
+                        self._lead(thread)
                         self._begun_at = now
                         return work
+                    if self._loop is not None:
+                        self._lead(thread)
+                        self._look(self._loop)
+                        continue
                     if self._leader is thread:
                         self._leader = None
                 self._sleep()
@@ -240,15 +288,45 @@ class Dispatcher:
             self._thread_ended.notify()
             return None
 
+    def _is_held_up(self, now: float) -> bool:
+        return not self._is_looking and now - self._begun_at > HELD_UP
+
+    def _lead(self, thread: threading.Thread) -> None:
+        if self._leader is not thread:
+            self._leader = thread
+            self._wake_watcher()
+
+    def _look(self, loop: SharedLoop) -> None:
+        """Run the event loop: briefly if there is something to do, else until something happens."""
+        has_work = self._later_is_due is not None or bool(self._ready())
+        self._is_looking = True
+        self.lock.release()
+        try:
+            is_shared = loop.look(0 if has_work else None)
+        finally:
+            self.lock.acquire()
+            self._is_looking, self._looked_at = False, time.monotonic()
+        if not is_shared:
+            self._loop = None
+        if self._is_resting or not is_shared:
+            self._leader_changes.notify()
+
     def _take(self, now: float) -> Work | None:
-        if self._later_is_due is not None and (not self._has_tasks() or now > self._later_is_due):
+        """Dequeue what to do next; None if there is nothing, or if the event loop has to be looked at first."""
+        kinds = self._ready()
+        has_looked = self._loop is None or self._looked_at >= self._begun_at
+        due = self._later_is_due
+        if due is not None and (now > due or (not kinds and has_looked)):
             self._later_is_due = None
             return self._begin(Work(self._later))
-        kinds = [kind for kind, queue in enumerate(self._queues) if queue and self._may_begin(kind)]
-        if kinds:
+        if kinds and (has_looked or now - self._looked_at < _LOOK_EVERY):
             first = min(kinds, key=lambda kind: self._queues[kind][0].queued_at) if len(kinds) > 1 else kinds[0]
             return self._begin(Work(self._queues[first].popleft().service, first))
         return None
+
+    def _ready(self) -> list[int]:
+        """The cost classes of which a queued job may begin."""
+        return [kind for kind, queue in enumerate(self._queues) if queue and self._may_begin(kind)]
 
     def _may_begin(self, kind: int) -> bool:
         """Whether that leaves a thread for short jobs; two threads if it is a long one."""
@@ -275,8 +353,11 @@ class Dispatcher:
         self.active_count += 1
 
     def _wake(self) -> None:
-        """Announce new work: wake a leader if there is none, else a watcher if nobody watches."""
-        if self._leader is None or not self._watched:
+        """Announce new work to the leader. Wake one if there is none; wake a watcher if nobody watches."""
+        if self._is_looking:
+            if self._loop is not None and self._leader is not threading.current_thread():
+                self._loop.wake()
+        elif self._leader is None or not self._watched:
             self._something.notify()
 
     def _wake_watcher(self) -> None:

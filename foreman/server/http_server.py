@@ -56,11 +56,6 @@ _READING_WINDOW, _SLOWEST_READING = 30.0, 50_000
 _LOOK_EVERY = 1.0
 _WARNED_EVERY = 60.0
 
-# How the loop rests while requests are queued: the length of a nap in seconds, and how many fit between two turns.
-_NAP = 0.0006
-_NAPS = 5
-
-
 # Who sends a body when everybody is admitted.
 _ANYBODY = Holder("", "")
 
@@ -150,6 +145,7 @@ class HTTPServer:
         self._held = 0
         self._held_lock = threading.Lock()
         self._give_up = threading.Event()
+        self._turning = threading.Lock()  # held by the thread that runs the loop
         self._connections: dict[Connection, None] = {}
         self._most = most_connections(bounds.threads)
         self._next_look = self._next_warning = 0.0
@@ -171,10 +167,12 @@ class HTTPServer:
 
     def run(self) -> None:
         """Serve until `stop` is called, then give in-flight requests up to `GRACE` seconds to finish."""
+        self.dispatcher.share_loop(self)
         while not self.stopping.is_set():
-            self._safe_turn(_LOOK_EVERY)
-            self._give_way()
-        self._close_listeners()
+            if self.dispatcher.watch():
+                self.look(None)
+        with self._turning:  # from here on, the loop is this thread's alone
+            self._close_listeners()
         deadline = time.monotonic() + GRACE
         while self._is_busy() and time.monotonic() < deadline and not self._give_up.is_set():
             self._safe_turn(0.1)
@@ -190,11 +188,25 @@ class HTTPServer:
         self.stopping.set()
         self.loop.wake()
 
+    def look(self, timeout: float | None) -> bool:
+        """Run one turn of the loop, unless another thread is doing so; False if the server is stopping."""
+        if self._turning.acquire(blocking=timeout is None):
+            try:
+                if not self.stopping.is_set():
+                    self._safe_turn(_LOOK_EVERY if timeout is None else timeout)
+            finally:
+                self._turning.release()
+        return not self.stopping.is_set()
+
+    def wake(self) -> None:
+        """Make `look` return soon. For any thread."""
+        self.loop.wake()
+
     def connections(self) -> list[Connection]:
         """The open connections."""
         return list(self._connections)
 
-    def look(self, now: float) -> None:
+    def enforce_limits(self, now: float) -> None:
         """Enforce timeouts and quotas on all connections. Called once a second."""
         for connection in self.connections():
             if connection.is_overdue(now):
@@ -234,18 +246,7 @@ class HTTPServer:
             self._close_longest_waiting(max(number - self._most, 0) + number // 50 + 1, now)
         if now >= self._next_look:
             self._next_look = now + _LOOK_EVERY
-            self.look(now)
-
-    def _give_way(self) -> None:
-        """Leave the interpreter to the pool's threads while they have enough to do.
-
-        Under the GIL one thread computes at a time. This one would take the GIL from them at every SQLite statement,
-        only to read requests, a few at a time, that have to wait anyway.
-        """
-        for _ in range(_NAPS):
-            if self.dispatcher.waiting() < 2:
-                break
-            time.sleep(_NAP)
+            self.enforce_limits(now)
 
     def _is_busy(self) -> bool:
         """Whether any request is in flight. Closes idle connections."""
