@@ -1,7 +1,8 @@
 """A client connection: its state machine, timeouts and output buffer. Its requests are served one after the other.
 
-The event loop's thread reads, and sends what a client did not take at once. A pool thread serves a request, and sends
-what the client takes without blocking. No thread ever waits for a client, or for the commit of another response.
+The thread that runs the event loop reads, and sends what a client did not take at once. A pool thread serves a request,
+and sends what the client takes without blocking; it is usually the same one. No thread ever waits for a client, or for
+the commit of another response.
 """
 
 import enum
@@ -109,7 +110,7 @@ class Connection:
         self.close()
 
     def close(self) -> None:
-        """Close it at once. Only for the loop's thread."""
+        """Close it at once. Only for the thread that runs the loop."""
         with self._lock:
             if self.state is State.CLOSED:
                 return

@@ -78,7 +78,8 @@ class Dispatcher:
     """A thread pool with a leader, which runs one job after the other.
 
     When a job takes longer than `HELD_UP`, another thread becomes the leader. The old one finishes its job and then
-    stands by. A leader without a job runs the event loop, if it was told how (see `share_loop`). Jobs that may occupy a thread for long leave one to short jobs (see `_may_begin`).
+    stands by. Jobs that may occupy a thread for long leave one to short jobs (see `_may_begin`). A leader without a job
+    runs the event loop, if there is one (see `share_loop`).
 
     Large jobs run one at a time on a thread of their own, because the C library's allocator keeps some of the memory
     that each thread has freed. In their queue organisations take turns, and so do the keys of an organisation.

@@ -1,4 +1,4 @@
-"""The event loop: one thread waits for all sockets, and reads and writes them."""
+"""The event loop: one thread at a time waits for all sockets, and reads and writes them."""
 
 import logging
 import selectors
@@ -38,7 +38,7 @@ class Loop:
         self._is_awake = False  # whether `turn` will look at `_soon` without a wake-up
 
     def want(self, watched: Watched, events: int) -> None:
-        """Watch a socket for these events from now on; 0 for none. Only for the loop's thread."""
+        """Watch a socket for these events from now on; 0 for none. Only for the thread that runs the loop."""
         try:
             key = self._selector.get_key(watched.socket)
         except KeyError:
@@ -51,7 +51,7 @@ class Loop:
             self._selector.modify(watched.socket, events, watched)
 
     def soon(self, callback: Callable[[], object]) -> None:
-        """Run a callback on the loop's thread. For any thread."""
+        """Run a callback on the thread that runs the loop. For any thread."""
         self._soon.append(callback)
         self.wake()
 

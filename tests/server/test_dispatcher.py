@@ -1,9 +1,10 @@
 """Which thread does what: one leads as long as it gets on, and others help when it does not."""
 
+import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -91,6 +92,50 @@ class Large(Stuck):
 
     def is_large(self) -> bool:
         return True
+
+
+class Sockets:
+    """An event loop whose events are what a test puts into it, and a thread that watches the leader."""
+
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
+        self._events: queue.SimpleQueue[Work] = queue.SimpleQueue()
+        self._turning = threading.Lock()
+        self._is_closed = threading.Event()
+        self._watcher = threading.Thread(target=self._watch)
+        dispatcher.share_loop(self)
+        self._watcher.start()
+
+    def happen(self, event: Work) -> None:
+        self._events.put(event)
+
+    def receive(self, *jobs: Job) -> None:
+        def receive_all() -> None:
+            for job in jobs:
+                self._dispatcher.add_task(job)
+
+        self.happen(receive_all)
+
+    def look(self, timeout: float | None) -> bool:
+        if self._turning.acquire(blocking=timeout is None):
+            with suppress(queue.Empty):
+                self._events.get(timeout=PATIENCE if timeout is None else timeout or 1e-9)()
+            self._turning.release()
+        return not self._is_closed.is_set()
+
+    def wake(self) -> None:
+        self.happen(nothing)
+
+    def close(self) -> None:
+        self._is_closed.set()
+        self.wake()
+        self._watcher.join(PATIENCE)
+        assert not self._watcher.is_alive()
+
+    def _watch(self) -> None:
+        while not self._is_closed.is_set():
+            if self._dispatcher.watch():
+                self.look(None)
 
 
 class Most:
@@ -321,6 +366,118 @@ def test_what_waits_while_all_threads_are_stuck_is_done_when_one_is_free(begin: 
     stuck[1].free()
     assert all(happens(task.done) for task in others)
     assert not stuck[0].done.is_set()
+
+
+# The event loop -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("nobody_helps")
+def test_thread_that_receives_a_task_does_it(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LOOK_EVERY", NEVER)
+    receivers: list[threading.Thread] = []
+    tasks = [Job() for _ in range(50)]
+    dispatcher = begin(4)
+    with closing(Sockets(dispatcher)) as sockets:
+        for task in tasks:
+            sockets.happen(lambda: receivers.append(threading.current_thread()))
+            sockets.receive(task)
+            assert happens(task.done)
+    assert {task.thread for task in tasks[1:]} == {tasks[-1].thread}
+    assert receivers[-1] is tasks[-1].thread
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_events_are_handled_while_the_leader_is_stuck(begin: Begin, threads: int) -> None:
+    stuck, handled = Stuck(), threading.Event()
+    dispatcher = begin(threads)
+    with closing(Sockets(dispatcher)) as sockets:
+        sockets.receive(stuck)
+        assert happens(stuck.begun)
+        sockets.happen(handled.set)
+        assert happens(handled)
+        for _ in range(20):
+            task = Job()
+            sockets.receive(task)
+            assert task.done.wait(0 if threads == 1 else PATIENCE) == (threads > 1)
+        assert not stuck.done.is_set()
+        stuck.free()
+
+
+def test_tasks_received_at_once_are_done_while_the_first_is_stuck(begin: Begin) -> None:
+    stuck, others = Stuck(), [Job() for _ in range(20)]
+    dispatcher = begin(2)
+    with closing(Sockets(dispatcher)) as sockets:
+        sockets.receive(stuck, *others)
+        assert all(happens(task.done) for task in others)
+        assert not stuck.done.is_set()
+        stuck.free()
+
+
+@pytest.mark.usefixtures("nobody_helps")
+def test_leader_that_waits_for_events_does_what_others_add(begin: Begin) -> None:
+    called = threading.Event()
+    dispatcher = begin(2, later=called.set)
+    with closing(Sockets(dispatcher)):
+        for _ in range(50):
+            task = Job()
+            dispatcher.add_task(task)
+            assert happens(task.done)
+        dispatcher.do_later()
+        assert happens(called)
+
+
+def test_leader_that_waits_for_events_begins_a_long_task_when_another_one_has_ended(begin: Begin) -> None:
+    first, second = Long(), Long()
+    dispatcher = begin(3)
+    with closing(Sockets(dispatcher)) as sockets:
+        sockets.receive(first, second)
+        assert happens(first.begun)
+        task = Job()
+        sockets.receive(task)
+        assert happens(task.done)
+        assert not second.begun.is_set()
+        first.free()
+        assert happens(second.begun)
+        second.free()
+
+
+@pytest.mark.usefixtures("nobody_helps", "no_hurry")
+def test_later_is_called_after_the_tasks_that_have_arrived_meanwhile(begin: Begin) -> None:
+    order: list[str] = []
+    called = threading.Event()
+
+    def ask() -> None:
+        dispatcher.do_later()
+        order.append("task")
+
+    def later() -> None:
+        order.append("later")
+        called.set()
+
+    def ask_when_more_has_arrived() -> None:
+        sockets.receive(Job(ask))
+        ask()
+
+    dispatcher = begin(1, later=later)
+    with closing(Sockets(dispatcher)) as sockets:
+        sockets.receive(Job(ask_when_more_has_arrived))
+        assert happens(called)
+    assert order == ["task", "task", "later"]
+
+
+@pytest.mark.usefixtures("nobody_helps")
+def test_events_are_handled_although_there_are_always_tasks(begin: Begin) -> None:
+    enough = threading.Event()
+
+    def go_on() -> None:
+        if not enough.is_set():
+            dispatcher.add_task(Job(go_on))
+
+    dispatcher = begin(1)
+    with closing(Sockets(dispatcher)) as sockets:
+        sockets.receive(Job(go_on))
+        sockets.happen(enough.set)
+        assert happens(enough)
 
 
 # What has time until later ------------------------------------------------------------------------------------------
