@@ -12,7 +12,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 from foreman.auth.holder import Holder
 from foreman.vocabulary import LONG, SHORT, WAITING
@@ -25,11 +26,15 @@ HELD_UP = 0.005
 # Seconds that deferrable work waits at most while jobs are queued.
 POSTPONED = 0.005
 
-# Seconds after which a busy leader looks at the event loop between two jobs, and another thread if it is held up.
+# Seconds after which a busy leader looks at the event loop between two jobs, and `share_loop` if the leader is held up.
 _LOOK_EVERY = 0.005
 
 # Seconds in the queue after which jobs that have long occupied a thread should be ended.
 _STUCK = 0.1
+
+
+# What an event loop has waited for.
+Events = list[Any]
 
 
 class Task(Protocol):
@@ -58,20 +63,23 @@ class Task(Protocol):
 
 
 class SharedLoop(Protocol):
-    """The event loop, as far as the leader knows it."""
+    """An event loop, as far as the leader knows it. One thread at a time runs it."""
 
-    def look(self, timeout: float | None) -> bool:
-        """Wait up to `timeout` seconds for events, and handle them. False if the loop is no longer shared."""
+    def wait(self, timeout: float | None) -> Events | None:
+        """Wait up to `timeout` seconds for events, or as long as it likes. None if it is no longer shared."""
+
+    def handle(self, events: Events) -> None:
+        """Handle what `wait` has returned."""
 
     def wake(self) -> None:
-        """Make `look` return soon."""
+        """Make `wait` return soon, or the next one if none is under way."""
 
 
 class Work(NamedTuple):
-    """What a thread is running."""
+    """What a thread is running: a job, what was deferred, or the event loop, which has no cost class."""
 
     do: Callable[[], None]
-    kind: int = SHORT
+    kind: int | None
 
 
 class Dispatcher:
@@ -107,10 +115,11 @@ class Dispatcher:
         self._watched = False  # whether a sleeping thread wakes now and then to look at the leader
         self._under_way = [0, 0, 0]  # how many jobs are running, by cost class
         self._loop: SharedLoop | None = None
-        self._is_looking = False  # whether the leader is in the event loop
-        self._looked_at = 0.0  # when it was there last
-        self._leader_changes = threading.Condition(self.lock)  # for `watch`
-        self._is_resting = False  # whether `watch` waits until the leader leaves the event loop
+        self._is_looking = False  # whether a thread runs the event loop
+        self._is_waiting = False  # whether that is the leader, and it waits for events
+        self._looked_at = 0.0  # when the event loop was run last
+        self._leader_works = threading.Condition(self.lock)  # for `_watch`
+        self._is_resting = False  # whether `_watch` waits for that, because the leader waits for events
 
     def set_thread_count(self, count: int) -> None:
         """Resize the pool. Surplus threads end once they are free."""
@@ -189,27 +198,14 @@ class Dispatcher:
                 self._wake()
 
     def share_loop(self, loop: SharedLoop) -> None:
-        """Let the leader look after the event loop. Somebody has to call `watch` from now on."""
-        with self.lock:
-            self._loop = loop
-            self._something.notify()
+        """Let the leader run the event loop, and run it on this thread while the leader is held up.
 
-    def watch(self) -> bool:
-        """Wait a moment, then say whether the event loop is left alone: there is no leader, or it is held up.
-
-        A leader that is in the event loop needs no watching, so then the moment lasts until it leaves.
+        Returns when the loop is no longer shared, and no other thread is running it any more.
         """
         with self.lock:
-            if self._leader is None:
-                return True
-            is_idle = time.monotonic() - self._looked_at > _LOOK_EVERY
-            self._watched, self._is_resting = True, self._is_looking and is_idle
-            self._leader_changes.wait(None if self._is_resting else _LOOK_EVERY)
-            self._watched = self._is_resting = False
-            is_left_alone = not self._is_looking and time.monotonic() - self._begun_at > _LOOK_EVERY
-            if is_left_alone and self._has_more():
-                self._something.notify()
-            return is_left_alone
+            self._loop = loop
+        while (work := self._watch()) is not None:
+            work.do()
 
     def _serve(self) -> None:
         """The main loop of a pool thread."""
@@ -262,22 +258,20 @@ class Dispatcher:
         """Wait for work; None if this thread has to end."""
         thread = threading.current_thread()
         with self.lock:
-            if ended is not None:
+            if ended is not None and ended.kind is not None:
                 self._under_way[ended.kind] -= 1
-                if self._is_looking and self._has_tasks():
+                if self._is_waiting and self._has_tasks():
                     self._wake()  # one of them may begin now
             while len(self.threads) <= self._wanted:
                 now = time.monotonic()
-                if self._leader in (None, thread) or self._is_held_up(now):
+                if self._leader in (None, thread) or self._is_held_up(HELD_UP, now):
                     work = self._take(now)
                     if work is not None:
-                        self._lead(thread)
+                        if self._leader is not thread:
+                            self._leader = thread
+                            self._wake_watcher()
                         self._begun_at = now
                         return work
-                    if self._loop is not None:
-                        self._lead(thread)
-                        self._look(self._loop)
-                        continue
                     if self._leader is thread:
                         self._leader = None
                 self._sleep()
@@ -289,40 +283,70 @@ class Dispatcher:
             self._thread_ended.notify()
             return None
 
-    def _is_held_up(self, now: float) -> bool:
-        return not self._is_looking and now - self._begun_at > HELD_UP
+    def _watch(self) -> Work | None:
+        """Wait until the leader is held up, and return what to do in its place; None if the loop is not shared."""
+        with self.lock:
+            while self._loop is not None or self._is_looking:
+                now = time.monotonic()
+                if self._leader is None:
+                    if not self._is_looking:
+                        self._something.notify()
+                elif self._is_held_up(_LOOK_EVERY, now):
+                    if self._has_more():
+                        self._something.notify()
+                    if (loop := self._free_loop()) is not None:
+                        self._is_looking = True
+                        return Work(partial(self._look, loop, None), None)
+                self._is_resting = self._is_waiting and now - self._looked_at > _LOOK_EVERY
+                self._watched = True
+                self._leader_works.wait(None if self._is_resting else _LOOK_EVERY)
+                self._watched = self._is_resting = False
+            return None
 
-    def _lead(self, thread: threading.Thread) -> None:
-        if self._leader is not thread:
-            self._leader = thread
-            self._wake_watcher()
+    def _is_held_up(self, seconds: float, now: float) -> bool:
+        """Whether the leader has been at its present work longer than that. Waiting for events is no work."""
+        return not self._is_waiting and now - self._begun_at > seconds
 
-    def _look(self, loop: SharedLoop) -> None:
-        """Run the event loop: briefly if there is something to do, else until something happens."""
-        has_work = self._later_is_due is not None or bool(self._ready())
-        self._is_looking = True
-        self.lock.release()
+    def _free_loop(self) -> SharedLoop | None:
+        """The event loop, unless a thread is running it."""
+        return None if self._is_looking else self._loop
+
+    def _look(self, loop: SharedLoop, timeout: float | None) -> None:
+        """Run the event loop once: wait for events, and handle them."""
         try:
-            is_shared = loop.look(0 if has_work else None)
+            events = loop.wait(timeout)
+            self._end_waiting()
+            if events is None:
+                self._loop = None
+            else:
+                loop.handle(events)
         finally:
-            self.lock.acquire()
-            self._is_looking, self._looked_at = False, time.monotonic()
-        if not is_shared:
-            self._loop = None
-        if self._is_resting or not is_shared:
-            self._leader_changes.notify()
+            with self.lock:
+                self._is_looking = self._is_waiting = False
+                self._looked_at = time.monotonic()
+                if self._loop is None:
+                    self._leader_works.notify()
+
+    def _end_waiting(self) -> None:
+        with self.lock:
+            if self._is_waiting:
+                self._is_waiting, self._begun_at = False, time.monotonic()
+                if self._is_resting:
+                    self._leader_works.notify()
 
     def _take(self, now: float) -> Work | None:
-        """Dequeue what to do next; None if there is nothing, or if the event loop has to be looked at first."""
-        kinds = self._ready()
-        has_looked = self._loop is None or self._looked_at >= self._begun_at
-        due = self._later_is_due
+        """Dequeue what to do next: a job, what was deferred, or the event loop if it has to be looked at first."""
+        kinds, due, loop = self._ready(), self._later_is_due, self._free_loop()
+        has_looked = loop is None or self._looked_at >= self._begun_at
         if due is not None and (now > due or (not kinds and has_looked)):
             self._later_is_due = None
-            return self._begin(Work(self._later))
+            return self._begin(self._later, SHORT)
         if kinds and (has_looked or now - self._looked_at < _LOOK_EVERY):
             first = min(kinds, key=lambda kind: self._queues[kind][0].queued_at) if len(kinds) > 1 else kinds[0]
-            return self._begin(Work(self._queues[first].popleft().service, first))
+            return self._begin(self._queues[first].popleft().service, first)
+        if loop is not None:
+            self._is_looking = self._is_waiting = True
+            return Work(partial(self._look, loop, 0 if kinds or due is not None else None), None)
         return None
 
     def _ready(self) -> list[int]:
@@ -338,9 +362,9 @@ class Dispatcher:
             return False
         return long + self._under_way[WAITING] < max(1, threads - 1)
 
-    def _begin(self, work: Work) -> Work:
-        self._under_way[work.kind] += 1
-        return work
+    def _begin(self, do: Callable[[], None], kind: int) -> Work:
+        self._under_way[kind] += 1
+        return Work(do, kind)
 
     def _sleep(self) -> None:
         """Wait to be woken. If more work is queued, one of the sleeping threads wakes regularly to watch the leader."""
@@ -355,9 +379,8 @@ class Dispatcher:
 
     def _wake(self) -> None:
         """Announce new work to the leader. Wake one if there is none; wake a watcher if nobody watches."""
-        if self._is_looking:
-            if self._loop is not None and self._leader is not threading.current_thread():
-                self._loop.wake()
+        if self._is_waiting and self._loop is not None:
+            self._loop.wake()
         elif self._leader is None or not self._watched:
             self._something.notify()
 

@@ -21,7 +21,7 @@ from foreman.server.connection import Connection
 from foreman.server.dispatcher import Dispatcher
 from foreman.server.exchange import Exchange
 from foreman.server.listener import PAUSE, Address, Listener, addresses, most_connections
-from foreman.server.loop import READ, Loop
+from foreman.server.loop import READ, Events, Loop
 from foreman.server.parser import IN_MEMORY, LARGE, LONGEST_HEAD, Request
 from foreman.server.quotas import Quota
 from foreman.server.uploads import Uploads
@@ -145,7 +145,6 @@ class HTTPServer:
         self._held = 0
         self._held_lock = threading.Lock()
         self._give_up = threading.Event()
-        self._turning = threading.Lock()  # held by the thread that runs the loop
         self._connections: dict[Connection, None] = {}
         self._most = most_connections(bounds.threads)
         self._next_look = self._next_warning = 0.0
@@ -168,14 +167,10 @@ class HTTPServer:
     def run(self) -> None:
         """Serve until `stop` is called, then give in-flight requests up to `GRACE` seconds to finish."""
         self.dispatcher.share_loop(self)
-        while not self.stopping.is_set():
-            if self.dispatcher.watch():
-                self.look(None)
-        with self._turning:  # from here on, the loop is this thread's alone
-            self._close_listeners()
+        self._close_listeners()
         deadline = time.monotonic() + GRACE
         while self._is_busy() and time.monotonic() < deadline and not self._give_up.is_set():
-            self._safe_turn(0.1)
+            self.handle(self._wait(0.1))
         self.dispatcher.shutdown()
         for connection in list(self._connections):
             connection.close()
@@ -188,18 +183,20 @@ class HTTPServer:
         self.stopping.set()
         self.loop.wake()
 
-    def look(self, timeout: float | None) -> bool:
-        """Run one turn of the loop, unless another thread is doing so; False if the server is stopping."""
-        if self._turning.acquire(blocking=timeout is None):
-            try:
-                if not self.stopping.is_set():
-                    self._safe_turn(_LOOK_EVERY if timeout is None else timeout)
-            finally:
-                self._turning.release()
-        return not self.stopping.is_set()
+    def wait(self, timeout: float | None) -> Events | None:
+        """Wait up to `timeout` seconds for events, a second by default. None if the server is stopping."""
+        events = [] if self.stopping.is_set() else self._wait(_LOOK_EVERY if timeout is None else timeout)
+        return None if self.stopping.is_set() else events
+
+    def handle(self, events: Events) -> None:
+        """Handle events of the loop, and enforce timeouts and quotas."""
+        try:
+            self._handle(events)
+        except Exception:
+            self._pause()
 
     def wake(self) -> None:
-        """Make `look` return soon. For any thread."""
+        """Make `wait` return soon. For any thread."""
         self.loop.wake()
 
     def connections(self) -> list[Connection]:
@@ -220,23 +217,26 @@ class HTTPServer:
                 if connection.owed and connection.is_slow(now, _READING_WINDOW, _SLOWEST_READING):
                     connection.close()
 
-    def _safe_turn(self, timeout: float) -> None:
-        """Run one turn of the loop. An error on one connection must not end the server for all."""
+    def _wait(self, timeout: float) -> Events:
         try:
-            self._turn(timeout)
-        except Exception:
-            log.exception("Unexpected error in the event loop; the server continues")
-            time.sleep(PAUSE)
-
-    def _turn(self, timeout: float) -> None:
-        """Handle the sockets that are ready; wait up to `timeout` seconds for one."""
-        pausing = [each for each in self._listeners if each.is_pausing()]
-        for each in pausing:
-            self.loop.want(each, 0)
-        self.loop.turn(min(timeout, PAUSE) if pausing else timeout)
-        for each in pausing:
-            if not self.stopping.is_set():
+            pausing = [each for each in self._listeners if each.is_pausing()]
+            for each in pausing:
+                self.loop.want(each, 0)
+            events = self.loop.wait(min(timeout, PAUSE) if pausing else timeout)
+            for each in pausing:
                 self.loop.want(each, READ)
+        except Exception:
+            self._pause()
+            return []
+        return events
+
+    def _pause(self) -> None:
+        """Go on in a moment: an error on one connection must not end the server for all."""
+        log.exception("Unexpected error in the event loop; the server continues")
+        time.sleep(PAUSE)
+
+    def _handle(self, events: Events) -> None:
+        self.loop.handle(events)
         self.heads.look()
         self.bodies.look()
         now = time.monotonic()

@@ -12,6 +12,9 @@ log = logging.getLogger(__name__)
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
+# The sockets that are ready, and for what.
+Events = list[tuple[selectors.SelectorKey, int]]
+
 
 class Watched(Protocol):
     """An object whose socket the loop watches."""
@@ -35,7 +38,7 @@ class Loop:
         self._waker.setblocking(False)
         self._woken.setblocking(False)
         self._selector.register(self._woken, READ)
-        self._is_awake = False  # whether `turn` will look at `_soon` without a wake-up
+        self._is_awake = False  # whether `handle` will look at `_soon` without a wake-up
 
     def want(self, watched: Watched, events: int) -> None:
         """Watch a socket for these events from now on; 0 for none. Only for the thread that runs the loop."""
@@ -56,20 +59,24 @@ class Loop:
         self.wake()
 
     def wake(self) -> None:
-        """Make `turn` return soon. For any thread, and for signal handlers; does nothing on a closed loop."""
+        """Make `wait` return soon. For any thread, and for signal handlers; does nothing on a closed loop."""
         if not self._is_awake:
             self._is_awake = True
             with suppress(OSError):  # closed, or so full of wake-ups that one more is not needed
                 self._waker.send(b"\0")
 
-    def turn(self, timeout: float) -> None:
-        """Wait up to `timeout` seconds for events and callbacks, and handle them."""
-        for key, events in self._selector.select(0 if self._soon else timeout):
+    def wait(self, timeout: float) -> Events:
+        """Wait up to `timeout` seconds for events and callbacks."""
+        return self._selector.select(0 if self._soon else timeout)
+
+    def handle(self, events: Events) -> None:
+        """Handle what `wait` has returned, and run the callbacks."""
+        for key, mask in events:
             if key.data is None:
                 self._woken.recv(4096)
                 continue
             try:
-                key.data.ready(events)
+                key.data.ready(mask)
             except Exception:
                 log.exception("Unexpected error while handling a socket")
                 key.data.fail()

@@ -8,6 +8,7 @@ from foreman.factory import Foreman
 from foreman.http.contract import costs_of
 from foreman.server import proxy
 from foreman.server.http_server import Bounds, HTTPServer
+from foreman.server.loop import Events
 from foreman.vocabulary import MOST_IN_ONE
 
 # Timeout in seconds of a request's reads from the database: normally, and while others wait for a thread.
@@ -51,9 +52,9 @@ class Server(HTTPServer):
         with self._request_log.written():
             super().run()
 
-    def _turn(self, timeout: float) -> None:
+    def _handle(self, events: Events) -> None:
         """Also interrupt reads that have timed out: no filter may keep a thread from others for minutes."""
-        super()._turn(timeout)
+        super()._handle(events)
         now = time.monotonic()
         if now >= self._next_look_at_reads:
             self._next_look_at_reads = now + _LOOK_EVERY

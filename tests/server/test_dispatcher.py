@@ -4,7 +4,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -95,16 +95,14 @@ class Large(Stuck):
 
 
 class Sockets:
-    """An event loop whose events are what a test puts into it, and a thread that watches the leader."""
+    """An event loop whose events are what a test puts into it, and a thread that shares it."""
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
         self._events: queue.SimpleQueue[Work] = queue.SimpleQueue()
-        self._turning = threading.Lock()
-        self._is_closed = threading.Event()
-        self._watcher = threading.Thread(target=self._watch)
-        dispatcher.share_loop(self)
-        self._watcher.start()
+        self._most, self._is_closed = Most(), threading.Event()
+        self._thread = threading.Thread(target=dispatcher.share_loop, args=(self,))
+        self._thread.start()
 
     def happen(self, event: Work) -> None:
         self._events.put(event)
@@ -116,12 +114,16 @@ class Sockets:
 
         self.happen(receive_all)
 
-    def look(self, timeout: float | None) -> bool:
-        if self._turning.acquire(blocking=timeout is None):
-            with suppress(queue.Empty):
-                self._events.get(timeout=PATIENCE if timeout is None else timeout or 1e-9)()
-            self._turning.release()
-        return not self._is_closed.is_set()
+    def wait(self, timeout: float | None) -> list[Work] | None:
+        events: list[Work] = []
+        with self._most.visited(), suppress(queue.Empty):
+            events.append(self._events.get(timeout=NEVER if timeout is None else timeout or 1e-9))
+        return None if self._is_closed.is_set() else events
+
+    def handle(self, events: list[Work]) -> None:
+        with self._most.visited():
+            for event in events:
+                event()
 
     def wake(self) -> None:
         self.happen(nothing)
@@ -129,13 +131,9 @@ class Sockets:
     def close(self) -> None:
         self._is_closed.set()
         self.wake()
-        self._watcher.join(PATIENCE)
-        assert not self._watcher.is_alive()
-
-    def _watch(self) -> None:
-        while not self._is_closed.is_set():
-            if self._dispatcher.watch():
-                self.look(None)
+        self._thread.join(PATIENCE)
+        assert not self._thread.is_alive()
+        assert self._most.seen <= 1
 
 
 class Most:
@@ -145,13 +143,18 @@ class Most:
         self.inside = self.seen = 0
         self._lock = threading.Lock()
 
-    def visit(self) -> None:
+    @contextmanager
+    def visited(self) -> Iterator[None]:
         with self._lock:
             self.inside += 1
             self.seen = max(self.seen, self.inside)
-        time.sleep(0)  # let others run
+        yield
         with self._lock:
             self.inside -= 1
+
+    def visit(self) -> None:
+        with self.visited():
+            time.sleep(0)  # let others run
 
 
 def happens(event: threading.Event) -> bool:
@@ -401,6 +404,39 @@ def test_events_are_handled_while_the_leader_is_stuck(begin: Begin, threads: int
             assert task.done.wait(0 if threads == 1 else PATIENCE) == (threads > 1)
         assert not stuck.done.is_set()
         stuck.free()
+
+
+def test_tasks_are_done_while_the_leader_is_stuck_in_an_event(begin: Begin) -> None:
+    """Such as a part of an upload that is written to a slow disk."""
+    received, added = Job(), Job()
+    dispatcher = begin(2)
+    event = Stuck(lambda: dispatcher.add_task(received))
+    with closing(Sockets(dispatcher)) as sockets:
+        sockets.happen(event.service)
+        assert happens(event.begun)
+        assert happens(received.done)
+        dispatcher.add_task(added)
+        assert happens(added.done)
+        assert not event.done.is_set()
+        event.free()
+
+
+def test_leader_that_is_free_again_does_what_others_add(begin: Begin) -> None:
+    """Also if another thread still waits for events in its place."""
+    dispatcher = begin(1)
+    with closing(Sockets(dispatcher)) as sockets:
+        for _ in range(5):
+            stuck, handled, task = Stuck(), threading.Event(), Job()
+            sockets.receive(stuck)
+            assert happens(stuck.begun)
+            sockets.happen(handled.set)
+            assert happens(handled)
+            time.sleep(0.02)  # usually enough for the other one to wait for events again,
+            stuck.free()
+            assert happens(stuck.done)
+            time.sleep(0.02)  # and for the leader to find that out
+            dispatcher.add_task(task)
+            assert happens(task.done)
 
 
 def test_tasks_received_at_once_are_done_while_the_first_is_stuck(begin: Begin) -> None:
