@@ -289,7 +289,7 @@ class Dispatcher:
             while self._loop is not None or self._is_looking:
                 now = time.monotonic()
                 if self._leader is None:
-                    if not self._is_looking:
+                    if not self._is_looking or self._has_more():
                         self._something.notify()
                 elif self._is_held_up(_LOOK_EVERY, now):
                     if self._has_more():
@@ -338,7 +338,7 @@ class Dispatcher:
         """Dequeue what to do next: a job, what was deferred, or the event loop if it has to be looked at first."""
         kinds, due, loop = self._ready(), self._later_is_due, self._free_loop()
         has_looked = loop is None or self._looked_at >= self._begun_at
-        if due is not None and (now > due or (not kinds and has_looked)):
+        if due is not None and (now > due or (not self._has_tasks() and has_looked)):
             self._later_is_due = None
             return self._begin(self._later, SHORT)
         if kinds and (has_looked or now - self._looked_at < _LOOK_EVERY):
@@ -346,8 +346,14 @@ class Dispatcher:
             return self._begin(self._queues[first].popleft().service, first)
         if loop is not None:
             self._is_looking = self._is_waiting = True
-            return Work(partial(self._look, loop, 0 if kinds or due is not None else None), None)
+            return Work(partial(self._look, loop, self._timeout(kinds, due, now)), None)
         return None
+
+    def _timeout(self, kinds: list[int], due: float | None, now: float) -> float | None:
+        """How long the leader may wait for events: not at all if there is work for it, or until there will be."""
+        if kinds or (due is not None and not self._has_tasks()):
+            return 0
+        return None if due is None else max(due - now, 0)
 
     def _ready(self) -> list[int]:
         """The cost classes of which a queued job may begin."""

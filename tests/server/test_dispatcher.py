@@ -501,6 +501,31 @@ def test_later_is_called_after_the_tasks_that_have_arrived_meanwhile(begin: Begi
     assert order == ["task", "task", "later"]
 
 
+@pytest.mark.usefixtures("no_hurry")
+def test_later_is_called_after_tasks_that_may_not_begin_yet(begin: Begin) -> None:
+    order: list[str] = []
+    called = threading.Event()
+
+    def later() -> None:
+        order.append("later")
+        called.set()
+
+    dispatcher = begin(2, later=later)
+    first, second = Waiting(), Waiting(lambda: order.append("task"))
+    second.free()
+    with closing(Sockets(dispatcher)) as sockets:
+        sockets.receive(first)
+        assert happens(first.begun)
+        ask, another = Job(dispatcher.do_later), Job()
+        sockets.receive(second, ask)
+        assert happens(ask.done)
+        sockets.receive(another)
+        assert happens(another.done)
+        first.free()
+        assert happens(called)
+    assert order == ["task", "later"]
+
+
 @pytest.mark.usefixtures("nobody_helps")
 def test_events_are_handled_although_there_are_always_tasks(begin: Begin) -> None:
     enough = threading.Event()
