@@ -86,7 +86,13 @@ def answer_of_model(entries: list[Entry], query: Json) -> tuple[list[Json], int]
     if query.get("includeAll") != "true":
         matching = list({entry.key: entry for entry in matching}.values())
     sort_by: str = query.get("sortBy", "created_at")
-    matching.sort(key=lambda entry: (getattr(entry, sort_by), entry.number), reverse=query.get("sortOrder") != "asc")
+    has_tags = any(query.get("tags", [])) or any(query.get("tagStartsWith", []))
+    # The clock may have been set back: then the order of creation is not that of insertion.
+    tied = "created_at" if sort_by == "key" and not has_tags else sort_by
+    matching.sort(
+        key=lambda entry: (getattr(entry, sort_by), getattr(entry, tied), entry.number),
+        reverse=query.get("sortOrder") != "asc",
+    )
     offset = query.get("offset", 0)
     return [entry.answer for entry in matching[offset : offset + query.get("limit", 100)]], len(matching)
 
