@@ -706,7 +706,6 @@ def test_unforeseen_error_inside_a_write_undoes_all_of_it(
     before = [ok(client.get(path)) for path in ("/runs", "/tasks")]
     with monkeypatch.context() as broken:
         broken.setattr("foreman.api.runs.SELECT_RUN", "SELECT * FROM no_such_table")
-        assert client.post("/runs", json={"inputData": 1}).status_code >= 500
         assert client.patch(f"/runs/{ids['run_id']}", json={"status": "failed"}).status_code >= 500
         broken.setattr("foreman.api.tasks.new_id", fail)
         body = {"runId": ids["run_id"], "type": "x", "inputData": 1}

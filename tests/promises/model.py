@@ -674,11 +674,11 @@ def _with_id(items: Iterable[Item], item_id: str, what: str) -> Item:
 
 
 def _page(items: Sequence[Run] | Sequence[Task], wanted: Json) -> Json:
-    """A page of a list: ties in the order of insertion, what has no value comes last."""
+    """A page of a list: ties in the order of insertion. What has no value comes last, in the order of creation."""
     sort_by, descending = wanted.get("sortBy", "created_at"), wanted.get("sortOrder", "desc") == "desc"
 
     def in_order(some: Iterable[Run | Task]) -> list[Run | Task]:
-        return sorted(some, key=lambda item: (getattr(item, sort_by) or 0, item.number), reverse=descending)
+        return sorted(some, key=lambda item: (getattr(item, sort_by) or item.created_at, item.number), reverse=descending)
 
     ordered = [
         *in_order(item for item in items if getattr(item, sort_by) is not None),
