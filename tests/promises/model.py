@@ -678,7 +678,9 @@ def _page(items: Sequence[Run] | Sequence[Task], wanted: Json) -> Json:
     sort_by, descending = wanted.get("sortBy", "created_at"), wanted.get("sortOrder", "desc") == "desc"
 
     def in_order(some: Iterable[Run | Task]) -> list[Run | Task]:
-        return sorted(some, key=lambda item: (getattr(item, sort_by) or item.created_at, item.number), reverse=descending)
+        return sorted(
+            some, key=lambda item: (getattr(item, sort_by) or item.created_at, item.number), reverse=descending
+        )
 
     ordered = [
         *in_order(item for item in items if getattr(item, sort_by) is not None),
