@@ -1,6 +1,5 @@
 """What a server and its disk do meanwhile: looked at several times a second, from outside."""
 
-import os
 import threading
 import time
 from collections.abc import Sequence
@@ -15,11 +14,10 @@ class Look:
     """What can be seen at one moment.
 
     :ivar at: when, by the monotonic clock
-    :ivar log_bytes: size of the write-ahead log, which does not shrink
+    :ivar log_bytes: size of the write-ahead log's file, which keeps its size when the log begins anew, up to a limit
     :ivar restarts: how often a checkpoint has let the log begin anew
     :ivar written: when the database file was last written, which only a checkpoint does, in nanoseconds
     :ivar io_stall: microseconds in which some process waited for a disk (`/proc/pressure/io`); 0 where unknown
-    :ivar disk_ms: milliseconds that requests to the disk have taken, added up (`/proc/diskstats`); 0 where unknown
     """
 
     at: float
@@ -27,7 +25,6 @@ class Look:
     restarts: int
     written: int
     io_stall: int
-    disk_ms: int
 
 
 class Observer:
@@ -63,7 +60,6 @@ class Observer:
             int.from_bytes(header[12:16]),
             now.st_mtime_ns,
             _io_stall(),
-            _disk_ms(os.major(now.st_dev), os.minor(now.st_dev)),
         )
 
     def _watch(self) -> None:
@@ -86,11 +82,3 @@ def _io_stall() -> int:
     except (OSError, IndexError):
         return 0
     return int(some.rpartition("total=")[2])
-
-
-def _disk_ms(major: int, minor: int) -> int:
-    for line in Path("/proc/diskstats").read_text(encoding="ascii").splitlines():
-        fields = line.split()
-        if fields[:2] == [str(major), str(minor)]:
-            return int(fields[6]) + int(fields[10])
-    return 0

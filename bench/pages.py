@@ -90,9 +90,8 @@ def _writes(grown: dict[str, Any], times: int) -> Generator[tuple[str, Request],
     for number in range(times):
         run_id = (yield "create run", _new_run())["id"]
         yield "update run, just created", patch(f"/runs/{run_id}", begun)
-        task_id = (yield "create task", post("/tasks", {"runId": run_id, "type": "step", "inputData": {"part": 1}}))[
-            "id"
-        ]
+        new_task = post("/tasks", {"runId": run_id, "type": "step", "inputData": {"part": 1}})
+        task_id = (yield "create task", new_task)["id"]
         yield "update task, just created", patch(f"/tasks/{task_id}", begun)
         yield f"create run data with 2 tags, {FEW}", _new_entry(run_id, task_id, number)
         yield "update task, just created", patch(f"/tasks/{task_id}", done)

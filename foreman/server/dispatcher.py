@@ -157,10 +157,6 @@ class Dispatcher:
                 self._queues[kind].append(task)
                 self._wake()
 
-    def waiting(self) -> int:
-        """How many jobs are queued, large ones not counted."""
-        return sum(map(len, self._queues))
-
     def look_for_room(self) -> None:
         """Look at the large jobs again: there may be quota for one now."""
         with self.lock:

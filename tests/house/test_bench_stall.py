@@ -10,7 +10,7 @@ from bench.crowd import Wait
 from bench.observer import Look, Observer, around
 from bench.stall import report, stalls
 
-QUIET, COPIED = Look(0, 100, 1, 5, 0, 0), Look(9, 200, 1, 6, 30_000, 0)
+QUIET, COPIED = Look(0, 100, 1, 5, 0), Look(9, 200, 1, 6, 30_000)
 
 
 def test_long_waits_that_overlap_are_one_stall() -> None:
@@ -37,7 +37,7 @@ def test_stall_is_explained_by_the_probe_before_a_checkpoint(
 
 
 def test_looks_are_those_just_before_and_after() -> None:
-    looks = [Look(at, 0, 0, 0, 0, 0) for at in range(10)]
+    looks = [Look(at, 0, 0, 0, 0) for at in range(10)]
     assert around(looks, 2.5, 4.5) == (looks[2], looks[5])
     assert around(looks, -1, 99) == (looks[0], looks[9])
     assert around([], 1, 2) is None

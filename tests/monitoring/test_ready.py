@@ -109,7 +109,7 @@ def test_those_who_ask_while_nobody_can_write_keep_no_thread_from_reading(served
     with served.database.write():
         for each in asking:
             each.start()
-        until(served.server.dispatcher.waiting)  # more have come than may begin
+        until(served.server.dispatcher._has_tasks)  # more have come than may begin
         ok(httpx.get(f"{served.url}/health", timeout=PATIENCE))
         assert answers == []
     for each in asking:

@@ -633,7 +633,7 @@ def test_others_are_served_beside_long_queries(start: Start, monkeypatch: pytest
                             headers={"X-API-Key": key}, timeout=3 * PATIENCE)
                 for _ in range(6)
             ]  # fmt: skip
-            until(lambda: served.server.dispatcher.waiting() == 4)  # two are under way
+            until(lambda: sum(map(len, served.server.dispatcher._queues)) == 4)  # two are under way
             assert_lives(client)
             assert not any(answer.done() for answer in answers)
             monkeypatch.setattr(server, "_LONGEST_READ", 0.1)
