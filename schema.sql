@@ -1,10 +1,11 @@
 -- Foreman's data model on SQLite.
 --
 -- Conventions: ids, keys, tags and JSON are TEXT; times are INTEGER milliseconds since 1970 UTC; `seq` is the
--- order of insertion and ends every ORDER BY, because two rows can share a millisecond. `org_id` leads every key
--- and is in every WHERE: it isolates organisations from each other.
+-- order of insertion and ends every ORDER BY, because two rows can share a millisecond. `org_id` isolates organisations
+-- from each other: it leads the keys of runs, tasks and their counts.
 --
--- What belongs to a run also has the run's `seq`, and is found by that: it is short, and stands in every index entry.
+-- What belongs to a run also has the run's `seq`, and is found by that, because it is short and stands in every index
+-- entry. A statement never gets that `seq` from a client, but looks it up by `org_id` and the run's id.
 --
 -- Counts are maintained by triggers, so reading them costs the same however many rows there are. They are in tables of
 -- their own, because SQLite rewrites a whole row when one column changes, and a run's input can be megabytes.

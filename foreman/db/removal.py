@@ -1,8 +1,8 @@
 """Deleting a run with everything in it: in one go, or in pieces that leave others time in between.
 
 Deleting only the run's row would also do, through foreign keys. But a chain of more than 1,000 child tasks is deeper
-than SQLite lets triggers nest (https://www.sqlite.org/limits.html, section 10). Each task would scan all entries of the
-run. And the triggers of each entry would maintain what is deleted a moment later.
+than SQLite lets triggers nest (https://www.sqlite.org/limits.html, section 10). And the triggers of each entry would
+maintain what is deleted a moment later.
 """
 
 from collections.abc import Iterator, Sequence
