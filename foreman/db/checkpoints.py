@@ -20,12 +20,13 @@ log = logging.getLogger(__name__)
 # Seconds between two checkpoints while there are commits, and after one that has failed.
 PAUSE, PAUSE_AFTER_FAILURE = 0.25, 5.0
 
-# Frames in the log from which on it is begun anew: each holds a page, so this is 8 MB. If a checkpoint has just taken
-# longer than SLOW seconds, as on a disk that stalls, nobody shall wait for the next one, until the log is 64 MB long.
+# Frames in the log from which on it is begun anew: each holds a page, so this is 8 MB. If the last of several
+# checkpoints has taken longer than SLOW seconds, as on a disk that stalls, nobody shall wait for the next one, until
+# the log is 64 MB long.
 LONG, LONGEST = 2_000, 16_000
 SLOW = 0.05
 
-# The most frames that are copied while others wait for the writer's turn.
+# The most frames that are copied while others wait for the writer's turn, until the log is 64 MB long.
 FEW = 500
 
 # Bytes that a longer log is cut down to once it is begun anew, such as after a backup.
@@ -61,7 +62,6 @@ class Checkpoints:
         self._connection = connect()  # ahead: later there may be no file descriptors left
         self._stopping = threading.Event()
         self._failing = False
-        self._try_again_at = LONG  # frames in the log from which on it should be begun anew
         self._thread = threading.Thread(target=self._run, name="checkpoints")
 
     def start(self) -> None:
@@ -116,22 +116,24 @@ class Checkpoints:
             self._writer.checkpoint_in_commits(False)
 
     def _copy(self) -> None:
-        frames, slowest = 0, 0.0
-        for _ in range(_PASSES):
-            begun = time.monotonic()
-            done = self._pass()
-            slowest = max(slowest, time.monotonic() - begun)
-            if done is None or done.copied < done.frames - FEW:
-                self._writer.has_committed.set()  # somebody reads an old snapshot, or checkpoints: there will be a rest
-                return
-            frames = done.frames
-        if frames < LONG:
-            self._try_again_at = LONG
-        elif frames >= self._try_again_at and (slowest < SLOW or frames >= LONGEST):
-            # A read that is under way keeps the log from being begun anew. So the next try has to be worth its wait.
-            self._try_again_at = frames + LONG // 4
+        done, took = self._timed_pass()
+        for _ in range(_PASSES - 1):
+            if done is not None:
+                done, took = self._timed_pass()
+        if done is None:
+            self._writer.has_committed.set()  # somebody else checkpoints: there may be a rest
+            return
+        rest = done.frames - done.copied
+        if rest > FEW:
+            self._writer.has_committed.set()  # somebody reads an old snapshot, or writes faster than this copies
+        if done.frames >= LONGEST or (done.frames >= LONG and rest <= FEW and took < SLOW):
             with self._writer.between_transactions():
                 self._pass()
+
+    def _timed_pass(self) -> tuple[Progress | None, float]:
+        """A passive checkpoint, and how many seconds it has taken."""
+        begun = time.monotonic()
+        return self._pass(), time.monotonic() - begun
 
     def _pass(self) -> Progress | None:
         """A passive checkpoint.

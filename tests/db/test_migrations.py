@@ -523,7 +523,7 @@ kill_before_each_step(Path(sys.argv[1]), upgrade)
 def test_kill_at_any_moment_leaves_one_version_or_the_other_and_the_next_start_finishes(tmp_path: Path) -> None:
     (tmp_path / "start").mkdir()
     before = dump(create_earlier(tmp_path / "start" / "foreman.db", 1))
-    killed = [sys.executable, "-c", KILLED_BEFORE_EACH_CHANGE, tmp_path]
+    killed = [sys.executable, "-c", KILLED_BEFORE_EACH_CHANGE, str(tmp_path)]
     subprocess.run(killed, cwd=ROOT, timeout=5 * PATIENCE, check=True)  # more than 150 upgrades
     states = sorted((path for path in tmp_path.iterdir() if path.name != "start"), key=lambda path: int(path.name))
     found, undone = [], 0
