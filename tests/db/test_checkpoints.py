@@ -357,3 +357,16 @@ def test_other_processes_may_write_read_and_checkpoint_meanwhile(database: Datab
                     other.execute(f"PRAGMA wal_checkpoint({('PASSIVE', 'FULL', 'TRUNCATE')[number % 3]})").fetchone()
             until(lambda: times_begun(file) != begun)
         assert database.one("PRAGMA integrity_check")[0] == "ok"  # type: ignore[index]
+
+
+def test_log_is_begun_anew_after_every_checkpoint_that_finds_it_long(file: Path, database: Database) -> None:
+    """However much was written since the last one: more each time, and less."""
+    one = Checkpoints(
+        database._writer, database._connect_to_log, lambda: database._generation
+    )  # no thread: between these checkpoints there is what this test writes
+    for turn, pages in enumerate((70, 60, 90, 200, 60, 500)):
+        write(database, 2 * turn, pages)
+        one._checkpoint()
+        write(database, 2 * turn + 1)
+        assert times_begun(file) == turn + 1
+    one._connection.close()
