@@ -130,7 +130,9 @@ def test_tiny_comparison_with_the_last_commit(tmp_path: Path) -> None:
     for results in compared.results.values():
         places = results.places()
         assert {place.name for place in places} == {*compared.names}
-        assert len(places) == len(compared.names) * 4
+        # Deletions end when there is nothing left to delete, which may be before their last round.
+        lasting = [place for place in places if not place.name.startswith("delete")]
+        assert len(lasting) == (len(compared.names) - 1) * 4
         assert all(results.errors(place) == 0 for place in places)
     assert [*compared.written["this"]] == [*compared.written["base"]] == [*pages.NAMES]
     assert os.sched_getaffinity(0) == cores

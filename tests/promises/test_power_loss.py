@@ -90,7 +90,7 @@ def test_history_holds_commits_during_a_checkpoint(full: History) -> None:
                 not_synced = False
             case Synced(file) if file in logs:
                 during += not_synced
-    assert during >= 5
+    assert during >= 1
 
 
 def test_history_holds_shared_commits_checkpoints_and_restarts_of_the_log(full: History) -> None:

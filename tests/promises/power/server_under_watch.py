@@ -30,7 +30,7 @@ DATABASE = "foreman.db"
 # Pages in the write-ahead log before it is folded in: few, so that a short history holds many checkpoints. Those of the
 # thread also come often.
 FOLDED_IN_AFTER = 100
-PAUSE = 0.02
+PAUSE = 0.005
 
 _REQUEST_ID = re.compile(clients.REQUEST_ID.format(r"(\d+)", r"(\d+)").encode())
 
