@@ -1,13 +1,14 @@
 """The benchmark's comparison with another tree, and its count of pages. No figure of the machine is asserted."""
 
+import importlib
 import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from bench import __main__ as command
 from bench import comparison, pages, trees
 from bench.comparison import PINNED, UNPINNED, Compared, Plan
 from bench.comparison_report import ComparisonReport
@@ -21,6 +22,13 @@ from bench.wal import WriteAheadLog
 TINY = Plan(rounds=1, seconds=0.1, rows=20, deletions=500, grown=30, commits=2)
 
 needs_git = pytest.mark.skipif(not (ROOT / ".git").exists(), reason="these are files without their repository")
+
+
+@pytest.fixture
+def command() -> ModuleType:
+    """The command, which needs what `make bench` installs for its plots."""
+    pytest.importorskip("matplotlib")
+    return importlib.import_module("bench.__main__")
 
 
 @pytest.fixture
@@ -141,7 +149,7 @@ def test_tiny_comparison_with_the_last_commit(tmp_path: Path) -> None:
 @needs_git
 @pytest.mark.long
 def test_command_compares_and_leaves_the_reports_of_the_benchmark_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(comparison, "QUICK", TINY)
     before = command.REPORT.read_bytes()
@@ -152,7 +160,9 @@ def test_command_compares_and_leaves_the_reports_of_the_benchmark_alone(
     assert command.REPORT.read_bytes() == before
 
 
-def test_command_ends_with_the_reason_when_there_is_no_such_revision(capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_ends_with_the_reason_when_there_is_no_such_revision(
+    command: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
         command.main(["--base", "no-such-revision", "--generator", "python"])
     assert "no-such-revision cannot be checked out" in capsys.readouterr().err
