@@ -68,8 +68,7 @@ def count(tx: Transaction, which: Old) -> Amount:
     for org_id, status in _scopes(tx, which):
         row = tx.one(
             f"""
-            SELECT count(*), coalesce(sum({ALL_TASKS}), 0),
-                   coalesce(sum(data.entries), 0)
+            SELECT count(*), coalesce(sum({ALL_TASKS}), 0), coalesce(sum(data.entries), 0)
             FROM run
             LEFT JOIN run_task_count AS tasks
                    ON tasks.run_seq = run.seq AND tasks.parent_task_id = '' AND tasks.type = ''
