@@ -86,11 +86,15 @@ THIS = Tree("this", ROOT)
 def check_out(revision: str, directory: Path) -> Tree:
     """A revision's files, in a new directory. The repository remembers nothing of it.
 
-    :raises NoSuchRevision: when there is none, or no repository
+    :raises NoSuchRevision: when there is none, or no repository, or no git
     """
     if revision.startswith("-"):
         raise NoSuchRevision(f"{revision} is not a revision")
-    archive = subprocess.run(["git", "archive", "--format=tar", revision], cwd=ROOT, capture_output=True, check=False)
+    command = ["git", "archive", "--format=tar", revision]
+    try:
+        archive = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
+    except FileNotFoundError:
+        raise NoSuchRevision(f"{revision} cannot be checked out: git is not installed") from None
     if archive.returncode:
         raise NoSuchRevision(f"{revision} cannot be checked out: {archive.stderr.decode(errors='replace').strip()}")
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -21,7 +22,10 @@ from bench.wal import WriteAheadLog
 
 TINY = Plan(rounds=1, seconds=0.1, rows=20, deletions=500, grown=30, commits=2)
 
-needs_git = pytest.mark.skipif(not (ROOT / ".git").exists(), reason="these are files without their repository")
+needs_git = pytest.mark.skipif(
+    not (ROOT / ".git").exists() or shutil.which("git") is None,
+    reason="these are files without their repository, or git is not installed",
+)
 
 
 @pytest.fixture
@@ -82,6 +86,12 @@ def test_revision_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
     for revision in ("no-such-revision", "--help"):
         with pytest.raises(trees.NoSuchRevision, match=revision):
             trees.check_out(revision, tmp_path / "base")
+
+
+def test_revision_cannot_be_checked_out_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(trees.NoSuchRevision, match="git is not installed"):
+        trees.check_out("HEAD", tmp_path / "base")
 
 
 @needs_git
