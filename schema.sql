@@ -324,6 +324,8 @@ CREATE TABLE run_data_tag (
 ) STRICT, WITHOUT ROWID;
 
 -- The newest entry of each key, and how many entries the key has: of all entries under the tag '', and under each tag.
+-- A key of all entries is in_order as long as its entries were created in the order of insertion: the clock was not set
+-- back. Then the newest that is left after a deletion is the last by creation. Else all entries of the key are read.
 CREATE TABLE run_data_latest (
     run_seq    INTEGER NOT NULL,
     tag        TEXT    NOT NULL,
@@ -331,6 +333,7 @@ CREATE TABLE run_data_latest (
     seq        INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     entries    INTEGER NOT NULL CONSTRAINT run_data_latest_has_entries CHECK (entries >= 0),
+    in_order   INTEGER NOT NULL DEFAULT TRUE CONSTRAINT in_order_is_boolean CHECK (in_order IN (0, 1)),
     PRIMARY KEY (run_seq, tag, key)
 ) STRICT, WITHOUT ROWID;
 
@@ -345,6 +348,7 @@ CREATE TRIGGER run_data_created AFTER INSERT ON run_data BEGIN
     VALUES (new.run_seq, '', new.key, new.seq, new.created_at, 1)
     ON CONFLICT (run_seq, tag, key) DO UPDATE
     SET entries    = entries + 1,
+        in_order   = in_order AND excluded.seq > seq AND excluded.created_at >= created_at,
         created_at = iif(excluded.seq > seq, excluded.created_at, created_at),
         seq        = max(excluded.seq, seq);
 
@@ -366,6 +370,15 @@ CREATE TRIGGER run_data_deleted AFTER DELETE ON run_data BEGIN
 
     DELETE FROM run_data_latest WHERE run_seq = old.run_seq AND tag = '' AND key = old.key AND entries = 1;
     UPDATE run_data_latest SET entries = entries - 1 WHERE run_seq = old.run_seq AND tag = '' AND key = old.key;
+    UPDATE run_data_latest
+    SET (seq, created_at) = (
+        SELECT newest.seq, newest.created_at
+        FROM run_data AS newest
+        WHERE newest.run_seq = old.run_seq AND newest.key = old.key
+        ORDER BY newest.created_at DESC, newest.seq DESC
+        LIMIT 1
+    )
+    WHERE run_seq = old.run_seq AND tag = '' AND key = old.key AND seq = old.seq AND in_order;
     -- The plus: else SQLite might look for the key in all entries, newest first.
     UPDATE run_data_latest
     SET (seq, created_at) = (
@@ -373,7 +386,7 @@ CREATE TRIGGER run_data_deleted AFTER DELETE ON run_data BEGIN
         FROM run_data AS newest
         WHERE newest.seq = (SELECT max(+seq) FROM run_data WHERE run_seq = old.run_seq AND key = old.key)
     )
-    WHERE run_seq = old.run_seq AND tag = '' AND key = old.key AND seq = old.seq;
+    WHERE run_seq = old.run_seq AND tag = '' AND key = old.key AND seq = old.seq AND NOT in_order;
 
     DELETE FROM run_data_tag
     WHERE run_seq = old.run_seq AND key = old.key AND seq = old.seq

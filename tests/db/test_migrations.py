@@ -172,6 +172,31 @@ def test_server_upgrades_and_answers_every_question_as_before(tmp_path: Path, ve
         assert keys.every(database) == told["listed"]
 
 
+@pytest.mark.parametrize("version", EARLIER)
+def test_upgrade_finds_the_keys_whose_entries_were_created_while_the_clock_was_set_back(
+    tmp_path: Path, version: int
+) -> None:
+    file = create_earlier(tmp_path / "foreman.db", version)
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        many = "SELECT run_id, key FROM run_data GROUP BY run_id, key HAVING count(*) > 1 ORDER BY run_id, key"
+        (run_id, key), *others = connection.execute(many).fetchall()
+        newest = connection.execute("SELECT max(seq) FROM run_data WHERE run_id = ? AND key = ?", (run_id, key))
+        (seq,) = newest.fetchone()
+        for table in ("run_data", "run_data_tag", "run_data_latest"):
+            connection.execute(f"UPDATE {table} SET created_at = created_at - 1000000 WHERE seq = ?", (seq,))
+    with closing(open_upgraded(file)) as database, database.read() as tx:
+        marked = tx.all(
+            """
+            SELECT run.id, kept.key, kept.in_order
+            FROM run_data_latest AS kept JOIN run ON run.seq = kept.run_seq
+            WHERE kept.entries > 1 AND kept.tag = '' ORDER BY run.id, kept.key
+            """
+        )
+        assert [tuple(row) for row in marked] == [(run_id, key, 0), *((*other, 1) for other in others)]
+        assert others
+    assert check(file) == []
+
+
 def test_version_is_recorded_with_the_time_and_the_version_of_foreman(old: Path, tmp_path: Path) -> None:
     begun = int(time.time() * 1000)
     open_upgraded(old).close()

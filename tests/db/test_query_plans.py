@@ -178,14 +178,15 @@ def fill(served: Running) -> None:
 def fill_run(served: Running, run_id: str, task_id: str) -> None:
     """Entries of the run that all the queries below are about, which match none of their filters."""
     with served.database.write() as tx:
-        for number in range(OTHERS):
+        for number, (key, tags) in product(range(OTHERS), ((None, '["common"]'), ("often", "[]"))):
             tx.run(
                 """
                 INSERT INTO run_data (org_id, id, run_seq, run_id, task_id, key, value, tags, created_at, updated_at)
-                SELECT 'acme', :id, seq, id, :task_id, :key, '1', '["common"]', :now, :now
+                SELECT 'acme', :id, seq, id, :task_id, :key, '1', :tags, :now, :now
                 FROM run WHERE org_id = 'acme' AND id = :run_id
                 """,
-                id=f"entry-{number}", run_id=run_id, task_id=task_id, key=f"common-{number}", now=number,
+                id=f"{key or 'entry'}-{number}", key=key or f"common-{number}", tags=tags,
+                run_id=run_id, task_id=task_id, now=number,
             )  # fmt: skip
 
 
@@ -223,7 +224,8 @@ def send_all_kinds_of_requests(sweep: Sweep, served: Running, client: httpx.Clie
     sweep.names |= {run["id"]: "RUN", parent["id"]: "PARENT", task["id"]: "TASK"}
     fill_run(served, run["id"], task["id"])
     entry, *_ = [put_data(client, task, key, tags=["rare", "also"]) for key in ("rare", "rarer", "rare")]
-    sweep.names[entry["id"]] = "ENTRY"
+    newest = put_data(client, task, "often")
+    sweep.names |= {entry["id"]: "ENTRY", newest["id"]: "NEWEST-OF-MANY"}
     absent: list[dict[str, str]] = [{}]
 
     sweep.send(client, "GET", "/health")
@@ -277,6 +279,7 @@ def send_all_kinds_of_requests(sweep: Sweep, served: Running, client: httpx.Clie
         sweep.send(client, "GET", f"{data}?{query}")
 
     sweep.send(client, "DELETE", f"{data}?id={entry['id']}")
+    sweep.send(client, "DELETE", f"{data}?id={newest['id']}")
     sweep.send(client, "DELETE", f"{data}?key=rare")
     sweep.send(client, "DELETE", f"/runs/{small_run(sweep, client)}")
 

@@ -910,9 +910,31 @@ BROKEN = {
         ],
         triggers=False,
     ),
+    "a key that is not in order, but marked so": Broken(
+        """
+        UPDATE run_data        SET created_at = 9 WHERE seq = 1;
+        UPDATE run_data_tag    SET created_at = 9 WHERE seq = 1;
+        UPDATE run_data_latest SET created_at = 9 WHERE seq = 1;
+        """,
+        [
+            (
+                "run_data_latest_in_order",
+                "run_seq=1 tag='' key='key' in_order=1 seq=2 created_at=2 created_before=9",
+            )
+        ],
+    ),
+    "a mark that is neither true nor false": Broken(
+        "UPDATE run_data_latest SET in_order = 2 WHERE run_seq = 3",
+        [
+            (
+                "run_data_latest_in_order",
+                "run_seq=3 tag='' key='key' in_order=2 seq=3 created_at=1 created_before=None",
+            )
+        ],
+    ),
     **{
         f"a latest entry of none, with another {column}": Broken(
-            f"INSERT INTO run_data_latest VALUES ({run_seq}, '{tag}', '{key}', 1, 1, 1)",
+            f"INSERT INTO run_data_latest VALUES ({run_seq}, '{tag}', '{key}', 1, 1, 1, 1)",
             [("run_data_latest_extra", f"run_seq={run_seq} tag={tag!r} key={key!r}")],
             triggers=False,
         )
@@ -1027,7 +1049,7 @@ def test_command_counts_one_violation_as_one(file: Path) -> None:
 
 
 def test_text_that_is_not_utf_8_is_shown_as_far_as_it_can_be(file: Path) -> None:
-    break_(file, "INSERT INTO run_data_latest VALUES (1, CAST(x'61ff' AS TEXT), 'key', 2, 2, 1)")
+    break_(file, "INSERT INTO run_data_latest VALUES (1, CAST(x'61ff' AS TEXT), 'key', 2, 2, 1, 1)")
     assert check(file) == [as_line("run_data_latest_extra", "run_seq=1 tag='a\N{REPLACEMENT CHARACTER}' key='key'")]
 
 

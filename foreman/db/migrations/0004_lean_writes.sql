@@ -241,16 +241,21 @@ CREATE TABLE run_data_latest (
     seq        INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     entries    INTEGER NOT NULL CONSTRAINT run_data_latest_has_entries CHECK (entries >= 0),
+    in_order   INTEGER NOT NULL DEFAULT TRUE CONSTRAINT in_order_is_boolean CHECK (in_order IN (0, 1)),
     PRIMARY KEY (run_seq, tag, key)
 ) STRICT, WITHOUT ROWID;
 
 -- created_at is that of the row with the largest seq: https://www.sqlite.org/lang_select.html#bareagg.
-INSERT INTO run_data_latest
-SELECT run_seq, '', key, max(seq), created_at, count(*)
-FROM run_data
+INSERT INTO run_data_latest (run_seq, tag, key, seq, created_at, entries, in_order)
+SELECT run_seq, '', key, max(seq), created_at, count(*), sum(created_at < before) = 0
+FROM (
+    SELECT run_seq, key, seq, created_at,
+           lag(created_at, 1, created_at) OVER (PARTITION BY run_seq, key ORDER BY seq) AS before
+    FROM run_data
+) AS entry
 GROUP BY run_seq, key;
 
-INSERT INTO run_data_latest
+INSERT INTO run_data_latest (run_seq, tag, key, seq, created_at, entries)
 SELECT run_seq, tag, key, max(seq), created_at, count(*)
 FROM run_data_tag
 GROUP BY run_seq, tag, key;
@@ -366,6 +371,7 @@ CREATE TRIGGER run_data_created AFTER INSERT ON run_data BEGIN
     VALUES (new.run_seq, '', new.key, new.seq, new.created_at, 1)
     ON CONFLICT (run_seq, tag, key) DO UPDATE
     SET entries    = entries + 1,
+        in_order   = in_order AND excluded.seq > seq AND excluded.created_at >= created_at,
         created_at = iif(excluded.seq > seq, excluded.created_at, created_at),
         seq        = max(excluded.seq, seq);
 
@@ -391,9 +397,18 @@ CREATE TRIGGER run_data_deleted AFTER DELETE ON run_data BEGIN
     SET (seq, created_at) = (
         SELECT newest.seq, newest.created_at
         FROM run_data AS newest
+        WHERE newest.run_seq = old.run_seq AND newest.key = old.key
+        ORDER BY newest.created_at DESC, newest.seq DESC
+        LIMIT 1
+    )
+    WHERE run_seq = old.run_seq AND tag = '' AND key = old.key AND seq = old.seq AND in_order;
+    UPDATE run_data_latest
+    SET (seq, created_at) = (
+        SELECT newest.seq, newest.created_at
+        FROM run_data AS newest
         WHERE newest.seq = (SELECT max(+seq) FROM run_data WHERE run_seq = old.run_seq AND key = old.key)
     )
-    WHERE run_seq = old.run_seq AND tag = '' AND key = old.key AND seq = old.seq;
+    WHERE run_seq = old.run_seq AND tag = '' AND key = old.key AND seq = old.seq AND NOT in_order;
 
     DELETE FROM run_data_tag
     WHERE run_seq = old.run_seq AND key = old.key AND seq = old.seq

@@ -189,6 +189,25 @@ KEPT = (
         since=4,
     ),
     Rule(
+        "run_data_latest_in_order",
+        "a key is marked as having its entries in order, but they were not created in the order of their seqs",
+        """
+        SELECT kept.run_seq, kept.tag, kept.key, kept.in_order, entry.seq, entry.created_at, entry.created_before
+        FROM (
+            SELECT run_seq, key, seq, created_at,
+                   lag(created_at) OVER (PARTITION BY run_seq, key ORDER BY seq) AS created_before
+            FROM run_data
+        ) AS entry
+        JOIN run_data_latest AS kept ON kept.run_seq = entry.run_seq AND kept.tag = '' AND kept.key = entry.key
+        WHERE kept.in_order = 1 AND entry.created_at < entry.created_before
+        UNION ALL
+        SELECT run_seq, tag, key, in_order, seq, created_at, NULL
+        FROM run_data_latest
+        WHERE in_order NOT IN (0, 1)
+        """,
+        since=4,
+    ),
+    Rule(
         "run_data_latest_extra",
         "a row in run_data_latest has no entry",
         """
