@@ -209,7 +209,8 @@ CREATE TRIGGER task_created AFTER INSERT ON task BEGIN
 
     INSERT INTO run_task_count (run_seq, parent_task_id, type)
     VALUES (new.run_seq, '', ''), (new.run_seq, '', new.type),
-           (new.run_seq, coalesce(new.parent_task_id, ''), ''), (new.run_seq, coalesce(new.parent_task_id, ''), new.type)
+           (new.run_seq, coalesce(new.parent_task_id, ''), ''),
+           (new.run_seq, coalesce(new.parent_task_id, ''), new.type)
     ON CONFLICT DO NOTHING;
     UPDATE run_task_count
     SET pending   = pending + (new.status = 'pending'),

@@ -8,7 +8,7 @@ from bench.data import Sized
 from bench.footprint import PAYLOAD, Footprint
 from bench.forms import ALL, FORMS, LATEST, LIST_RUNS, Form
 from bench.pages import LARGE_RUN, Written
-from bench.results import Place, Results, Spread, p50, rate
+from bench.results import Place, Results, Spread, p50, p99, rate
 from bench.targets import COMMIT, LIMITER, TAGS, Outcome, growth
 from bench.traffic import REQUESTS_OF_WORKFLOW
 
@@ -205,7 +205,7 @@ class Report:
         if not self.results.at(place):
             return [NOT_MEASURED] * 4
         per_second = self.results.typical(place, rate)
-        middle, slow = (self.results.typical(place, metric) for metric in (p50, lambda measured: measured.p99))
+        middle, slow = (self.results.typical(place, metric) for metric in (p50, p99))
         return [f"{per_second:,.0f}", number(middle), number(slow), str(self.results.errors(place))]
 
 

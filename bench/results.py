@@ -7,7 +7,8 @@ from statistics import median
 
 from bench.load import Measurement
 
-Metric = Callable[[Measurement], float]
+# A number that a measurement has given; None when nothing was answered.
+Metric = Callable[[Measurement], float | None]
 
 
 def rate(measurement: Measurement) -> float:
@@ -15,9 +16,14 @@ def rate(measurement: Measurement) -> float:
     return measurement.rate
 
 
-def p50(measurement: Measurement) -> float:
+def p50(measurement: Measurement) -> float | None:
     """The latency that half of the requests do not exceed."""
-    return measurement.p50
+    return measurement.p50 if measurement.requests else None
+
+
+def p99(measurement: Measurement) -> float | None:
+    """The latency that 99 % of the requests do not exceed."""
+    return measurement.p99 if measurement.requests else None
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,7 @@ class Results:
 
     def typical(self, place: Place, metric: Metric) -> float | None:
         """The median over all rounds; None when it was not measured."""
-        values = [metric(measurement) for measurement in self.at(place)]
+        values = [value for measurement in self.at(place) if (value := metric(measurement)) is not None]
         return median(values) if values else None
 
     def errors(self, place: Place) -> int:
@@ -83,8 +89,8 @@ class Results:
     def _ratios(self, place: Place, to: Place, metric: Metric) -> Iterator[float]:
         chunks: dict[int, dict[Place, list[float]]] = defaultdict(lambda: defaultdict(list))
         for sample in self.samples:
-            if sample.place in (place, to):
-                chunks[sample.chunk][sample.place].append(metric(sample.measurement))
+            if sample.place in (place, to) and (value := metric(sample.measurement)) is not None:
+                chunks[sample.chunk][sample.place].append(value)
         for chunk in chunks.values():
             if place in chunk and to in chunk and (base := median(chunk[to])):
                 yield median(chunk[place]) / base

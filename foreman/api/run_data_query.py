@@ -144,17 +144,10 @@ NEWEST_OF_EACH_KEY = """
     """
 
 # The entries with one tag, or all; from tables of keys, the newest such entry of each key.
-ONE_TAG = f"""
-    SELECT tagged.key, tagged.seq, tagged.created_at
-    FROM {{table}} AS tagged
-    WHERE tagged.run_seq = {RUN_SEQ} {{tag}} {{of_keys}}
-    """
+OF_ONE_TAG = f"FROM {{table}} AS tagged WHERE tagged.run_seq = {RUN_SEQ} {{tag}} {{of_keys}}"
 
-TOTAL_OF_ONE_TAG = f"""
-    SELECT {{count}}
-    FROM {{table}} AS tagged
-    WHERE tagged.run_seq = {RUN_SEQ} {{tag}} {{of_keys}}
-    """
+# How many entries a run has, or keys: as it is maintained by triggers.
+COUNTED = f"SELECT coalesce((SELECT {{column}} FROM run_data_count WHERE run_seq = {RUN_SEQ}), 0)"
 
 # Which part of run_data_by_created_at an entry is in; the same for the index by last update.
 NEVER_UPDATED, UPDATED = "(updated_at = created_at) = TRUE", "(updated_at = created_at) = FALSE"
@@ -206,12 +199,15 @@ def data_query(wanted: dict[str, Any]) -> str:
         # CROSS JOIN: from keys to entries. The other way round, SQLite might scan all entries in order.
         from_keys = "wanted_key CROSS JOIN " if common else ""
         of_keys = "AND tagged.key = wanted_key.key" if common else of_keys
-        matches = ONE_TAG.format(table=f"{from_keys}{table}", tag="" if table == "run_data" else tag, of_keys=of_keys)
+        of_entries = OF_ONE_TAG.format(
+            table=f"{from_keys}{table}", tag="" if table == "run_data" else tag, of_keys=of_keys
+        )
+        matches = f"SELECT tagged.key, tagged.seq, tagged.created_at {of_entries}"
         if not key_filters and not tag_filters:
-            total = "coalesce(counted.keys, 0)" if latest else "coalesce(counted.entries, 0)"
+            total = COUNTED.format(column="keys" if latest else "entries")
         else:
-            count = "count(*)" if latest else "coalesce(sum(tagged.entries), 0)"
-            total = TOTAL_OF_ONE_TAG.format(count=count, table=f"{from_keys}run_data_latest", tag=tag, of_keys=of_keys)
+            keys_found = OF_ONE_TAG.format(table=f"{from_keys}run_data_latest", tag=tag, of_keys=of_keys)
+            total = f"SELECT {'count(*)' if latest else 'coalesce(sum(tagged.entries), 0)'} {keys_found}"
     else:
         if wanted["tag_mode"] == "all" and wanted.get("tags"):
             common.append(WANTED_TAG)
@@ -223,7 +219,6 @@ def data_query(wanted: dict[str, Any]) -> str:
         {f"WITH {', '.join(common)}" if common else ""}
         SELECT {COLUMNS}, {PLACE}, ({total}) AS total
         FROM run
-        LEFT JOIN run_data_count AS counted ON counted.run_seq = run.seq
         LEFT JOIN ({_cut(wanted, matches)} LIMIT :limit OFFSET :offset) AS page ON TRUE
         LEFT JOIN run_data ON run_data.seq = page.tiebreak
         WHERE run.org_id = :org_id AND run.id = :run_id

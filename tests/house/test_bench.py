@@ -11,7 +11,7 @@ from bench.cases import Case
 from bench.footprint import Footprint
 from bench.load import Measurement, PurePython
 from bench.report import Report, table
-from bench.results import Place, Results, Sample, Spread, rate
+from bench.results import Place, Results, Sample, Spread, p50, p99, rate
 from bench.schedule import Unit, chunks
 from bench.targets import outcomes
 from bench.traffic import Request, Script
@@ -44,6 +44,15 @@ def test_ratio_compares_only_what_shares_a_chunk() -> None:
     results = Results([*samples, sample(CASE, 3, 7)])
     assert results.ratio(CASE, FLOOR, rate) == Spread(0.625, 0.5, 0.75)
     assert results.ratio(Place("other", "work", 16), FLOOR, rate) is None
+
+
+def test_measurement_without_answers_has_a_rate_but_no_latency() -> None:
+    results = Results([sample(FLOOR, 1, 1000), sample(CASE, 1, 0), sample(FLOOR, 2, 1000), sample(CASE, 2, 500)])
+    assert results.typical(CASE, rate) == 250
+    assert results.typical(CASE, p50) == 1.0
+    assert results.ratio(CASE, FLOOR, p50) == Spread(1.0, 1.0, 1.0)
+    nothing = Results([sample(FLOOR, 1, 1000), sample(CASE, 1, 0)])
+    assert (nothing.typical(CASE, p99), nothing.ratio(CASE, FLOOR, p50)) == (None, None)
 
 
 def test_outcome_is_met_missed_or_not_measured() -> None:

@@ -155,13 +155,15 @@ CREATE TABLE org_task_count (
 ) STRICT, WITHOUT ROWID;
 
 INSERT INTO org_task_count
-SELECT org_id, '', sum(status = 'pending'), sum(status = 'queued'), sum(status = 'running'), sum(status = 'completed'),
+SELECT org_id, '',
+       sum(status = 'pending'), sum(status = 'queued'), sum(status = 'running'), sum(status = 'completed'),
        sum(status = 'failed'), sum(status = 'cancelled'), sum(status = 'retrying')
 FROM task
 GROUP BY org_id;
 
 INSERT INTO org_task_count
-SELECT org_id, type, sum(status = 'pending'), sum(status = 'queued'), sum(status = 'running'), sum(status = 'completed'),
+SELECT org_id, type,
+       sum(status = 'pending'), sum(status = 'queued'), sum(status = 'running'), sum(status = 'completed'),
        sum(status = 'failed'), sum(status = 'cancelled'), sum(status = 'retrying')
 FROM task
 GROUP BY org_id, type;
@@ -183,26 +185,30 @@ CREATE TABLE run_task_count (
 ) STRICT, WITHOUT ROWID;
 
 INSERT INTO run_task_count
-SELECT run_seq, '', '', sum(status = 'pending'), sum(status = 'queued'), sum(status = 'running'), sum(status = 'completed'),
+SELECT run_seq, '', '',
+       sum(status = 'pending'), sum(status = 'queued'), sum(status = 'running'), sum(status = 'completed'),
        sum(status = 'failed'), sum(status = 'cancelled'), sum(status = 'retrying')
 FROM task
 GROUP BY run_seq;
 
 INSERT INTO run_task_count
-SELECT run_seq, '', type, sum(status = 'pending'), sum(status = 'queued'), sum(status = 'running'), sum(status = 'completed'),
+SELECT run_seq, '', type,
+       sum(status = 'pending'), sum(status = 'queued'), sum(status = 'running'), sum(status = 'completed'),
        sum(status = 'failed'), sum(status = 'cancelled'), sum(status = 'retrying')
 FROM task
 GROUP BY run_seq, type;
 
 INSERT INTO run_task_count
-SELECT run_seq, parent_task_id, '', sum(status = 'pending'), sum(status = 'queued'), sum(status = 'running'), sum(status = 'completed'),
+SELECT run_seq, parent_task_id, '',
+       sum(status = 'pending'), sum(status = 'queued'), sum(status = 'running'), sum(status = 'completed'),
        sum(status = 'failed'), sum(status = 'cancelled'), sum(status = 'retrying')
 FROM task
 WHERE parent_task_id IS NOT NULL
 GROUP BY run_seq, parent_task_id;
 
 INSERT INTO run_task_count
-SELECT run_seq, parent_task_id, type, sum(status = 'pending'), sum(status = 'queued'), sum(status = 'running'), sum(status = 'completed'),
+SELECT run_seq, parent_task_id, type,
+       sum(status = 'pending'), sum(status = 'queued'), sum(status = 'running'), sum(status = 'completed'),
        sum(status = 'failed'), sum(status = 'cancelled'), sum(status = 'retrying')
 FROM task
 WHERE parent_task_id IS NOT NULL
@@ -295,7 +301,8 @@ CREATE TRIGGER task_created AFTER INSERT ON task BEGIN
 
     INSERT INTO run_task_count (run_seq, parent_task_id, type)
     VALUES (new.run_seq, '', ''), (new.run_seq, '', new.type),
-           (new.run_seq, coalesce(new.parent_task_id, ''), ''), (new.run_seq, coalesce(new.parent_task_id, ''), new.type)
+           (new.run_seq, coalesce(new.parent_task_id, ''), ''),
+           (new.run_seq, coalesce(new.parent_task_id, ''), new.type)
     ON CONFLICT DO NOTHING;
     UPDATE run_task_count
     SET pending   = pending + (new.status = 'pending'),
