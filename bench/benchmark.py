@@ -9,6 +9,7 @@ from pathlib import Path
 from bench import cases, data, footprint, forms, pages, schedule, servers
 from bench.cases import COMPARED, Case
 from bench.contents import COMMON_TAGS, OWNERS, WORKERS, Work
+from bench.cores import PINNED, pinnings
 from bench.data import Progress, Sized
 from bench.footprint import Footprint
 from bench.load import LoadGenerator
@@ -20,7 +21,7 @@ from bench.targets import COMMIT, LIMITER, TAGS
 from bench.traffic import Script
 from bench.trees import THIS
 
-SECTIONS = ("operations", "workflow", "limiter", "commit", "tags", "sizes", "footprint", "pages")
+SECTIONS = ("operations", "workflow", "pinned", "limiter", "commit", "tags", "sizes", "footprint", "pages")
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,13 @@ def _units(plan: Plan, operations: Sequence[Case], work: Work, sized: Sequence[S
         for connections in (COMPARED, 1)
         for case in operations
     ]
+    if PINNED in pinnings():
+        every += [
+            Unit("pinned", (case,), connections, plan.seconds, floored=True, pinning=PINNED)
+            for connections in (COMPARED, 1)
+            for case in operations
+            if not case.name.startswith("delete")  # there are not enough entries to delete
+        ]
     create = [
         request for case in operations if case.name == "create run" and case.script for request in case.script.requests
     ]

@@ -1,9 +1,8 @@
 """A tree against an earlier one: every operation on servers of both, in alternation, and pages per commit."""
 
-import os
 import random
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from bench import benchmark, cases, pages, servers
 from bench.cases import COMPARED, Case
 from bench.contents import Work
+from bench.cores import cores, pinnings
 from bench.data import Progress
 from bench.load import LoadGenerator
 from bench.pages import Written
@@ -20,7 +20,6 @@ from bench.trees import THIS, Tree
 
 SECTIONS = ("operations", "workflow", "pages")
 CONNECTIONS = (COMPARED, 1)
-PINNED, UNPINNED = "pinned", "unpinned"
 _SEED = 1
 
 
@@ -163,33 +162,11 @@ def _measure(
             dice.shuffle(trees)
             for tree in trees:
                 case, server = asked[tree][name], running[tree]
-                with _cores(pinning, server):
+                with cores(pinning, server):
                     target = server.target(case.org_id)
                     measurement = generator.run(target, case.script, connections, plan.seconds)
                 results[pinning].samples.append(Sample(Place(name, tree, connections), chunk, measurement))
     return results
-
-
-def pinnings() -> list[str]:
-    """What can be measured here: pinned takes a core for the server and another one for the load generator."""
-    return [PINNED, UNPINNED] if len(os.sched_getaffinity(0)) > 1 else [UNPINNED]
-
-
-@contextmanager
-def _cores(pinning: str, server: Server) -> Iterator[None]:
-    """Pin the server, and this process with the generators that it starts, unless that is not wanted."""
-    every = os.sched_getaffinity(0)
-    if pinning == UNPINNED:
-        yield
-        return
-    of_server, of_generator = sorted(every)[:2]
-    server.pin({of_server})
-    os.sched_setaffinity(0, {of_generator})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, every)
-        server.pin(every)
 
 
 def _lasts(case: Case, seconds: float) -> bool:

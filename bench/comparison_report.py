@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from statistics import median
 
 from bench.cases import COMPARED
-from bench.comparison import CONNECTIONS, PINNED, UNPINNED, Compared
+from bench.comparison import CONNECTIONS, Compared
+from bench.cores import PINNED, UNPINNED
 from bench.pages import LARGE_RUN
 from bench.report import NOT_MEASURED, number, spread_of, table
 from bench.results import Metric, Place, Results, Spread, p50, rate

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from statistics import median
 
+from bench.cores import UNPINNED
 from bench.load import Measurement
 
 # A number that a measurement has given; None when nothing was answered.
@@ -28,11 +29,12 @@ def p99(measurement: Measurement) -> float | None:
 
 @dataclass(frozen=True)
 class Place:
-    """What was measured where: a case's name, its server's name, and how many connections."""
+    """What was measured where: a case's name, its server's name, how many connections, and on which cores."""
 
     name: str
     server: str
     connections: int
+    pinning: str = UNPINNED
 
 
 @dataclass(frozen=True)

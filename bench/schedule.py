@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.cases import Case
+from bench.cores import UNPINNED, cores
 from bench.data import Progress
 from bench.load import LoadGenerator
 from bench.results import Place, Results, Sample
@@ -22,6 +23,7 @@ class Unit:
     :param section: the part of the benchmark it belongs to
     :param seconds: how long each case is measured
     :param repeat: how often it is measured in a round
+    :param pinning: which cores the server and the load generator run on
     """
 
     section: str
@@ -30,6 +32,7 @@ class Unit:
     seconds: float
     floored: bool = False
     repeat: int = 1
+    pinning: str = UNPINNED
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Chunk:
     cases: list[Case]
     connections: int
     seconds: float
+    pinning: str
 
 
 def measure(
@@ -62,12 +66,14 @@ def measure(
                     continue  # its requests are used up: its median is over fewer rounds
                 progress(
                     f"round {round_number} of {rounds}, part {part} of {len(round_of_chunks)}: "
-                    f"{case.name} ({case.server}), {chunk.connections} connections"
+                    f"{case.name} ({case.server}), {chunk.connections} connections, {chunk.pinning}"
                 )
-                measurement = generator.run(
-                    servers[case.server].target(case.org_id), case.script, chunk.connections, chunk.seconds
-                )
-                place = Place(case.name, case.server, chunk.connections)
+                server = servers[case.server]
+                with cores(chunk.pinning, server):
+                    measurement = generator.run(
+                        server.target(case.org_id), case.script, chunk.connections, chunk.seconds
+                    )
+                place = Place(case.name, case.server, chunk.connections, chunk.pinning)
                 results.samples.append(Sample(place, chunk_number, measurement))
     return results
 
@@ -75,18 +81,19 @@ def measure(
 def chunks(units: Sequence[Unit], floors: Sequence[Case], dice: random.Random) -> list[Chunk]:
     """One round."""
     chunked = [
-        Chunk(list(unit.cases), unit.connections, unit.seconds)
+        Chunk(list(unit.cases), unit.connections, unit.seconds, unit.pinning)
         for unit in units
         if not unit.floored
         for _ in range(unit.repeat)
     ]
-    for connections in sorted({unit.connections for unit in units if unit.floored}):
-        floored = [unit for unit in units if unit.floored and unit.connections == connections]
+    for connections, pinning in sorted({(unit.connections, unit.pinning) for unit in units if unit.floored}):
+        here = (connections, pinning)
+        floored = [unit for unit in units if unit.floored and (unit.connections, unit.pinning) == here]
         dice.shuffle(floored)
         for start in range(0, len(floored), _UNITS_PER_FLOOR):
             together = floored[start : start + _UNITS_PER_FLOOR]
             cases = [*floors, *(case for unit in together for case in unit.cases)]
-            chunked.append(Chunk(cases, connections, together[0].seconds))
+            chunked.append(Chunk(cases, connections, together[0].seconds, pinning))
     for chunk in chunked:
         dice.shuffle(chunk.cases)
     dice.shuffle(chunked)

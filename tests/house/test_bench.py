@@ -8,6 +8,7 @@ import pytest
 from bench import benchmark, contents, data, load
 from bench.benchmark import Plan
 from bench.cases import Case
+from bench.cores import PINNED, UNPINNED, pinnings
 from bench.footprint import Footprint
 from bench.load import Measurement, PurePython
 from bench.report import Report, table
@@ -85,6 +86,14 @@ def test_every_floored_chunk_has_the_floor_and_nothing_is_left_out() -> None:
     assert sum(sorted(names) == ["a", "b"] for names in found) == 2
 
 
+def test_pinned_and_unpinned_share_no_chunk_but_each_has_the_floor() -> None:
+    case, floor = Case("get run", "work", None), Case("floor GET", "floor", None)
+    units = [Unit("any", (case,), 1, 0.1, floored=True, pinning=pinning) for pinning in (PINNED, UNPINNED)]
+    found = chunks(units, [floor], random.Random(1))
+    assert sorted(chunk.pinning for chunk in found) == [PINNED, UNPINNED]
+    assert all(len(chunk.cases) == 2 for chunk in found)
+
+
 @pytest.mark.parametrize("entries", [10_000, 50_000])
 def test_fixed_keys_and_rare_tags_do_not_grow(entries: int) -> None:
     keys = [contents.key_of(number, entries) for number in range(entries)]
@@ -140,4 +149,5 @@ def test_tiny_run_with_the_pure_python_generator(tmp_path: Path, monkeypatch: py
     )  # fmt: skip
     text = report.text()
     assert "| get run: relative to floor GET | ≥ 0.75 |" in text
+    assert ("### 16 connections, one core" in text) == (PINNED in pinnings())
     assert str(tmp_path) not in text

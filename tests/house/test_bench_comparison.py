@@ -11,8 +11,9 @@ from types import ModuleType
 import pytest
 
 from bench import comparison, pages, trees
-from bench.comparison import PINNED, UNPINNED, Compared, Plan
+from bench.comparison import Compared, Plan
 from bench.comparison_report import ComparisonReport
+from bench.cores import PINNED, UNPINNED, pinnings
 from bench.load import Measurement, PurePython
 from bench.pages import Written
 from bench.results import Place, Results, Sample
@@ -144,7 +145,7 @@ def test_tiny_comparison_with_the_last_commit(tmp_path: Path) -> None:
     only = ["get run", "create run", "delete run data by key", "query by tags all*", "workflow", "pages"]
     compared = comparison.run(TINY, base, tmp_path, PurePython(), lambda _: None, only)
     assert compared.left_out == {}
-    assert {*compared.results} == {*comparison.pinnings()}
+    assert {*compared.results} == {*pinnings()}
     for results in compared.results.values():
         places = results.places()
         assert {place.name for place in places} == {*compared.names}
