@@ -144,8 +144,8 @@ CREATE TABLE task (
     FOREIGN KEY (org_id, parent_task_id) REFERENCES task (org_id, id) ON DELETE CASCADE
 ) STRICT;
 
--- The list of an organisation's tasks in each sort order. Tasks that have not started or not ended come last, in order
--- of creation.
+-- The list of an organisation's tasks by each time but that of creation, which is merged from the lists by status. Tasks
+-- that have not started or not ended come last, in order of creation.
 CREATE INDEX task_by_updated_at   ON task (org_id, updated_at);
 CREATE INDEX task_by_started_at   ON task (org_id, started_at)   WHERE started_at IS NOT NULL;
 CREATE INDEX task_by_completed_at ON task (org_id, completed_at) WHERE completed_at IS NOT NULL;
@@ -292,8 +292,8 @@ CREATE TABLE run_data (
     UNIQUE (run_seq, id)
 ) STRICT;
 
--- The task of an entry is in the entry's run. A foreign key would look for the entries of every task that is deleted,
--- and tasks are only deleted with their run.
+-- The task of an entry is in the entry's run. A foreign key would look for the entries of every task that is deleted.
+-- Tasks are only deleted with their run, after its entries.
 CREATE TRIGGER run_data_task_is_of_the_run BEFORE INSERT ON run_data BEGIN
     SELECT raise(ABORT, 'the task of an entry must be in its run')
     WHERE NOT EXISTS (SELECT 1 FROM task WHERE org_id = new.org_id AND id = new.task_id AND run_seq = new.run_seq);
@@ -325,8 +325,9 @@ CREATE TABLE run_data_tag (
 ) STRICT, WITHOUT ROWID;
 
 -- The newest entry of each key, and how many entries the key has: of all entries under the tag '', and under each tag.
--- A key of all entries is in_order as long as its entries were created in the order of insertion: the clock was not set
--- back. Then the newest that is left after a deletion is the last by creation. Else all entries of the key are read.
+-- A key of all entries is in_order until the clock is set back between two of its entries: then, until none is left, the
+-- order of creation is not that of insertion. While it is, the newest entry that is left after a deletion is the last by
+-- creation. Else all entries of the key are read for it. Under a tag, in_order is always 1.
 CREATE TABLE run_data_latest (
     run_seq    INTEGER NOT NULL,
     tag        TEXT    NOT NULL,

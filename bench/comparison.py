@@ -52,13 +52,13 @@ ENTRIES = 10_000  # of the run that is queried; as many runs are listed
 class Compared:
     """What a comparison found out.
 
-    :ivar results: by pinning; the trees' names are the servers of the places
+    :ivar results: the trees' names are the servers of the places
     :ivar names: the operations, in the order of the report
     :ivar left_out: operations that the base does not have as this tree has them, and its response
     :ivar written: what each kind of commit has written, by tree
     """
 
-    results: dict[str, Results] = field(default_factory=dict)
+    results: Results = field(default_factory=Results)
     names: list[str] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
     written: dict[str, dict[str, Written]] = field(default_factory=dict)
@@ -142,11 +142,11 @@ def _measure(
     running: Mapping[str, Server],
     generator: LoadGenerator,
     progress: Progress,
-) -> dict[str, Results]:
+) -> Results:
     """Measure in rounds. In each, everything is in shuffled order, and both trees directly after each other."""
     dice = random.Random(_SEED)
-    results = {pinning: Results() for pinning in pinnings()}
-    every = [(name, connections, pinning) for name in names for connections in CONNECTIONS for pinning in results]
+    results = Results()
+    every = [(name, connections, pinning) for name in names for connections in CONNECTIONS for pinning in pinnings()]
     chunk = 0
     for round_number in range(1, plan.rounds + 1):
         dice.shuffle(every)
@@ -165,7 +165,7 @@ def _measure(
                 with cores(pinning, server):
                     target = server.target(case.org_id)
                     measurement = generator.run(target, case.script, connections, plan.seconds)
-                results[pinning].samples.append(Sample(Place(name, tree, connections), chunk, measurement))
+                results.samples.append(Sample(Place(name, tree, connections, pinning), chunk, measurement))
     return results
 
 

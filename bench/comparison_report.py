@@ -55,7 +55,7 @@ class ComparisonReport:
         """The whole page."""
         head = HEAD.format(base=self.base, rounds=self.rounds, seconds=self.seconds, quick=QUICK if self.quick else "")
         parts = [head]
-        if self.compared.results:
+        if self._pinnings():
             parts += ["## Summary\n\n" + self.summary(), *self._operations()]
         if self.compared.left_out:
             rows = [[name, why] for name, why in self.compared.left_out.items()]
@@ -68,7 +68,7 @@ class ComparisonReport:
 
     def summary(self) -> str:
         """The ratios of all operations, or of pages if only they were measured."""
-        if not self.compared.results:
+        if not self._pinnings():
             return self._pages()
         columns = [(pinning, connections) for connections in CONNECTIONS for pinning in self._pinnings()]
         header = [
@@ -85,27 +85,24 @@ class ComparisonReport:
         return table(["this / base", *header], [*rows, [ALL, *last]], "l" + "r" * len(columns))
 
     def _pinnings(self) -> list[str]:
-        return [pinning for pinning in (PINNED, UNPINNED) if pinning in self.compared.results]
+        measured = {place.pinning for place in self.compared.results.places()}
+        return [pinning for pinning in (PINNED, UNPINNED) if pinning in measured]
 
     def _ratio(self, pinning: str, name: str, connections: int) -> Spread | None:
-        this, base = (Place(name, tree, connections) for tree in ("this", "base"))
-        return self.compared.results[pinning].ratio(this, base, METRICS[connections][1])
+        this, base = (Place(name, tree, connections, pinning) for tree in ("this", "base"))
+        return self.compared.results.ratio(this, base, METRICS[connections][1])
 
     def _operations(self) -> list[str]:
         parts = []
         for connections in CONNECTIONS:
             unit, metric = METRICS[connections]
             for pinning in self._pinnings():
-                results = self.compared.results[pinning]
-                rows = [
-                    [
-                        name,
-                        *(_middle(results, Place(name, tree, connections), metric) for tree in ("this", "base")),
-                        spread_of(self._ratio(pinning, name, connections)),
-                        *(str(results.errors(Place(name, tree, connections))) for tree in ("this", "base")),
-                    ]
-                    for name in self.compared.names
-                ]
+                results, rows = self.compared.results, []
+                for name in self.compared.names:
+                    places = [Place(name, tree, connections, pinning) for tree in ("this", "base")]
+                    middles = [_middle(results, place, metric) for place in places]
+                    errors = [str(results.errors(place)) for place in places]
+                    rows.append([name, *middles, spread_of(self._ratio(pinning, name, connections)), *errors])
                 header = ["operation", f"{unit}, this", f"{unit}, base", "ratio", "errors, this", "errors, base"]
                 title = f"## {connections} connection{'s' if connections > 1 else ''}, {pinning}\n\n"
                 parts.append(title + table(header, rows, "lrrrrr"))

@@ -43,7 +43,7 @@ Waits that overlap are one line, with the longest of them. *Probe*: its slowest 
 write-ahead log before and after. *Checkpoint*: whether pages were copied from the log to the database; under full load
 that happens several times a second. *Disks*: by how much the time grew that processes have waited for disks,
 as the kernel counts it. *Reason*: `disk` if the probe waited, too, for at least half of the time; `checkpoint` if it
-did not and there was one; else `unknown`, such as other programs on the processor.
+did not and the log was begun anew, for which writes wait; else `unknown`, such as other programs on the processor.
 
 """
 
@@ -70,7 +70,7 @@ class Stall:
         """What explains the wait, as far as that can be seen."""
         if self.probe is not None and self.probe >= _SHARE * self.longest:
             return "disk"
-        if self.looks is not None and self.looks[0].written != self.looks[1].written:
+        if self.looks is not None and self.looks[0].restarts != self.looks[1].restarts:
             return "checkpoint"
         return "unknown"
 

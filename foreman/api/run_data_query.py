@@ -203,7 +203,11 @@ def data_query(wanted: dict[str, Any]) -> str:
             table=f"{from_keys}{table}", tag="" if table == "run_data" else tag, of_keys=of_keys
         )
         matches = f"SELECT tagged.key, tagged.seq, tagged.created_at {of_entries}"
-        if not key_filters and not tag_filters:
+        if given.get("key_pattern") and not common:  # globs can be slow: each key is looked at once
+            common = [f"matching AS MATERIALIZED ({matches})"]
+            matches = "SELECT * FROM matching"
+            total = "SELECT count(*) FROM matching"
+        elif not key_filters and not tag_filters:
             total = COUNTED.format(column="keys" if latest else "entries")
         else:
             keys_found = OF_ONE_TAG.format(table=f"{from_keys}run_data_latest", tag=tag, of_keys=of_keys)

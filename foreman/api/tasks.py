@@ -96,10 +96,13 @@ OPAQUE = slice(6, 10)
 SELECT_TASK = f"SELECT {COLUMNS} FROM task WHERE org_id = :org_id AND id = :id"
 
 # The filters of the task list, one per query parameter except `status`.
-CONDITIONS = {
-    "run_id": f"run_seq = {RUN_SEQ}",
+CONDITIONS = {"run_id": f"run_seq = {RUN_SEQ}", "type": "type = :type"}
+
+# Those of a task's children. coalesce: else SQLite might look for them among all tasks of the run, or of the type.
+CHILDREN = {
     "parent_task_id": "parent_task_id = :parent_task_id",
-    "type": "type = :type",
+    "run_id": f"coalesce(run_seq, 0) = {RUN_SEQ}",
+    "type": "coalesce(type, '') = :type",
 }
 
 # Where the numbers of tasks are, in a column for each status: of a task's children, of a run, of the organisation. A
@@ -214,7 +217,7 @@ def list_tasks(wanted: dict[str, Any]) -> Response:
     tasks, total = read_page(
         f"""
         SELECT {COLUMNS}, {PLACE}, counted.total
-        FROM (SELECT (SELECT {" + ".join(statuses)} FROM {COUNTS[of]}) AS total) AS counted
+        FROM (SELECT coalesce((SELECT {" + ".join(statuses)} FROM {COUNTS[of]}), 0) AS total) AS counted
         LEFT JOIN ({cut_page(_walks(wanted, statuses), wanted["sort_order"])}) AS page ON TRUE
         LEFT JOIN task ON task.seq = page.tiebreak
         """,
@@ -222,19 +225,22 @@ def list_tasks(wanted: dict[str, Any]) -> Response:
         org_id=g.org_id, run_id=wanted.get("run_id"), parent_task_id=wanted.get("parent_task_id"),
         type=wanted.get("type"), limit=limit, offset=offset,
     )  # fmt: skip
-    return answer(page([to_json(task) for task in tasks], total or 0, limit, offset))
+    return answer(page([to_json(task) for task in tasks], total, limit, offset))
 
 
 def _walks(wanted: dict[str, Any], statuses: list[str]) -> list[str]:
     """How the rows of the list are found: the SELECTs that its page is cut from."""
     sort_by, sort_order = wanted["sort_by"], wanted["sort_order"]
-    conditions = ["org_id = :org_id", *(CONDITIONS[name] for name in CONDITIONS if name in wanted)]
+    of_parent = "parent_task_id" in wanted
+    filters = CHILDREN if of_parent else CONDITIONS
+    conditions = ["org_id = :org_id", *(filters[name] for name in filters if name in wanted)]
     if len(conditions) == 1 and (sort_by == "created_at" or not wanted.get("status")):
         return walk_statuses("task", conditions, sort_by, sort_order, statuses, timed=False)
-    if "parent_task_id" in wanted and not wanted.get("status"):
-        of_statuses = [conditions]
+    literals = [f"'{status}'" for status in statuses]
+    if of_parent:
+        of_statuses = [[*conditions, f"coalesce(status, '') IN ({', '.join(literals)})"]]
     else:
-        of_statuses = [[*conditions, f"status = '{status}'"] for status in statuses]
+        of_statuses = [[*conditions, f"status = {literal}"] for literal in literals]
     if sort_by == "created_at":
         return [walk("task", of, sort_by) for of in of_statuses]
     return [find_and_sort("task", of, sort_by, sort_order) for of in of_statuses]

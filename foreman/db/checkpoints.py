@@ -77,15 +77,15 @@ class Checkpoints:
     def stop(self) -> None:
         """Let the thread end, and wait for it."""
         self._stopping.set()
-        self._writer.has_committed.set()
+        self._writer.checkpoint_wanted.set()
         self._thread.join()
 
     def _run(self) -> None:
         try:
             while not self._stopping.is_set():
-                self._writer.has_committed.wait()
+                self._writer.checkpoint_wanted.wait()
                 if not self._stopping.wait(PAUSE_AFTER_FAILURE if self._failing else PAUSE):
-                    self._writer.has_committed.clear()
+                    self._writer.checkpoint_wanted.clear()
                     self._checkpoint()
         finally:
             self._connection.close()
@@ -97,7 +97,7 @@ class Checkpoints:
             self._follow()
             self._copy()
         except Exception as error:  # also MemoryError, which sqlite3 raises for SQLITE_NOMEM
-            self._writer.has_committed.set()  # try again, even if nobody can write any more
+            self._writer.checkpoint_wanted.set()  # try again, even if nobody can write any more
             if not self._failing:
                 log.error("The write-ahead log cannot be checkpointed, and grows: %s", error)
             self._failing = True
@@ -121,11 +121,11 @@ class Checkpoints:
             if done is not None:
                 done, took = self._timed_pass()
         if done is None:
-            self._writer.has_committed.set()  # somebody else checkpoints: there may be a rest
+            self._writer.checkpoint_wanted.set()  # somebody else checkpoints: there may be a rest
             return
         rest = done.frames - done.copied
         if rest > FEW:
-            self._writer.has_committed.set()  # somebody reads an old snapshot, or writes faster than this copies
+            self._writer.checkpoint_wanted.set()  # somebody reads an old snapshot, or writes faster than this copies
         if done.frames >= LONGEST or (done.frames >= LONG and rest <= FEW and took < SLOW):
             with self._writer.between_transactions():
                 self._pass()

@@ -19,8 +19,13 @@ TASKS_AT_ONCE = 100
 # Newest first: a child is newer than its parent, so deletes in this order cascade to nothing outside a piece.
 SELECT_TASKS = f"SELECT seq FROM task WHERE run_seq = {RUN_SEQ} ORDER BY seq DESC"
 
-# coalesce: else SQLite might look for them among all tasks of the organisation, which are in an index.
-SOME_TASKS = "seq IN (SELECT value FROM json_each(:tasks)) AND coalesce(org_id, '') = :org_id"
+# Of the run only: a task of another run may have got the seq of one that was deleted meanwhile. The plus: else SQLite
+# might look for them among all tasks of the run, which are in an index.
+SOME_TASKS = f"seq IN (SELECT value FROM json_each(:tasks)) AND +run_seq = {RUN_SEQ}"
+
+STILL_OLD = """
+    EXISTS (SELECT 1 FROM run WHERE org_id = :org_id AND id = :run_id AND status = :status AND completed_at < :before)
+    """
 
 
 class OldRun(NamedTuple):
@@ -44,10 +49,7 @@ def delete_run_and_all_in_it(tx: Transaction, org_id: str, run_id: str) -> int:
     tx.run(f"DELETE FROM run_data_tag WHERE run_seq = {RUN_SEQ}", **which)
     tx.run(f"DELETE FROM run_data WHERE run_seq = {RUN_SEQ}", **which)
     for tasks in groups(tx.all(SELECT_TASKS, **which)):
-        tx.run(
-            f"DELETE FROM task WHERE {SOME_TASKS}",
-            org_id=org_id, tasks=as_list(tasks),
-        )  # fmt: skip
+        tx.run(f"DELETE FROM task WHERE {SOME_TASKS}", tasks=as_list(tasks), **which)
     return tx.run("DELETE FROM run WHERE org_id = :org_id AND id = :run_id", **which)
 
 
@@ -79,17 +81,12 @@ def delete_some_entries(tx: Transaction, run: OldRun) -> int:
 def delete_tasks(tx: Transaction, run: OldRun, tasks: Sequence[int]) -> int:
     """Delete one of the `groups` of tasks. All newer groups have to be gone.
 
+    Entries that were added since the others were deleted go first: none may be left without its task.
+
     :return: how many
     """
-    deleted = tx.run(
-        f"""
-        DELETE FROM task
-        WHERE {SOME_TASKS}
-          AND EXISTS (SELECT 1 FROM run WHERE org_id = :org_id AND id = :run_id
-                                          AND status = :status AND completed_at < :before)
-        """,
-        **run._asdict(), tasks=as_list(tasks),
-    )  # fmt: skip
+    tx.run(f"DELETE FROM run_data WHERE run_seq = {RUN_SEQ} AND {STILL_OLD}", **run._asdict())
+    deleted = tx.run(f"DELETE FROM task WHERE {SOME_TASKS} AND {STILL_OLD}", tasks=as_list(tasks), **run._asdict())
     return len(tasks) if deleted else 0  # SQLite does not count rows deleted by a cascade
 
 

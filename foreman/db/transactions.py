@@ -141,7 +141,7 @@ class Writer:
     :param reopen: opens the file that is now at the database's path; called after the file was replaced
     :ivar observe: called after each commit with the number of its blocks, its duration in seconds, and its error or
         None; it must not raise
-    :ivar has_committed: set by each commit
+    :ivar checkpoint_wanted: set by each commit, and when a checkpoint has left something over
     :ivar checkpointing: held by whoever checkpoints: SQLite lets only one at a time, and refuses others at once
     """
 
@@ -161,7 +161,7 @@ class Writer:
         self._joined = False  # whether the current block joined an open transaction
         self._deferring = _Deferring()
         self.observe: Callable[[int, float, Exception | None], object] = lambda *_: None
-        self.has_committed = threading.Event()
+        self.checkpoint_wanted = threading.Event()
         self.checkpointing = threading.Lock()
 
     def __enter__(self) -> Transaction:
@@ -320,8 +320,8 @@ class Writer:
             with suppress(sqlite3.Error):  # it may have rolled back by itself
                 self._connection.execute("ROLLBACK")
             failure = error
-        if not self.has_committed.is_set():
-            self.has_committed.set()
+        if not self.checkpoint_wanted.is_set():
+            self.checkpoint_wanted.set()
         self.observe(self._shared.members, time.monotonic() - begun, failure)
         return failure
 

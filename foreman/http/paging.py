@@ -80,7 +80,8 @@ def walk_statuses(
     """The walks of the rows with one of several statuses.
 
     :param statuses: as literals of the code, never a client's text
-    :param timed: whether the indexes on the other times are by status, too. If not, `statuses` are all there are
+    :param timed: whether the indexes on the other times are by status, too. If not, `statuses` must be all there are,
+        except when sorted by creation
     """
     of_status = {status: [*conditions, f"status = '{status}'"] for status in statuses}
     if sort_by == "created_at":

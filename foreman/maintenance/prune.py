@@ -107,8 +107,7 @@ def prune(
             pruned.runs += delete_empty_run(turns.tx(), run)
         pruned.bytes_given_back = _give_space_back(turns)
         turns.end()
-    # A checkpoint writes the changes, and the new size, to the file. A passive one makes nobody wait.
-    database.one("PRAGMA wal_checkpoint(PASSIVE)")
+    database.checkpoint()  # writes the changes, and the new size, to the file
     return pruned
 
 

@@ -27,7 +27,11 @@ log = logging.getLogger(__name__)
 _BEFORE = ".before-version-"
 
 # The share of an upgrade's time that its backup takes. The rest depends on the migrations.
-_BACKUP = 0.95
+_BACKUP = 0.65
+
+# How much room an upgrade may need, in sizes of the database: for the backup, for the rollback journal, and for tables
+# that are written anew before the old ones are dropped.
+_MOST_ROOM = 3
 
 Tell = Callable[[str], object]
 
@@ -94,7 +98,9 @@ def plan(path: Path) -> Iterator[str]:
     yield from (f"would apply {migration}" for migration in missing)
     if free < size:
         raise UpgradeFailed(f"{place.parent} has no room for the backup: {free} bytes are free")
-    yield f"room: {free} bytes are free; the backup and the rollback journal need at most {2 * size}"
+    most = _MOST_ROOM * size
+    note = "" if free >= most else ", so they might not fit"
+    yield f"room: {free} bytes are free; the backup, the rollback journal and new tables need at most {most}{note}"
 
 
 @contextmanager

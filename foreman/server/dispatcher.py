@@ -112,7 +112,9 @@ class Dispatcher:
         self._later_is_due: float | None = None  # None unless it was asked for
         self._leader: threading.Thread | None = None  # None when all are asleep
         self._begun_at = 0.0  # when the leader began its present work
-        self._watched = False  # whether a sleeping thread wakes now and then to look at the leader
+        # Whether a sleeping thread, or `_watch`, wakes now and then to look at the leader. Where both do, one of them
+        # may forget the other, and a thread is woken needlessly.
+        self._watched = False
         self._under_way = [0, 0, 0]  # how many jobs are running, by cost class
         self._loop: SharedLoop | None = None
         self._is_looking = False  # whether a thread runs the event loop

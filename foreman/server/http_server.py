@@ -222,9 +222,11 @@ class HTTPServer:
             pausing = [each for each in self._listeners if each.is_pausing()]
             for each in pausing:
                 self.loop.want(each, 0)
-            events = self.loop.wait(min(timeout, PAUSE) if pausing else timeout)
-            for each in pausing:
-                self.loop.want(each, READ)
+            try:
+                events = self.loop.wait(min(timeout, PAUSE) if pausing else timeout)
+            finally:
+                for each in pausing:
+                    self.loop.want(each, READ)
         except Exception:
             self._pause()
             return []

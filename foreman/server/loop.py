@@ -71,16 +71,18 @@ class Loop:
 
     def handle(self, events: Events) -> None:
         """Handle what `wait` has returned, and run the callbacks."""
-        for key, mask in events:
-            if key.data is None:
-                self._woken.recv(4096)
-                continue
-            try:
-                key.data.ready(mask)
-            except Exception:
-                log.exception("Unexpected error while handling a socket")
-                key.data.fail()
-        self._is_awake = False
+        try:
+            for key, mask in events:
+                if key.data is None:
+                    self._woken.recv(4096)
+                    continue
+                try:
+                    key.data.ready(mask)
+                except Exception:
+                    log.exception("Unexpected error while handling a socket")
+                    key.data.fail()
+        finally:
+            self._is_awake = False
         for _ in range(len(self._soon)):
             try:
                 self._soon.popleft()()

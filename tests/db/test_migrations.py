@@ -273,7 +273,7 @@ def test_dry_run_says_what_would_be_done_and_changes_nothing(tmp_path: Path, jou
     assert versions == f"{file} has schema version 1, this Foreman needs {SCHEMA_VERSION}"
     assert copy.startswith(f"would write a backup of {size} bytes to {file}.before-version-{SCHEMA_VERSION}-")
     assert steps == [f"would apply {migration}" for migration in since(1)]
-    assert re.fullmatch(rf"room: \d+ bytes are free; .+ need at most {2 * size}", room)
+    assert re.fullmatch(rf"room: \d+ bytes are free; .+ need at most {3 * size}", room)
     assert (tree(file.parent), file.stat().st_mtime_ns) == before
 
 
@@ -282,6 +282,16 @@ def test_dry_run_of_a_database_that_is_up_to_date_says_so(tmp_path: Path) -> Non
     Database(file).close()
     done = run_command("migrate", "--dry-run", "--database", file)
     assert (done.returncode, done.stdout) == (0, f"{file} has schema version {SCHEMA_VERSION}: nothing to do\n")
+
+
+def test_dry_run_warns_when_the_room_might_not_do(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = old.stat().st_size
+    for free, warned in ((2 * size, True), (3 * size, False)):
+        usage = shutil._ntuple_diskusage(10**9, 10**9 - free, free)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, usage=usage: usage)
+        done = CliRunner().invoke(main.main, ["migrate", "--dry-run", "--database", str(old)])
+        assert done.exit_code == 0
+        assert (", so they might not fit" in done.output) == warned
 
 
 def test_dry_run_fails_when_there_is_no_room(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:

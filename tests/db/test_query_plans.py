@@ -212,6 +212,14 @@ NARROWED = [
 ]
 
 
+# The same of a parent's few children.
+NARROWED_CHILDREN = [
+    f"{query}&sortBy={sort_by}"
+    for query in ("type=common", "type=common&status=pending", "status=pending,completed")
+    for sort_by in ("created_at", "started_at")
+]
+
+
 def choices(name: str, *values: str) -> list[dict[str, str]]:
     return [{name: value} for value in values]
 
@@ -277,6 +285,10 @@ def send_all_kinds_of_requests(sweep: Sweep, served: Running, client: httpx.Clie
 
     for query in NARROWED:
         sweep.send(client, "GET", f"{data}?{query}")
+    make_task(client, run, type="common", parentTaskId=parent["id"])
+    for query in NARROWED_CHILDREN:
+        sweep.send(client, "GET", f"/tasks?parentTaskId={parent['id']}&{query}")
+        sweep.send(client, "GET", f"/tasks?runId={run['id']}&parentTaskId={parent['id']}&{query}")
 
     sweep.send(client, "DELETE", f"{data}?id={entry['id']}")
     sweep.send(client, "DELETE", f"{data}?id={newest['id']}")
@@ -512,3 +524,9 @@ def test_work_does_not_grow_with_rows_that_do_not_match(sweep: Sweep, requests: 
 def test_work_does_not_grow_with_rows_that_only_one_of_two_filters_matches(sweep: Sweep, query: str) -> None:
     counting = 20_000 if "tagMode=all" in query else 0  # up to 1,000 entries of each tag, to find the rarest
     assert sweep.steps[f"GET /runs/RUN/data?{query}"] < counting + OTHERS
+
+
+@pytest.mark.parametrize("query", NARROWED_CHILDREN)
+def test_children_are_not_looked_for_among_all_tasks_of_their_type_and_status(sweep: Sweep, query: str) -> None:
+    assert sweep.steps[f"GET /tasks?parentTaskId=PARENT&{query}"] < OTHERS
+    assert sweep.steps[f"GET /tasks?runId=RUN&parentTaskId=PARENT&{query}"] < OTHERS

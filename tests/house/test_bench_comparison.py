@@ -119,16 +119,17 @@ def test_grown_database_has_runs_that_ended_and_runs_that_wait(tmp_path: Path) -
 def test_report_has_the_ratios_of_rate_and_of_latency() -> None:
     def samples(connections: int, this: Measurement, base: Measurement) -> list[Sample]:
         both = (("this", this), ("base", base))
-        return [Sample(Place("get run", tree, connections), 1, measured) for tree, measured in both]
+        return [Sample(Place("get run", tree, connections, PINNED), 1, measured) for tree, measured in both]
 
     results = Results(
         [
             *samples(16, Measurement(300, 1, 1, 2, 0), Measurement(200, 1, 1, 2, 0)),
             *samples(1, Measurement(300, 1, 3, 4, 0), Measurement(200, 1, 4, 5, 0)),
+            Sample(Place("get run", "this", 16, UNPINNED), 2, Measurement(400, 1, 1, 2, 0)),
         ]
     )
     written = {"this": {"create run": Written([6], 4096)}, "base": {"create run": Written([12], 4096)}}
-    compared = Compared({PINNED: results, UNPINNED: Results()}, ["get run"], {"claim": "404"}, written)
+    compared = Compared(results, ["get run"], {"claim": "404"}, written)
     report = ComparisonReport(compared, "v1", 1, 0.1, 30, True, [("Python", "3")])
     assert "| get run | 1.50 | - | 0.750 | - |\n| median of all | 1.50 | - | 0.750 | - |" in report.summary()
     text = report.text()
@@ -145,14 +146,13 @@ def test_tiny_comparison_with_the_last_commit(tmp_path: Path) -> None:
     only = ["get run", "create run", "delete run data by key", "query by tags all*", "workflow", "pages"]
     compared = comparison.run(TINY, base, tmp_path, PurePython(), lambda _: None, only)
     assert compared.left_out == {}
-    assert {*compared.results} == {*pinnings()}
-    for results in compared.results.values():
-        places = results.places()
-        assert {place.name for place in places} == {*compared.names}
-        # Deletions end when there is nothing left to delete, which may be before their last round.
-        lasting = [place for place in places if not place.name.startswith("delete")]
-        assert len(lasting) == (len(compared.names) - 1) * 4
-        assert all(results.errors(place) == 0 for place in places)
+    places = compared.results.places()
+    assert {place.pinning for place in places} == {*pinnings()}
+    assert {place.name for place in places} == {*compared.names}
+    # Deletions end when there is nothing left to delete, which may be before their last round.
+    lasting = [place for place in places if not place.name.startswith("delete")]
+    assert len(lasting) == (len(compared.names) - 1) * 4 * len(pinnings())
+    assert all(compared.results.errors(place) == 0 for place in places)
     assert [*compared.written["this"]] == [*compared.written["base"]] == [*pages.NAMES]
     assert os.sched_getaffinity(0) == cores
 

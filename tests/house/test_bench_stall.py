@@ -10,7 +10,7 @@ from bench.crowd import Wait
 from bench.observer import Look, Observer, around
 from bench.stall import report, stalls
 
-QUIET, COPIED = Look(0, 100, 1, 5, 0), Look(9, 200, 1, 6, 30_000)
+QUIET, COPIED, ANEW = Look(0, 100, 1, 5, 0), Look(9, 200, 1, 6, 30_000), Look(9, 200, 2, 6, 30_000)
 
 
 def test_long_waits_that_overlap_are_one_stall() -> None:
@@ -22,9 +22,10 @@ def test_long_waits_that_overlap_are_one_stall() -> None:
 @pytest.mark.parametrize(
     ("probe", "looks", "reason"),
     [
-        ((1.1, 0.3), [QUIET, COPIED], "disk"),
+        ((1.1, 0.3), [QUIET, ANEW], "disk"),
         ((0.9, 0.3), [QUIET, QUIET], "disk"),
-        ((1.1, 0.01), [QUIET, COPIED], "checkpoint"),
+        ((1.1, 0.01), [QUIET, ANEW], "checkpoint"),
+        ((1.1, 0.01), [QUIET, COPIED], "unknown"),
         ((1.1, 0.01), [QUIET, QUIET], "unknown"),
         ((5.0, 0.9), [], "unknown"),
     ],
@@ -45,8 +46,8 @@ def test_looks_are_those_just_before_and_after() -> None:
 
 def test_report_lists_long_waits_by_the_time_since_the_first_request() -> None:
     waits = [Wait(1, 0.002, 201), Wait(3.5, 0.4, 503)]
-    text = report(waits, [(3.6, 0.001)], [QUIET, COPIED])
-    assert "| 2.5 | 400 | 1 | 1.00 | 0.0 to 0.0 | yes | 30 | checkpoint |" in text
+    text = report(waits, [(3.6, 0.001)], [QUIET, ANEW])
+    assert "| 2.5 | 400 | 1 | 1.00 | 0.0 to 0.0 | yes, log begun anew | 30 | checkpoint |" in text
     assert "errors: 1" in text
     assert "None." in report(waits[:1], [], [])
 

@@ -28,6 +28,7 @@ from foreman.db.removal import (
 )
 from foreman.db.sqlite import Database
 from foreman.db.transactions import Transaction
+from foreman.maintenance import prune as pruning
 from foreman.maintenance.check import check, contents, snapshot
 from foreman.maintenance.gentle_writes import ShortTurns, Stopped
 from foreman.maintenance.prune import Amount, Old, count, old, prune
@@ -296,6 +297,44 @@ def test_what_a_client_adds_to_a_run_while_it_is_emptied_goes_with_it(served: Ru
     assert added
     assert ok(client.get("/runs"))["total"] == ok(client.get("/tasks"))["total"] == 0
     assert check(served.database.path) == []
+
+
+@pytest.mark.usefixtures("every_statement_a_turn")
+def test_entry_that_a_client_adds_to_an_old_task_meanwhile_is_not_left_without_it(
+    served: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_large(served, client, 0, 0)
+    (task,) = ok(client.get("/tasks"))["items"]
+    find_tasks = pruning._tasks
+
+    def add_first(database: Database, turns: ShortTurns, which: OldRun) -> list[sqlite3.Row]:
+        turns.end()
+        put_data(client, task, "late")
+        return find_tasks(database, turns, which)
+
+    def resume(pruned: Amount) -> None:
+        if pruned.tasks:
+            ok(client.patch(f"/runs/{run['id']}", json={"status": "running"}))
+
+    monkeypatch.setattr(pruning, "_tasks", add_first)
+    assert prune(served.database, old(DAY), threading.Event(), resume).tasks == 1
+    assert ok(client.get(f"/runs/{run['id']}"))["status"] == "running"
+    assert check(served.database.path) == []
+
+
+def test_task_of_another_run_that_has_got_the_seq_of_a_deleted_one_stays(served: Running, client: httpx.Client) -> None:
+    emptied, other = make_large(served, client, 0, 0), make_run(client)
+    with served.database.read() as tx:
+        tasks = [row[0] for row in tx.all("SELECT seq FROM task")]
+    which = OldRun("acme", emptied["id"], "completed", now_ms())
+    with served.database.write() as tx:
+        assert delete_tasks(tx, which, tasks) == 1
+    kept = make_task(client, other)
+    with served.database.read() as tx:
+        assert [row[0] for row in tx.all("SELECT seq FROM task")] == tasks
+    with served.database.write() as tx:
+        assert delete_tasks(tx, which, tasks) == 0
+    assert ok(client.get("/tasks"))["items"] == [kept]
 
 
 # Making way ---------------------------------------------------------------------------------------------------------

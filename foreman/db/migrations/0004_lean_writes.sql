@@ -43,6 +43,7 @@ DROP INDEX task_by_parent;
 DROP INDEX run_data_by_created_at;
 DROP INDEX run_data_by_updated_at;
 
+-- The old table is renamed, and not the new one, so that the text of its definition is that of a new database.
 -- LEFT JOIN: a row without its run must not be lost, but end the upgrade.
 ALTER TABLE task RENAME TO task_before;
 
