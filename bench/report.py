@@ -139,6 +139,8 @@ class Report:
             rows = []
             for name, floor in names.items():
                 place = Place(name, "work" if floor else "floor", connections, pinning)
+                if pinning == PINNED and not self.results.at(place):
+                    continue  # deletions are measured unpinned only
                 ratio = self.results.ratio(place, Place(floor, "floor", connections, pinning), rate) if floor else None
                 rows.append([name, *self._figures(place), spread_of(ratio) if floor else "", floor])
             title = f"### {connections} connection{'s' if connections > 1 else ''}"

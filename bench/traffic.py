@@ -62,7 +62,7 @@ class Script:
 
 
 # No server here answers more per second.
-MOST_PER_SECOND = 3000
+MOST_PER_SECOND = 8000
 
 
 def get(path: str, **query: object) -> Request:

@@ -116,7 +116,7 @@ def test_loaded_databases_are_sound(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_benchmark_fails_when_a_database_is_unsound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = Plan(sizes=(10_000,), rounds=1, seconds=0.1, sized_seconds=0.1, rows=20, deletions=500)
+    plan = Plan(sizes=(10_000,), rounds=1, seconds=0.1, sized_seconds=0.1, rows=20, deletions=1500)
     monkeypatch.setattr(data, "check", lambda _: ["started: it is running"] * 2)
     with pytest.raises(data.Unsound, match=r"^work.db is not sound: 2 violations, such as started: it is running$"):
         benchmark.run(plan, tmp_path, PurePython(), lambda _: None)
@@ -136,7 +136,7 @@ def test_tiny_run_with_the_pure_python_generator(tmp_path: Path, monkeypatch: py
         verify(path)
 
     monkeypatch.setattr(data, "verify", verify_)
-    plan = Plan(sizes=(10_000,), rounds=1, seconds=0.1, sized_seconds=0.1, rows=20, deletions=500)
+    plan = Plan(sizes=(10_000,), rounds=1, seconds=0.1, sized_seconds=0.1, rows=20, deletions=1500)
     only = ["get run", "create run", "delete run data by id", "workflow"]
     measured = benchmark.run(plan, tmp_path, PurePython(), lambda _: None, only)
     assert {place.name for place in measured.results.places()} == {*only, "floor GET", "floor POST"}

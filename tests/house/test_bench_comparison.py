@@ -21,7 +21,7 @@ from bench.servers import ROOT
 from bench.trees import THIS
 from bench.wal import WriteAheadLog
 
-TINY = Plan(rounds=1, seconds=0.1, rows=20, deletions=500, grown=30, commits=2)
+TINY = Plan(rounds=1, seconds=0.1, rows=20, deletions=1500, grown=30, commits=2)
 
 needs_git = pytest.mark.skipif(
     not (ROOT / ".git").exists() or shutil.which("git") is None,
