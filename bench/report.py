@@ -43,9 +43,9 @@ The server has one core, and the load generator another one. The floor is measur
 The API is that of a TypeScript server on Express and PostgreSQL. *Twice the original* means per core: with all
 processes of each server on one core and 16 connections, version 0.2.0 answered 1.4 to 2.3 times as many requests per
 second for most operations, and many times as many for the list of runs and the newest entry of each key. Only queries
-by all of several tags were no faster; they have become twice as fast since. With one connection, where a third of a
-write is the wait for the disk, writes were 0.8 to 1.6 times as fast. Python computes on one core at a time, and
-PostgreSQL on several. With a second core, the original created runs and run data as fast as Foreman did, or up to a
+by all of several tags were no faster; they have become 1.4 to 2.5 times as fast since. With one connection, where a
+third of a write is the wait for the disk, writes were 0.8 to 1.6 times as fast. Python computes on one core at a time,
+and PostgreSQL on several. With a second core, the original created runs and run data as fast as Foreman did, or up to a
 fifth faster.
 
 """
