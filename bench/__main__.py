@@ -13,7 +13,7 @@ from bench.comparison_report import ComparisonReport
 from bench.data import Progress, Unsound
 from bench.load import LoadGenerator
 from bench.report import Report
-from bench.servers import ROOT, ServerFailed
+from bench.servers import ROOT, ServerFailed, end_on_sigterm
 from bench.targets import outcomes
 
 REPORT = ROOT / "docs" / "performance.md"
@@ -99,4 +99,5 @@ def _compare(chosen: argparse.Namespace, generator: LoadGenerator, progress: Pro
 
 
 if __name__ == "__main__":
+    end_on_sigterm()
     main()

@@ -28,6 +28,11 @@ RATE_LIMIT = "1000000000/minute"
 _POLL_SECONDS = 0.005
 
 
+def end_on_sigterm() -> None:
+    """Let SIGTERM end this process as Ctrl-C does: servers are stopped, and databases removed."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+
 class ServerFailed(Exception):
     """A server did not start or answered wrongly."""
 

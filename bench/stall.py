@@ -18,7 +18,7 @@ from bench.data import INSERT_ENTRY, INSERT_RUN, INSERT_TASK, insert, verify
 from bench.load import percentile
 from bench.observer import Look, Observer, around
 from bench.report import number, table
-from bench.servers import ROOT, create_key, environment, foreman
+from bench.servers import ROOT, create_key, end_on_sigterm, environment, foreman
 from foreman.clock import new_id, now_ms
 from foreman.db.sqlite import Database
 
@@ -227,4 +227,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    end_on_sigterm()
     main()

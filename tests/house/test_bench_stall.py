@@ -1,6 +1,10 @@
 """The measurement of the longest waits: what it makes of waits, and one short run. No speed is asserted."""
 
+import signal
+import subprocess
+import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -8,7 +12,9 @@ import pytest
 from bench import stall
 from bench.crowd import Wait
 from bench.observer import Look, Observer, around
+from bench.servers import ROOT
 from bench.stall import report, stalls
+from tests.support.waiting import until
 
 QUIET, COPIED, ANEW = Look(0, 100, 1, 5, 0), Look(9, 200, 1, 6, 30_000), Look(9, 200, 2, 6, 30_000)
 
@@ -68,3 +74,26 @@ def test_tiny_run_writes_a_report_and_leaves_no_database(tmp_path: Path, capsys:
     assert "Responses that were errors: 0" in output.read_text(encoding="utf-8")
     assert str(output) in capsys.readouterr().out
     assert [each.name for each in tmp_path.iterdir()] == ["stall.md"]
+
+
+@pytest.mark.long
+def test_sigterm_stops_the_server_and_removes_the_database(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "bench.stall", "--minutes", "5", "--gigabytes", "0.001"]
+    command += ["--directory", str(tmp_path), "--output", str(tmp_path / "stall.md")]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert any(line.startswith("writing") for line in process.stderr)
+        until(lambda: running_with(tmp_path))
+        process.terminate()
+    assert process.returncode == 128 + signal.SIGTERM
+    assert running_with(tmp_path) == []
+    assert [*tmp_path.iterdir()] == []
+
+
+def running_with(path: Path) -> list[str]:
+    """The command lines of processes that name a path, but for the benchmark itself."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found.append(file.read_text(errors="replace"))
+    return [each for each in found if str(path) in each and "--gigabytes" not in each]
