@@ -41,8 +41,12 @@ class ServerProcess:
 
 @contextmanager
 def server_process(file: Path, *options: str) -> Iterator[ServerProcess]:
-    """Serve this database until the end of the block, with every key taken at its word; the log is beside the file."""
-    command = [sys.executable, "app.py", "serve", "--port", "0", "--auth", "trust", "--database", str(file), *options]
+    """Serve this database until the end of the block, with every key taken at its word; the log is beside the file.
+
+    There is no rate limit: clients that write as fast as they can would reach it on a fast machine.
+    """
+    command = [sys.executable, "app.py", "serve", "--port", "0", "--auth", "trust", "--rate-limit", "off"]
+    command += ["--database", str(file), *options]
     log = file.with_suffix(".log")
     with log.open("w") as output:
         process = subprocess.Popen(command, cwd=ROOT, stderr=output, text=True)
