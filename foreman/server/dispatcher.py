@@ -204,6 +204,8 @@ class Dispatcher:
             self._loop = loop
         while (work := self._watch()) is not None:
             work.do()
+        with self.lock:
+            self._something.notify()  # one of the sleeping threads watches the leader from now on
 
     def _serve(self) -> None:
         """The main loop of a pool thread."""

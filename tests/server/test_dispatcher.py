@@ -128,9 +128,12 @@ class Sockets:
     def wake(self) -> None:
         self.happen(nothing)
 
-    def close(self) -> None:
+    def end(self) -> None:
         self._is_closed.set()
         self.wake()
+
+    def close(self) -> None:
+        self.end()
         self._thread.join(PATIENCE)
         assert not self._thread.is_alive()
         assert self._most.seen <= 1
@@ -539,6 +542,60 @@ def test_events_are_handled_although_there_are_always_tasks(begin: Begin) -> Non
         sockets.receive(Job(go_on))
         sockets.happen(enough.set)
         assert happens(enough)
+
+
+def test_tasks_are_done_while_the_leader_is_stuck_after_the_loop_has_ended(begin: Begin) -> None:
+    """As when the server stops: the thread that ran the loop no longer watches the leader."""
+    dispatcher = begin(4)
+    with closing(Sockets(dispatcher)) as sockets:
+        until(lambda: dispatcher.active_count <= 1)
+        brief = [Job(lambda: time.sleep(0.001)) for _ in range(20)]
+        stuck, last = Stuck(), Job()
+        sockets.receive(*brief[:10], Job(sockets.end), *brief[10:], stuck, last)
+        assert happens(last.done)
+        assert not stuck.done.is_set()
+        stuck.free()
+
+
+def test_leader_that_has_waited_for_events_is_not_held_up_when_they_come(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HELD_UP", "_LOOK_EVERY"):
+        monkeypatch.setattr(module, name, 0.5)
+    handlers: list[threading.Thread] = []
+    task = Job()
+
+    def handle() -> None:
+        handlers.append(threading.current_thread())
+        dispatcher.add_task(task)
+        time.sleep(0.05)  # enough for others to step in
+
+    dispatcher = begin(4)
+    with closing(Sockets(dispatcher)) as sockets:
+        until(lambda: dispatcher.active_count == 1)
+        time.sleep(0.6)
+        sockets.happen(handle)
+        assert happens(task.done)
+    assert handlers == [task.thread]
+
+
+def test_no_thread_wakes_while_nothing_happens(begin: Begin) -> None:
+    before = {thread.native_id for thread in threading.enumerate()}
+    dispatcher = begin(4)
+    with closing(Sockets(dispatcher)) as sockets:
+        sockets.receive(Job())
+
+        def switches() -> list[str]:
+            mine = {thread.native_id for thread in threading.enumerate()} - before
+            told = [Path(f"/proc/self/task/{thread}/status").read_text(encoding="ascii") for thread in mine]
+            return sorted(line for text in told for line in text.splitlines() if "voluntary_ctxt_switches" in line)
+
+        def are_asleep() -> bool:
+            seen = switches()
+            time.sleep(0.1)
+            return seen == switches()
+
+        until(are_asleep)
 
 
 # What has time until later ------------------------------------------------------------------------------------------
