@@ -28,6 +28,7 @@ from foreman.db.sqlite import Database
 from foreman.factory import create_app
 from foreman.maintenance.upgrade import open_upgraded
 from foreman.monitoring import logs
+from foreman.server.listener import refuse_address
 from foreman.server.server import Server
 from foreman.stop_signals import interrupt, on_stop_signals
 
@@ -97,7 +98,7 @@ def serve(ephemeral: bool, with_parent: bool | None, first_key: bool, **given: s
                 raise Failure("the parent process has already ended; to serve anyway, use --without-parent")
             parent.stop_at_its_end()
         with _to_be_served(settings) as (lock, database):
-            server = _listening(settings, database)
+            server = _server(settings, database)
 
             def stop() -> None:
                 lock.stopping()
@@ -125,7 +126,11 @@ def _to_be_served(settings: Settings) -> Iterator[tuple[ServerLock, Database]]:
         refuse_foreign_file(path)
         if path.exists() and not os.access(path, os.W_OK):  # SQLite would read it, and leave a -wal file beside it
             raise Failure(f"{path.absolute()} cannot be written to: permission denied")
-        with _only_server(path) as lock, closing(open_upgraded(path, settings.durability)) as database:
+        with ExitStack() as stack:
+            lock = stack.enter_context(_only_server(path))
+            with _listening(settings):  # first, or a start that fails would leave an upgraded or empty database
+                refuse_address(settings.host, settings.port)
+            database = stack.enter_context(closing(open_upgraded(path, settings.durability)))
             try:
                 database.prove_writable()
             except DatabaseError as error:
@@ -146,11 +151,19 @@ def _only_server(path: Path) -> Iterator[ServerLock]:
         yield lock
 
 
-def _listening(settings: Settings, database: Database) -> Server:
+def _server(settings: Settings, database: Database) -> Server:
     try:
-        return Server(create_app(settings, database))
+        with _listening(settings):
+            return Server(create_app(settings, database))
     except WrongSetting as error:
         raise WrongUsage(str(error)) from None
+
+
+@contextmanager
+def _listening(settings: Settings) -> Iterator[None]:
+    """Make a failure to listen on the address in the settings one line."""
+    try:
+        yield
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not a valid host name"
         raise Failure(f"cannot listen on {settings.host}:{settings.port}: {reason}{_way_out(error)}") from None

@@ -135,9 +135,10 @@ def _upgrade(path: Path, tell: Tell, progress: Progress) -> None:
             try:
                 _apply(connection, missing, tell, progress)
             except UpgradeFailed as error:
-                raise UpgradeFailed(
-                    f"{path} cannot be upgraded: {error}; it is as it was, and backed up as {kept}"
-                ) from error
+                is_now = "it is as it was"
+                if not _roll_back(connection):
+                    is_now = f"the next start undoes what was changed, by {place}-journal, which must stay there"
+                raise UpgradeFailed(f"{path} cannot be upgraded: {error}; {is_now}, and backed up as {kept}") from error
     except CopyFailed as error:
         raise UpgradeFailed(f"{error}; it needs schema version {SCHEMA_VERSION}, and has not been upgraded") from error
 
@@ -157,8 +158,9 @@ def _back_up(place: Path, connection: sqlite3.Connection, progress: Progress) ->
 def _apply(connection: sqlite3.Connection, missing: tuple[Migration, ...], tell: Tell, progress: Progress) -> None:
     """Apply migrations in one transaction, and check the structure of the file (the rules in `FILE`) before the commit.
 
-    Foreign keys are off: with them, replacing a table would delete the rows that refer to it
-    (https://www.sqlite.org/lang_altertable.html, section 7).
+    Foreign keys are off: with them, replacing a table would delete the rows that refer to it. And renaming a table changes
+    nothing but its name, or views and triggers of others would go on to mean the old table
+    (https://www.sqlite.org/lang_altertable.html, sections 2 and 7).
 
     The rest of `check` would take as long again as the backup, and nobody can work meanwhile. What a migration does to
     rows is covered by its tests.
@@ -168,6 +170,7 @@ def _apply(connection: sqlite3.Connection, missing: tuple[Migration, ...], tell:
     progress.doing("Upgrading")
     doing = "locking"
     connection.execute("PRAGMA foreign_keys = OFF")
+    connection.execute("PRAGMA legacy_alter_table = ON")
     try:
         connection.execute("BEGIN IMMEDIATE")
         for migration in missing:
@@ -186,6 +189,20 @@ def _apply(connection: sqlite3.Connection, missing: tuple[Migration, ...], tell:
     except sqlite3.Error as error:
         raise UpgradeFailed(f"{doing} failed: {error}") from error
     finally:
+        _roll_back(connection)
+
+
+def _roll_back(connection: sqlite3.Connection) -> bool:
+    """Undo what an open transaction, or one that has failed, has written to the file.
+
+    :return: whether that succeeded; if not, the journal undoes it when the file is next opened
+    """
+    with suppress(sqlite3.Error):
         if connection.in_transaction:
-            with suppress(sqlite3.Error):  # then the journal rolls it back when the file is next opened
-                connection.execute("ROLLBACK")
+            connection.execute("ROLLBACK")
+    try:
+        # After an error of the disk, ROLLBACK leaves the file and its journal to the next statement.
+        connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
+    except sqlite3.Error:
+        return False
+    return True

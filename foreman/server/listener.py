@@ -45,13 +45,9 @@ class Listener:
         self._connect = connect
         self._exhausted = False
         self._pause_ends = 0.0
-        self.socket = socket.socket(family, socket.SOCK_STREAM)
+        self.socket = _bound(family, address)
         try:
             self.socket.setblocking(False)
-            if family == socket.AF_INET6:
-                self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.socket.bind(address)
             self.socket.listen(_BACKLOG)
         except BaseException:
             self.socket.close()
@@ -114,6 +110,29 @@ def addresses(host: str, port: int) -> list[tuple[int, tuple[Any, ...]]]:
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     return list(dict.fromkeys((int(family), address) for family, _, _, _, address in found))
+
+
+def refuse_address(host: str, port: int) -> None:
+    """Check that nothing keeps this process from listening on a host and port.
+
+    :raises OSError: when it cannot
+    :raises UnicodeError: when the host cannot be a host name
+    """
+    for family, address in addresses(host, port):
+        _bound(family, address).close()
+
+
+def _bound(family: int, address: tuple[Any, ...]) -> socket.socket:
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(address)
+    except BaseException:
+        made.close()
+        raise
+    return made
 
 
 def most_connections(threads: int) -> int:

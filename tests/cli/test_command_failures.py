@@ -212,6 +212,7 @@ def test_wrong_address_is_one_line(tmp_path: Path, arguments: list[str], words: 
     assert failed.stdout == ""
     assert words in line_of(failed.stderr.splitlines()[-1])
     assert "Traceback" not in failed.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_port_that_only_root_may_use_is_one_line(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import re
 import resource
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -14,8 +15,9 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
@@ -170,6 +172,25 @@ def test_server_upgrades_and_answers_every_question_as_before(tmp_path: Path, ve
     assert check(kept) == []
     with closing(Database(file)) as database:
         assert keys.every(database) == told["listed"]
+
+
+@pytest.mark.parametrize("version", EARLIER)
+def test_views_triggers_and_tables_of_others_go_on_to_mean_the_same_tables(tmp_path: Path, version: int) -> None:
+    file = create_earlier(tmp_path / "foreman.db", version)
+    mine = {
+        "mine_view": "CREATE VIEW mine_view AS SELECT id FROM task",
+        "mine_trigger": "CREATE TRIGGER mine_trigger AFTER UPDATE ON run BEGIN UPDATE task SET metadata = NULL WHERE 0; END",
+        "mine": "CREATE TABLE mine (org_id, task_id, FOREIGN KEY (org_id, task_id) REFERENCES task (org_id, id))",
+    }
+    with closing(sqlite3.connect(file)) as connection:
+        for sql in mine.values():
+            connection.execute(sql)
+    with closing(open_upgraded(file)) as database:
+        with database.write() as tx:
+            tx.run("UPDATE run SET updated_at = updated_at + 1")
+        with database.read() as tx:
+            assert dict(tx.all("SELECT name, sql FROM sqlite_schema WHERE name LIKE 'mine%'")) == mine
+            assert tx.value("SELECT count(*) FROM mine_view") > 0
 
 
 @pytest.mark.parametrize("version", EARLIER)
@@ -442,6 +463,15 @@ def test_newer_version_is_refused_and_not_changed(old: Path, options: list[str])
     assert tree(old.parent) == before
 
 
+def test_server_that_cannot_listen_upgrades_nothing(old: Path) -> None:
+    before = tree(old.parent)
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        refused = run_command("serve", "--port", str(taken.getsockname()[1]), "--database", old)
+    assert refused.returncode == 1
+    assert "cannot listen on 127.0.0.1" in refused.stderr
+    assert tree(old.parent) == before
+
+
 # When it fails ------------------------------------------------------------------------------------------------------
 
 
@@ -499,6 +529,58 @@ def test_backup_that_does_not_fit_stops_the_upgrade(old: Path) -> None:
     assert line.endswith(f"; it needs schema version {SCHEMA_VERSION}, and has not been upgraded")
     assert kept_beside(old) == []
     assert (dump(old), version_of(old)) == (before, 1)
+
+
+def add_large_entries(file: Path) -> None:
+    """Too many for SQLite to keep what it changes in memory up to the commit."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.execute(
+            """
+            WITH RECURSIVE number AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM number WHERE n < 1500)
+            INSERT INTO run_data (id, org_id, run_id, task_id, key, value, tags, created_at, updated_at)
+            SELECT printf('018c0000-0000-7000-8000-%012x', n), org_id, run_id, task_id, 'large.' || n,
+                   '"' || hex(zeroblob(2000)) || '"', '[]', created_at, updated_at
+            FROM number, (SELECT * FROM run_data LIMIT 1)
+            """
+        )
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+
+
+def test_upgrade_for_which_there_is_no_room_leaves_the_database_as_it_was(old: Path) -> None:
+    """Also if it has already changed the file."""
+    add_large_entries(old)
+    before, size = dump(old), old.stat().st_size
+    limit = size + 100_000
+    refused = run_command(
+        "migrate", "--database", old,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+        env=uncovered(),
+    )  # fmt: skip
+    (kept,) = kept_beside(old)
+    assert refused.returncode == 1
+    assert refused.stderr.endswith(f"; it is as it was, and backed up as {kept}\n")
+    assert old.stat().st_size == size
+    assert (dump(old), version_of(old)) == (before, 1)
+
+
+def test_upgrade_that_cannot_be_undone_says_that_the_journal_is_needed(
+    old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Failing(sqlite3.Connection):
+        def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+            if sql in ("COMMIT", "ROLLBACK") and self.in_transaction and self.total_changes > 10:
+                raise sqlite3.OperationalError("disk I/O error")
+            if sql == "SELECT 1 FROM sqlite_schema":
+                raise sqlite3.OperationalError("disk I/O error")
+            return super().execute(sql, *values)
+
+    before = dump(old)
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Failing))
+    with pytest.raises(UpgradeFailed) as failed:
+        open_upgraded(old)
+    monkeypatch.undo()
+    assert f"; the next start undoes what was changed, by {old}-journal, which must stay there, and" in str(failed.value)
+    assert dump(old) == before
 
 
 def break_counter(file: Path) -> None:
