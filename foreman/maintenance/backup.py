@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from foreman import clock
-from foreman.db.file import NotAForemanDatabase, refuse_loop
+from foreman.db.file import NotAForemanDatabase, is_foreign, refuse_loop
 from foreman.maintenance.check import contents, snapshot, violations
 from foreman.maintenance.progress import NOBODY, Progress
 
@@ -29,7 +29,7 @@ class CopyFailed(Exception):
 
 
 def take(source: Path, target: Path, progress: Progress = NOBODY) -> None:
-    """Back up a database to a file, even while a server writes to it. An existing file is replaced.
+    """Back up a database to a file, even while a server writes to it. An earlier backup is replaced.
 
     At every moment, even if this process is killed, the file's name stands for what was there before, or for the
     complete copy: verified, synced to disk, and a snapshot of one moment after the call.
@@ -210,6 +210,8 @@ def _refuse(source: Path, target: Path) -> None:
         raise CopyFailed(f"{target} is not a file that can be replaced")
     if target.exists() and source.exists() and target.samefile(source):
         raise CopyFailed(f"{target} is the database itself")
+    if target.exists() and is_foreign(target):
+        raise CopyFailed(f"{target} is not a backup of Foreman's, so it is not replaced")
     if target.name.endswith(ENDINGS):
         raise CopyFailed(f"{target} has the name of a file that SQLite keeps beside a database")
     for log in beside(target):

@@ -204,6 +204,14 @@ REFUSED: dict[str, tuple[Callable[[Path, Path], Path], str]] = {
     ),
     "the log of the database": (beside_the_database("foreman.db-wal"), "foreman.db-wal has the name of a file that"),
     "the journal of a database": (beside_the_database("other.db-journal"), "has the name of a file that"),
+    "a file of somebody else's": (
+        in_place("copy.db", lambda _, target: target.write_text("precious")),
+        "copy.db is not a backup of Foreman's, so it is not replaced",
+    ),
+    "a database of another program": (
+        in_place("copy.db", lambda _, target: sqlite3.connect(target).execute("PRAGMA journal_mode = WAL").close()),
+        "copy.db is not a backup of Foreman's, so it is not replaced",
+    ),
     "a database in use": (
         in_place("copy.db", lambda _, target: target.with_name("copy.db-wal").touch()),
         "copy.db-wal exists: .*copy.db is in use",
