@@ -37,7 +37,7 @@ LOG_SIZE_LIMIT = 16 * 1024**2
 _PASSES = 3
 
 
-class Progress(NamedTuple):
+class Copied(NamedTuple):
     """The result of a checkpoint, in frames: how many there are in the log, and how many of them have been copied."""
 
     frames: int
@@ -130,16 +130,16 @@ class Checkpoints:
             with self._writer.between_transactions():
                 self._pass()
 
-    def _timed_pass(self) -> tuple[Progress | None, float]:
+    def _timed_pass(self) -> tuple[Copied | None, float]:
         """A passive checkpoint, and how many seconds it has taken."""
         begun = time.monotonic()
         return self._pass(), time.monotonic() - begun
 
-    def _pass(self) -> Progress | None:
+    def _pass(self) -> Copied | None:
         """A passive checkpoint.
 
         :return: None when another process was checkpointing
         """
         with self._writer.checkpointing:
             busy, frames, copied = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        return None if busy else Progress(frames, copied)
+        return None if busy else Copied(frames, copied)

@@ -139,11 +139,6 @@ class Database:
         self._writer.settle()
         return version
 
-    def checkpoint(self) -> None:
-        """Copy the write-ahead log into the file, as far as that makes nobody wait."""
-        with self._writer.checkpointing:
-            self.one("PRAGMA wal_checkpoint(PASSIVE)")
-
     @contextmanager
     def checkpointed(self) -> Iterator[None]:
         """Checkpoint the write-ahead log in a thread of its own as long as the block lasts. Else commits do it."""

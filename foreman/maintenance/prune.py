@@ -107,7 +107,6 @@ def prune(
             pruned.runs += delete_empty_run(turns.tx(), run)
         pruned.bytes_given_back = _give_space_back(turns)
         turns.end()
-    database.checkpoint()  # writes the changes, and the new size, to the file
     return pruned
 
 

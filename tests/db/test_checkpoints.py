@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from foreman.db import checkpoints
 from foreman.db.checkpoints import Checkpoints
+from foreman.db.file import DatabaseMoved
 from foreman.db.sqlite import Database
 from tests.support.api import make_run
 from tests.support.databases import stored_runs
@@ -229,6 +231,44 @@ def test_nobody_waits_for_a_slow_disk_until_the_log_is_very_long(
         assert turns_after(10) == 1
 
 
+def test_nobody_waits_for_more_than_a_few_pages_of_the_log(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = list[int]()
+    monkeypatch.setattr(checkpoints, "SLOW", NEVER)
+    monkeypatch.setattr(database.write(), "between_transactions", lambda: (turns.append(1), nullcontext())[1])
+    thread = Checkpoints(database.write(), database._connect_to_log, lambda: 0)  # not started
+    with closing(thread._connection), closing(connect(database.path)) as other:
+        other.execute("BEGIN")
+        other.execute("SELECT 1 FROM run").fetchone()  # so that what follows cannot be copied
+        for number in range(10):
+            write(database, number, pages=10)
+        for few, wanted in ((50, 0), (500, 1)):
+            monkeypatch.setattr(checkpoints, "FEW", few)
+            thread._copy()
+            assert len(turns) == wanted
+
+
+def test_what_is_written_during_a_checkpoint_is_copied_by_the_next_at_once(
+    database: Database, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = Checkpoints(database.write(), database._connect_to_log, lambda: 0)  # not started
+    numbers, once = iter(range(1, 3)), thread._pass
+
+    def written_during() -> checkpoints.Copied | None:
+        copied = once()
+        for number in numbers:
+            write(database, number)
+            break
+        return copied
+
+    monkeypatch.setattr(thread, "_pass", written_during)
+    with closing(thread._connection):
+        write(database, 0)
+        thread._copy()
+        assert in_the_file_itself(file, tmp_path) == 3
+
+
 def test_log_that_grew_beside_a_long_read_becomes_short_again(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("foreman.db.sqlite.LOG_SIZE_LIMIT", 100 * PAGE)
     with closing(Database(file, "normal")) as database, database.checkpointed():
@@ -344,6 +384,36 @@ def test_commits_checkpoint_a_file_that_took_the_place_of_another_until_the_thre
         assert autocheckpoint(database) == 1_000
         may_open.set()
         until(lambda: autocheckpoint(database) == 0)
+
+
+def test_file_that_is_replaced_while_it_is_opened_is_not_checkpointed(
+    database: Database, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = database._connect
+
+    def opened_just_before() -> sqlite3.Connection:
+        connection = opened()
+        replace_by_a_copy(file, tmp_path / "aside.db")
+        return connection
+
+    write(database, 1)
+    monkeypatch.setattr(database, "_connect", opened_just_before)
+    with pytest.raises(DatabaseMoved):
+        database._connect_to_log()
+
+
+def test_commit_whose_log_was_deleted_waits_for_a_checkpoint_under_way(database: Database, file: Path) -> None:
+    """Or SQLite would refuse the one that saves what was written."""
+    write(database, 1)
+    log_of(file).unlink()
+    with database.write().checkpointing, ThreadPoolExecutor(1) as threads:
+        writing = threads.submit(write, database, 2)
+        with pytest.raises(TimeoutError):
+            writing.result(timeout=0.2)
+        database.write().checkpointing.release()
+        writing.result(PATIENCE)
+        database.write().checkpointing.acquire()
+    assert written(file) == 2
 
 
 def test_other_processes_may_write_read_and_checkpoint_meanwhile(database: Database, file: Path) -> None:
