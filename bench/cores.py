@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from bench.servers import Server
 
@@ -21,7 +22,9 @@ def cores(pinning: str, server: Server) -> Iterator[None]:
     if pinning == UNPINNED:
         yield
         return
-    of_server, of_generator = sorted(every)[:2]
+    of_server = min(every)
+    # Two threads of one core would share its arithmetic.
+    of_generator = min(every - _threads_of_core(of_server), default=max(every))
     server.pin({of_server})
     os.sched_setaffinity(0, {of_generator})
     try:
@@ -29,3 +32,12 @@ def cores(pinning: str, server: Server) -> Iterator[None]:
     finally:
         os.sched_setaffinity(0, every)
         server.pin(every)
+
+
+def _threads_of_core(thread: int) -> set[int]:
+    """The threads of the processor core that a thread belongs to; just that one where the kernel does not say."""
+    file = Path(f"/sys/devices/system/cpu/cpu{thread}/topology/thread_siblings_list")
+    if not file.exists():
+        return {thread}
+    ranges = (part.split("-") for part in file.read_text(encoding="ascii").strip().split(","))
+    return {each for first, *last in ranges for each in range(int(first), int((last or [first])[0]) + 1)}

@@ -30,7 +30,12 @@ _POLL_SECONDS = 0.005
 
 def end_on_sigterm() -> None:
     """Let SIGTERM end this process as Ctrl-C does: servers are stopped, and databases removed."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+    def end(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not interrupt that
+        sys.exit(128 + signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, end)
 
 
 class ServerFailed(Exception):

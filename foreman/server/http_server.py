@@ -193,7 +193,7 @@ class HTTPServer:
         try:
             self._handle(events)
         except Exception:
-            self._pause()
+            self._survive()
 
     def wake(self) -> None:
         """Make `wait` return soon. For any thread."""
@@ -228,12 +228,12 @@ class HTTPServer:
                 for each in pausing:
                     self.loop.want(each, READ)
         except Exception:
-            self._pause()
+            self._survive()
             return []
         return events
 
-    def _pause(self) -> None:
-        """Go on in a moment: an error on one connection must not end the server for all."""
+    def _survive(self) -> None:
+        """Log the error being handled, and go on in a moment: one on a connection must not end the server for all."""
         log.exception("Unexpected error in the event loop; the server continues")
         time.sleep(PAUSE)
 

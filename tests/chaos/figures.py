@@ -10,7 +10,8 @@ from bench.load import percentile
 # What is allowed. Machines are shared, so what depends on their speed is generous.
 MEMORY_MIB = 8.0  # that the last quarter's median is above the second's; the first quarter is for warming up
 DESCRIPTORS = 8  # likewise; and without load, after it above before it
-LOG_MIB = 16.0  # the write-ahead log at any moment: twice the size from which on it is begun anew
+LOG_MIB = 16.0  # the write-ahead log, at the median: twice the size from which on it is begun anew
+LONGEST_LOG_MIB = 80.0  # and at any moment: on a disk that stalls it may have 64 MB before that makes anybody wait
 # The probe's p99 in the last third, as a multiple of that in the first; of the quieter samples of each, for what the
 # server does is in all of them, and what others do to the machine in some.
 SLOWER = 5.0
@@ -73,7 +74,6 @@ class Figures:
         grown = _median(last, lambda each: each.resident) - _median(second, lambda each: each.resident)
         opened = _median(last, lambda each: each.descriptors) - _median(second, lambda each: each.descriptors)
         begun = max(each.threads for each in last) - max(each.threads for each in second)
-        log = max(each.log for each in self.samples)
         before, after = self.at_rest
         first, third = _quieter_p99(self._part(1, 3)), _quieter_p99(self._part(3, 3))
         slowest = min(each.rate for each in self.samples)
@@ -82,7 +82,8 @@ class Figures:
             _at_most("descriptors, last quarter above second", opened, DESCRIPTORS),
             _at_most("descriptors without load, after above before", after - before, DESCRIPTORS),
             _at_most("threads, last quarter above second", begun, 0),
-            _at_most("write-ahead log", log, LOG_MIB, "MiB"),
+            _at_most("write-ahead log, median", _median(self.samples, lambda each: each.log), LOG_MIB, "MiB"),
+            _at_most("write-ahead log, longest", max(each.log for each in self.samples), LONGEST_LOG_MIB, "MiB"),
             _at_most("p99 of the probe, last third as a multiple of first", third / first, SLOWER),
             Finding("requests per second in the slowest sample", f"{slowest:.0f}", "more than 0", slowest > 0),
             _at_most("unexpected answers", len(self.unexpected), 0),

@@ -6,9 +6,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from tests.package.conftest import NO_PATH, Program
+from tests.package.tools import lacking
 
 # The libraries of glibc 2.34 and newer, and of those before; the name of the loader ends in that of the machine.
 GLIBC = re.compile(r"lib(c|m)\.so\.6|libmvec\.so\.1|libdl\.so\.2|libpthread\.so\.0|lib(rt|util)\.so\.1|ld-linux.*")
@@ -18,7 +17,7 @@ def jail(binary: Path, root: Path) -> Program:
     """The binary as root of a world of its own; the test is skipped where the kernel does not let us make one."""
     unshare = ["unshare"] if os.geteuid() == 0 else ["unshare", "--map-root-user"]
     if subprocess.run([*unshare, "true"], capture_output=True, timeout=30).returncode != 0:
-        pytest.skip("user namespaces are not allowed here")
+        lacking("user namespaces are not allowed here")
     linked = subprocess.run(["ldd", binary], check=True, capture_output=True, text=True, timeout=30).stdout
     for library in map(Path, re.findall(r"(/\S+) \(", linked)):
         for sibling in library.parent.iterdir():
