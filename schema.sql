@@ -2,7 +2,7 @@
 --
 -- Conventions: ids, keys, tags and JSON are TEXT; times are INTEGER milliseconds since 1970 UTC; `seq` is the
 -- order of insertion and ends every ORDER BY, because two rows can share a millisecond. `org_id` isolates organisations
--- from each other: it leads the keys of runs, tasks and their counts.
+-- from each other: it leads the keys of runs, of tasks, and of the counts of an organisation.
 --
 -- What belongs to a run also has the run's `seq`, and is found by that, because it is short and stands in every index
 -- entry. A statement never gets that `seq` from a client, but looks it up by `org_id` and the run's id.
@@ -293,7 +293,7 @@ CREATE TABLE run_data (
 ) STRICT;
 
 -- The task of an entry is in the entry's run. A foreign key would look for the entries of every task that is deleted.
--- Tasks are only deleted with their run, after its entries.
+-- Tasks are only deleted after the entries of their run.
 CREATE TRIGGER run_data_task_is_of_the_run BEFORE INSERT ON run_data BEGIN
     SELECT raise(ABORT, 'the task of an entry must be in its run')
     WHERE NOT EXISTS (SELECT 1 FROM task WHERE org_id = new.org_id AND id = new.task_id AND run_seq = new.run_seq);

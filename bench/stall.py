@@ -42,8 +42,8 @@ WAITS = """\
 Waits that overlap are one line, with the longest of them. *Probe*: its slowest write in this time. *Log*: size of the
 write-ahead log before and after. *Checkpoint*: whether pages were copied from the log to the database; under full load
 that happens several times a second. *Disks*: by how much the time grew that processes have waited for disks,
-as the kernel counts it. *Reason*: `disk` if the probe waited, too, for at least half of the time; `checkpoint` if it
-did not and the log was begun anew, for which writes wait; else `unknown`, such as other programs on the processor.
+as the kernel counts it. *Reason*: `disk` if the probe waited, too, for at least half of the time; else `unknown`, such
+as other programs on the processor, or the moment in which the log is begun anew, for which writes wait.
 
 """
 
@@ -70,8 +70,6 @@ class Stall:
         """What explains the wait, as far as that can be seen."""
         if self.probe is not None and self.probe >= _SHARE * self.longest:
             return "disk"
-        if self.looks is not None and self.looks[0].restarts != self.looks[1].restarts:
-            return "checkpoint"
         return "unknown"
 
 

@@ -227,7 +227,11 @@ def lines_without_a_setting(directory: Path | None = None) -> list[int]:
     if not file.is_file():  # a directory of that name may be a virtual environment
         return []
     with file.open(encoding="utf-8") as lines:
-        return [binding.original.line for binding in parse_stream(lines) if binding.error]
+        return [
+            binding.original.line
+            for binding in parse_stream(lines)
+            if binding.error or (binding.key is not None and binding.value is None)
+        ]
 
 
 def load(flags: Mapping[str, str | None] | None = None, directory: Path | None = None) -> Settings:

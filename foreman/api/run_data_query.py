@@ -38,7 +38,8 @@ class QueryData(schemas.Query):
         metadata={"description": "`true`: every matching entry, not only the newest matching one of each key."},
     )
     limit, offset = schemas.limit_of(100, 1000), schemas.offset_of()
-    sort_by, sort_order = schemas.sort_by_of(DATA_SORTS, "ties are in the order of creation"), schemas.sort_order_of()
+    sort_by = schemas.sort_by_of(DATA_SORTS, "ties are sorted by creation, in the same direction")
+    sort_order = schemas.sort_order_of()
 
 
 # The columns that `run_data.to_json` takes, in its order. JSON is read as bytes, which is what goes into the response.

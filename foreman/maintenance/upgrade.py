@@ -158,8 +158,8 @@ def _back_up(place: Path, connection: sqlite3.Connection, progress: Progress) ->
 def _apply(connection: sqlite3.Connection, missing: tuple[Migration, ...], tell: Tell, progress: Progress) -> None:
     """Apply migrations in one transaction, and check the structure of the file (the rules in `FILE`) before the commit.
 
-    Foreign keys are off: with them, replacing a table would delete the rows that refer to it. And renaming a table changes
-    nothing but its name, or views and triggers of others would go on to mean the old table
+    Foreign keys are off: with them, replacing a table would delete the rows that refer to it. And renaming a table
+    changes nothing but its name, or views and triggers of others would go on to mean the old table
     (https://www.sqlite.org/lang_altertable.html, sections 2 and 7).
 
     The rest of `check` would take as long again as the backup, and nobody can work meanwhile. What a migration does to

@@ -231,9 +231,7 @@ def test_nobody_waits_for_a_slow_disk_until_the_log_is_very_long(
         assert turns_after(10) == 1
 
 
-def test_nobody_waits_for_more_than_a_few_pages_of_the_log(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nobody_waits_for_more_than_a_few_pages_of_the_log(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     turns = list[int]()
     monkeypatch.setattr(checkpoints, "SLOW", NEVER)
     monkeypatch.setattr(database.write(), "between_transactions", lambda: (turns.append(1), nullcontext())[1])

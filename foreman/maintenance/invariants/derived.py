@@ -203,7 +203,7 @@ KEPT = (
         UNION ALL
         SELECT run_seq, tag, key, in_order, seq, created_at, NULL
         FROM run_data_latest
-        WHERE in_order NOT IN (0, 1)
+        WHERE in_order NOT IN (0, 1) OR (tag <> '' AND in_order = 0)
         """,
         since=4,
     ),
