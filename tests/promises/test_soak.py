@@ -211,7 +211,9 @@ def test_clients_without_answers_end_the_soak(monkeypatch: pytest.MonkeyPatch) -
         pass
 
 
-@pytest.mark.parametrize(("measured", "status", "word"), [(flat(), 0, "ok"), (LEAKS["write-ahead log, longest"], 1, "BROKEN")])
+@pytest.mark.parametrize(
+    ("measured", "status", "word"), [(flat(), 0, "ok"), (LEAKS["write-ahead log, longest"], 1, "BROKEN")]
+)
 def test_command_says_the_verdict_and_writes_the_figures(
     measured: Figures,
     status: int,
