@@ -233,8 +233,13 @@ def test_nobody_waits_for_a_slow_disk_until_the_log_is_very_long(
 
 def test_nobody_waits_for_more_than_a_few_pages_of_the_log(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     turns = list[int]()
+
+    def turn() -> AbstractContextManager[None]:
+        turns.append(1)
+        return nullcontext()
+
     monkeypatch.setattr(checkpoints, "SLOW", NEVER)
-    monkeypatch.setattr(database.write(), "between_transactions", lambda: (turns.append(1), nullcontext())[1])
+    monkeypatch.setattr(database.write(), "between_transactions", turn)
     thread = Checkpoints(database.write(), database._connect_to_log, lambda: 0)  # not started
     with closing(thread._connection), closing(connect(database.path)) as other:
         other.execute("BEGIN")
