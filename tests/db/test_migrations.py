@@ -189,9 +189,8 @@ def test_views_triggers_and_tables_of_others_go_on_to_mean_the_same_tables(tmp_p
         with database.write() as tx:
             tx.run("UPDATE run SET updated_at = updated_at + 1")
         with database.read() as tx:
-            assert {
-                name: sql for name, sql in tx.all("SELECT name, sql FROM sqlite_schema WHERE name LIKE 'mine%'")
-            } == mine
+            told = tx.all("SELECT name, sql FROM sqlite_schema WHERE name LIKE 'mine%'")
+            assert {row["name"]: row["sql"] for row in told} == mine
             assert tx.value("SELECT count(*) FROM mine_view") > 0
 
 
