@@ -189,6 +189,11 @@ def in_place(name: str, prepare: Callable[[Path, Path], object]) -> Callable[[Pa
     return target
 
 
+def make_another_database(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+
+
 REFUSED: dict[str, tuple[Callable[[Path, Path], Path], str]] = {
     "a missing directory": (lambda _, place: place / "no" / "copy.db", "backups/no does not exist"),
     "a directory": (lambda _, place: place, "backups is a directory; .+ use --keep"),
@@ -209,7 +214,7 @@ REFUSED: dict[str, tuple[Callable[[Path, Path], Path], str]] = {
         "copy.db is not a backup of Foreman's, so it is not replaced",
     ),
     "a database of another program": (
-        in_place("copy.db", lambda _, target: sqlite3.connect(target).execute("PRAGMA journal_mode = WAL").close()),
+        in_place("copy.db", lambda _, target: make_another_database(target)),
         "copy.db is not a backup of Foreman's, so it is not replaced",
     ),
     "a database in use": (
