@@ -38,15 +38,13 @@ def refuse_foreign_file(path: Path) -> None:
         raise NotAForemanDatabase(f"{path.parent} does not exist: the database file cannot be created in it")
     if not path.exists() or path.stat().st_size == 0 or _creation_was_cut_off(path):
         return
-    header = _header(path)
-    if _is_foreign(header):
+    with path.open("rb") as file:
+        header = file.read(100)
+    application_id, in_wal_mode = int.from_bytes(header[68:72]), header[18:19] == b"\x02"
+    # Without an id and in rollback-journal mode it may be ours: empty, or being created by another process.
+    if not header.startswith(_MAGIC) or (application_id != APPLICATION_ID and (application_id != 0 or in_wal_mode)):
         raise NotAForemanDatabase.at(path)
     refuse_newer(path, int.from_bytes(header[60:64]))
-
-
-def is_foreign(path: Path) -> bool:
-    """Whether a file, which exists, is neither empty nor a database of any version of Foreman, by its header."""
-    return path.stat().st_size > 0 and _is_foreign(_header(path))
 
 
 def refuse_missing(path: Path) -> None:
@@ -106,17 +104,6 @@ def refuse_earlier(path: Path | str, version: int) -> None:
             f"{path} has schema version {version}, from an earlier Foreman; this one needs {SCHEMA_VERSION}: run "
             "`migrate`, or start the server, which upgrades it; the file has not been changed"
         )
-
-
-def _header(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(100)
-
-
-def _is_foreign(header: bytes) -> bool:
-    application_id, in_wal_mode = int.from_bytes(header[68:72]), header[18:19] == b"\x02"
-    # Without an id and in rollback-journal mode it may be ours: empty, or being created by another process.
-    return not header.startswith(_MAGIC) or (application_id != APPLICATION_ID and (application_id != 0 or in_wal_mode))
 
 
 class OpenFile:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from foreman import clock
-from foreman.db.file import NotAForemanDatabase, is_foreign, refuse_loop
+from foreman.db.file import APPLICATION_ID, NotAForemanDatabase, refuse_loop
 from foreman.maintenance.check import contents, snapshot, violations
 from foreman.maintenance.progress import NOBODY, Progress
 
@@ -115,6 +115,13 @@ def beside(file: Path) -> list[Path]:
     return [file.with_name(file.name + ending) for ending in ENDINGS]
 
 
+def may_be_replaced(file: Path) -> bool:
+    """Whether a file is empty or ours, of any version: what a newer Foreman has written can be replaced, too."""
+    with file.open("rb") as opened:
+        header = opened.read(100)
+    return not header or header[68:72] == APPLICATION_ID.to_bytes(4)
+
+
 def now() -> datetime:
     """The current time, UTC, in whole seconds."""
     return datetime.fromtimestamp(clock.now_ms() // 1000, UTC)
@@ -210,7 +217,7 @@ def _refuse(source: Path, target: Path) -> None:
         raise CopyFailed(f"{target} is not a file that can be replaced")
     if target.exists() and source.exists() and target.samefile(source):
         raise CopyFailed(f"{target} is the database itself")
-    if target.exists() and is_foreign(target):
+    if target.exists() and not may_be_replaced(target):
         raise CopyFailed(f"{target} is not a backup of Foreman's, so it is not replaced")
     if target.name.endswith(ENDINGS):
         raise CopyFailed(f"{target} has the name of a file that SQLite keeps beside a database")

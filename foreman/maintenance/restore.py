@@ -7,8 +7,18 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from foreman.db.file import APPLICATION_ID, NotAForemanDatabase, refuse_loop
-from foreman.maintenance.backup import CopyFailed, beside, link, now, sync, sync_name, told, verified_copy
+from foreman.db.file import NotAForemanDatabase, refuse_loop
+from foreman.maintenance.backup import (
+    CopyFailed,
+    beside,
+    link,
+    may_be_replaced,
+    now,
+    sync,
+    sync_name,
+    told,
+    verified_copy,
+)
 from foreman.maintenance.progress import NOBODY, Progress
 
 # A kept database has the name of the original, followed by this and the time.
@@ -48,15 +58,8 @@ def _refuse(file: Path, target: Path) -> None:
         return
     if file.exists() and file.samefile(target):
         raise CopyFailed(f"{file} is the database itself")
-    if not target.is_file() or not _may_be_replaced(target):
+    if not target.is_file() or not may_be_replaced(target):
         raise NotAForemanDatabase.at(target)
-
-
-def _may_be_replaced(target: Path) -> bool:
-    """Whether it is empty or ours, of any version: what a newer Foreman has written can be replaced, too."""
-    with target.open("rb") as opened:
-        header = opened.read(100)
-    return not header or header[68:72] == APPLICATION_ID.to_bytes(4)
 
 
 def _replace(target: Path, copy: Path, progress: Progress) -> Path:

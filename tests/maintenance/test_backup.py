@@ -189,9 +189,10 @@ def in_place(name: str, prepare: Callable[[Path, Path], object]) -> Callable[[Pa
     return target
 
 
-def make_another_database(file: Path) -> None:
+def make_another_database(file: Path, mode: str) -> None:
     with closing(sqlite3.connect(file)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA journal_mode = {mode}")
+        connection.execute("CREATE TABLE somebody_elses (x)")
 
 
 REFUSED: dict[str, tuple[Callable[[Path, Path], Path], str]] = {
@@ -214,7 +215,11 @@ REFUSED: dict[str, tuple[Callable[[Path, Path], Path], str]] = {
         "copy.db is not a backup of Foreman's, so it is not replaced",
     ),
     "a database of another program": (
-        in_place("copy.db", lambda _, target: make_another_database(target)),
+        in_place("copy.db", lambda _, target: make_another_database(target, "DELETE")),
+        "copy.db is not a backup of Foreman's, so it is not replaced",
+    ),
+    "a database of another program in WAL mode": (
+        in_place("copy.db", lambda _, target: make_another_database(target, "WAL")),
         "copy.db is not a backup of Foreman's, so it is not replaced",
     ),
     "a database in use": (
