@@ -165,7 +165,9 @@ def _apply(connection: sqlite3.Connection, missing: tuple[Migration, ...], tell:
     The rest of `check` would take as long again as the backup, and nobody can work meanwhile. What a migration does to
     rows is covered by its tests.
 
-    :raises UpgradeFailed: with what failed, and why; everything is rolled back
+    It rolls nothing back: after any exception, closing the connection does that at the latest.
+
+    :raises UpgradeFailed: with what failed, and why
     """
     progress.doing("Upgrading")
     doing = "locking"
@@ -188,8 +190,6 @@ def _apply(connection: sqlite3.Connection, missing: tuple[Migration, ...], tell:
         connection.execute("COMMIT")
     except sqlite3.Error as error:
         raise UpgradeFailed(f"{doing} failed: {error}") from error
-    finally:
-        _roll_back(connection)
 
 
 def _roll_back(connection: sqlite3.Connection) -> bool:

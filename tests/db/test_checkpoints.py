@@ -129,6 +129,18 @@ def constant_writes(database: Database, first: int = 0) -> Iterator[None]:
     assert failures == []
 
 
+def counted_turns(database: Database, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """An item for each turn of the writer that is taken from now on. It is not really taken."""
+    turns = list[int]()
+
+    def turn() -> AbstractContextManager[None]:
+        turns.append(1)
+        return nullcontext()
+
+    monkeypatch.setattr(database.write(), "between_transactions", turn)
+    return turns
+
+
 # Who checkpoints ----------------------------------------------------------------------------------------------------
 
 
@@ -204,12 +216,8 @@ def test_waiting_writes_are_committed_before_the_rest_of_the_log_is_copied(datab
 def test_nobody_waits_for_a_slow_disk_until_the_log_is_very_long(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    writer, turns, numbers = database.write(), list[int](), iter(range(1_000))
-    thread = Checkpoints(writer, database._connect_to_log, lambda: 0)  # not started
-
-    def turn() -> AbstractContextManager[None]:
-        turns.append(1)
-        return nullcontext()
+    turns, numbers = counted_turns(database, monkeypatch), iter(range(1_000))
+    thread = Checkpoints(database.write(), database._connect_to_log, lambda: 0)  # not started
 
     def turns_after(rows: int) -> int:
         for _ in range(rows):
@@ -219,7 +227,6 @@ def test_nobody_waits_for_a_slow_disk_until_the_log_is_very_long(
         return len(turns)
 
     monkeypatch.setattr(checkpoints, "LONGEST", 200)
-    monkeypatch.setattr(writer, "between_transactions", turn)
     with closing(thread._connection), closing(connect(database.path)) as other:
         other.execute("BEGIN")
         other.execute("SELECT 1 FROM run").fetchone()  # keeps the log from being begun anew
@@ -232,14 +239,8 @@ def test_nobody_waits_for_a_slow_disk_until_the_log_is_very_long(
 
 
 def test_nobody_waits_for_more_than_a_few_pages_of_the_log(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    turns = list[int]()
-
-    def turn() -> AbstractContextManager[None]:
-        turns.append(1)
-        return nullcontext()
-
+    turns = counted_turns(database, monkeypatch)
     monkeypatch.setattr(checkpoints, "SLOW", NEVER)
-    monkeypatch.setattr(database.write(), "between_transactions", turn)
     thread = Checkpoints(database.write(), database._connect_to_log, lambda: 0)  # not started
     with closing(thread._connection), closing(connect(database.path)) as other:
         other.execute("BEGIN")
@@ -256,13 +257,13 @@ def test_what_is_written_during_a_checkpoint_is_copied_by_the_next_at_once(
     database: Database, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     thread = Checkpoints(database.write(), database._connect_to_log, lambda: 0)  # not started
-    numbers, once = iter(range(1, 3)), thread._pass
+    passes = list[int]()
 
     def written_during() -> checkpoints.Copied | None:
-        copied = once()
-        for number in numbers:
-            write(database, number)
-            break
+        copied = Checkpoints._pass(thread)
+        passes.append(1)
+        if len(passes) < 3:
+            write(database, len(passes))
         return copied
 
     monkeypatch.setattr(thread, "_pass", written_during)

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import httpx
 import pytest
@@ -582,6 +582,29 @@ def test_upgrade_that_cannot_be_undone_says_that_the_journal_is_needed(
     monkeypatch.undo()
     assert f"; the next start undoes what was changed, by {old}-journal, which must stay there" in str(failed.value)
     assert dump(old) == before
+
+
+def test_upgrade_that_is_interrupted_is_undone_at_once(
+    old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while a statement that has read only some of its rows keeps the connection from being closed."""
+    add_large_entries(old)
+    reading: list[sqlite3.Cursor] = []
+
+    def interrupted(connection: sqlite3.Connection, _version: int) -> NoReturn:
+        reading.append(connection.execute("SELECT * FROM run_data"))
+        reading[0].fetchone()
+        raise KeyboardInterrupt
+
+    before, size = dump(old), old.stat().st_size
+    monkeypatch.setattr("foreman.maintenance.upgrade.set_version", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        open_upgraded(old)
+    alone = Path(shutil.copyfile(old, tmp_path / "without-journal.db"))
+    reading.clear()
+    assert alone.stat().st_size == size
+    assert (dump(alone), version_of(alone)) == (before, 1)
+    assert len(kept_beside(old)) == 1
 
 
 def break_counter(file: Path) -> None:
