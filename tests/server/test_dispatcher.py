@@ -99,7 +99,8 @@ class Sockets:
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
-        self._events: queue.SimpleQueue[Work] = queue.SimpleQueue()
+        # Not a SimpleQueue: with a tiny timeout, CPython's sometimes waits for ever.
+        self._events: queue.Queue[Work] = queue.Queue()
         self._most, self._is_closed = Most(), threading.Event()
         self._thread = threading.Thread(target=dispatcher.share_loop, args=(self,))
         self._thread.start()
@@ -117,7 +118,7 @@ class Sockets:
     def wait(self, timeout: float | None) -> list[Work] | None:
         events: list[Work] = []
         with self._most.visited(), suppress(queue.Empty):
-            events.append(self._events.get(timeout=NEVER if timeout is None else timeout or 1e-9))
+            events.append(self._events.get(timeout=NEVER if timeout is None else timeout))
         return None if self._is_closed.is_set() else events
 
     def handle(self, events: list[Work]) -> None:
