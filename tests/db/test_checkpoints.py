@@ -4,9 +4,9 @@ import logging
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -89,6 +89,17 @@ def in_the_file_itself(file: Path, directory: Path) -> int:
     """How many rows have been written, as far as they have been copied out of the log."""
     with closing(connect(shutil.copyfile(file, directory / "without-log.db"))) as copy:
         return int(copy.execute("SELECT count(*) FROM run_count").fetchone()[0])
+
+
+def until_copied(look: Callable[[], bool]) -> None:
+    """Wait until the file itself shows something. While a checkpoint is half done, it may not even be readable."""
+
+    def shows() -> bool:
+        with suppress(sqlite3.DatabaseError):
+            return look()
+        return False
+
+    until(shows)
 
 
 def autocheckpoint(database: Database) -> int:
@@ -184,7 +195,7 @@ def test_server_copies_what_was_written_into_the_file_without_being_asked(tmp_pa
     with server_process(file) as server:
         run = make_run(server.client)
         copy = tmp_path / "copy.db"
-        until(lambda: run["id"] in stored_runs(Path(shutil.copyfile(file, copy))))
+        until_copied(lambda: run["id"] in stored_runs(Path(shutil.copyfile(file, copy))))
     assert not log_of(file).exists()
 
 
@@ -299,7 +310,7 @@ def test_what_is_left_by_a_read_is_copied_when_it_ends_even_if_nobody_writes(
             write(database, number)
         assert in_the_file_itself(file, tmp_path) == 0
         other.execute("COMMIT")
-        until(lambda: in_the_file_itself(file, tmp_path) == 20)
+        until_copied(lambda: in_the_file_itself(file, tmp_path) == 20)
 
 
 def test_closing_leaves_no_log(file: Path) -> None:
@@ -327,7 +338,7 @@ def test_failing_checkpoint_is_logged_once_and_the_thread_goes_on(
             refusing.refusal = None
             until(lambda: len(caplog.records) == 2)
             assert caplog.records[1].message == "The write-ahead log is checkpointed again"
-            until(lambda: in_the_file_itself(file, tmp_path) == written(file))
+            until_copied(lambda: in_the_file_itself(file, tmp_path) == written(file))
 
 
 def replace_by_a_copy(file: Path, aside: Path) -> None:
@@ -353,12 +364,12 @@ def test_file_that_took_the_place_of_another_is_checkpointed_and_the_other_is_le
     aside = tmp_path / "aside.db"
     with database.checkpointed():
         write(database, 1)
-        until(lambda: in_the_file_itself(file, tmp_path) == 1)
+        until_copied(lambda: in_the_file_itself(file, tmp_path) == 1)
         replace_by_a_copy(file, aside)
         write_until_it_succeeds(database, 2)
         for number in range(3, 60):
             write(database, number)
-        until(lambda: in_the_file_itself(file, tmp_path) == 59)
+        until_copied(lambda: in_the_file_itself(file, tmp_path) == 59)
         until(lambda: autocheckpoint(database) == 0)
         assert in_the_file_itself(aside, tmp_path) <= 2
     for each in (file, aside):
