@@ -74,7 +74,9 @@ pins: install ## Resolve what pyproject.toml names into requirements.txt and req
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 	@$(pin) pyproject.toml --output-file requirements.txt
 	@$(pin) pyproject.toml --extra metrics --output-file requirements/metrics.txt
-	@$(pin) pyproject.toml --extra metrics --group dev --output-file requirements/dev.txt
+	@$(pin) pyproject.toml --extra postgres --output-file requirements/postgres.txt
+	@$(pin) pyproject.toml --extra redis --output-file requirements/redis.txt
+	@$(pin) pyproject.toml --all-extras --group dev --output-file requirements/dev.txt
 	@$(pin) pyproject.toml --group bench --output-file requirements/bench.txt
 	@$(pin) pyproject.toml --extra metrics --group package --output-file requirements/package.txt
 	@$(pin) --group clients --output-file requirements/clients.txt
