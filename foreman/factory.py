@@ -8,12 +8,12 @@ from foreman.auth.caller import Admission
 from foreman.auth.rate_limit import HEADERS, RateLimits
 from foreman.config import Settings, WrongSetting
 from foreman.db.application import Application
-from foreman.db.sqlite import Database
+from foreman.db.engine import Database
 from foreman.http import contract, errors, request_id
 from foreman.http.contract import BASE_PATH
 from foreman.monitoring import health, ready, request_log
-from foreman.monitoring.metrics_package import how_to_install
 from foreman.monitoring.request_log import Observer, RequestLog
+from foreman.packages import how_to_install
 
 
 class Foreman(Application):

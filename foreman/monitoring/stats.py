@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from foreman.config import Settings
+from foreman.db.sqlite import sizes
 from foreman.maintenance.check import reading
-from foreman.monitoring.counts import figures, sizes
-from foreman.monitoring.metrics_package import how_to_install
+from foreman.monitoring.counts import figures
+from foreman.packages import how_to_install
 
 # Timeout for the response of the server, in seconds.
 _PATIENCE = 10
