@@ -8,6 +8,7 @@ from typing import Any
 
 from marshmallow import fields, validate
 
+from foreman import db
 from foreman.db.values import RUN_SEQ, as_list, as_pairs, glob_range, prefix_range
 from foreman.http import schemas
 from foreman.http.fields import TextFilter
@@ -81,7 +82,7 @@ TAG_FILTERS = {
         FROM {{tagged}} AS tagged
         WHERE tagged.run_seq = {RUN_SEQ} AND tagged.tag IN (SELECT value FROM json_each(:tags)) {{of_keys}}
         """,
-    # Scans only the entries with the rarest tag.
+    # Scans only the entries with the rarest tag. IS NULL, not EXISTS: else PostgreSQL might read all tags of the run.
     ("tags", "all"): f"""
         SELECT tagged.key, tagged.seq, tagged.created_at
         FROM {{tagged}} AS tagged
@@ -89,12 +90,12 @@ TAG_FILTERS = {
           AND NOT EXISTS (
               SELECT 1
               FROM wanted_tag AS wanted
-              WHERE wanted.nth > 1 AND NOT EXISTS (
+              WHERE wanted.nth > 1 AND (
                   SELECT 1
                   FROM run_data_tag AS other
                   WHERE other.run_seq = tagged.run_seq AND other.tag = wanted.tag
                     AND other.key = tagged.key AND other.seq = tagged.seq
-              )
+              ) IS NULL
           )
         """,
     ("tag_starts_with", "any"): f"""
@@ -224,7 +225,7 @@ def data_query(wanted: dict[str, Any]) -> str:
         {f"WITH {', '.join(common)}" if common else ""}
         SELECT {COLUMNS}, {PLACE}, ({total}) AS total
         FROM run
-        LEFT JOIN ({_cut(wanted, matches)} LIMIT :limit OFFSET :offset) AS page ON TRUE
+        LEFT JOIN ({_cut(wanted, matches)}) AS page ON TRUE
         LEFT JOIN run_data ON run_data.seq = page.tiebreak
         WHERE run.org_id = :org_id AND run.id = :run_id
         """
@@ -270,30 +271,28 @@ def _keys(wanted: dict[str, Any]) -> list[str]:
 
 
 def _cut(wanted: dict[str, Any], matches: str) -> str:
-    """A SELECT that the page is cut from: `tiebreak` (the entry's seq) and `position` (what it is sorted by)."""
-    position, order = POSITIONS[wanted["sort_by"]], f"ORDER BY {ORDERS[wanted['sort_order']]}"
-    if _is_by_key(wanted):
-        order = f"ORDER BY {ORDERS_BY_KEY[wanted['sort_order']]}"
+    """A SELECT of one page: `tiebreak` (the entry's seq) and `position` (what it is sorted by)."""
+    position = POSITIONS[wanted["sort_by"]]
+    order = (ORDERS_BY_KEY if _is_by_key(wanted) else ORDERS)[wanted["sort_order"]]
+    page = f"ORDER BY {order} LIMIT :limit OFFSET :offset"
     unfiltered = not any(wanted.get(name) for name in FILTERS)
     if unfiltered and wanted["include_all"] == "true" and position != "key":
         of_run = f"run_seq = {RUN_SEQ}"
         # The last update of an entry that was never updated is its creation.
         updated = UPDATED if position == "created_at" else UPDATED_BY_TIME
-        return (
-            f"{walk('run_data', [of_run, NEVER_UPDATED], 'created_at')}"
-            f" UNION ALL {walk('run_data', [of_run, updated], position)} {order}"
-        )
+        walks = [walk("run_data", [of_run, NEVER_UPDATED], "created_at"), walk("run_data", [of_run, updated], position)]
+        return db.merge(walks, order)
     if position == "updated_at":
         return f"""
             SELECT run_data.seq AS tiebreak, run_data.updated_at AS position
             FROM ({matches}) AS matching
             CROSS JOIN run_data
             WHERE run_data.seq = matching.seq
-            {order}
+            {page}
             """
     if position == "created_at" and (wanted.get("key_starts_with") or wanted.get("key_pattern")):
         position = "+created_at"  # else SQLite might scan all keys in order instead of those of the range
-    return f"SELECT seq AS tiebreak, {position} AS position, created_at FROM ({matches}) AS matching {order}"
+    return f"SELECT seq AS tiebreak, {position} AS position, created_at FROM ({matches}) AS matching {page}"
 
 
 def _is_by_key(wanted: dict[str, Any]) -> bool:

@@ -1,5 +1,6 @@
 """The database as handlers use it: `read` and `write`, and `one` and `each` for single statements."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from foreman.db.application import current
@@ -20,6 +21,11 @@ def one(sql: str, /, **values: Any) -> Row | None:
 def each(sql: str, /, **values: Any) -> Rows:
     """`Database.each` of the application that handles the request."""
     return current.database.each(sql, **values)
+
+
+def merge(selects: Sequence[str], order: str) -> str:
+    """`Database.merge` of the application that handles the request."""
+    return current.database.merge(selects, order)
 
 
 def most() -> int | None:

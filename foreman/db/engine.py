@@ -1,6 +1,6 @@
 """What a database engine gives to the application: SQLite (`sqlite.py`) or PostgreSQL (`postgres/`)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol
@@ -110,6 +110,14 @@ class Database(Protocol):
     @property
     def most(self) -> int | None:
         """Bytes that this thread may read for its request; None for no limit."""
+
+    def merge(self, selects: Sequence[str], order: str) -> str:
+        """A SELECT of one page of the rows of several, each of which an index has in order.
+
+        :param selects: of the columns `tiebreak` and `position`, at most a few by which the page is ordered
+        :param order: what comes after ORDER BY
+        :return: it takes :limit, :offset and their sum :reach
+        """
 
     def open_readers(self, number: int) -> None:
         """Prepare for `number` threads."""

@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -126,6 +126,10 @@ class Database:
     def most(self) -> int | None:
         """Bytes that this thread may read for its request; None for no limit."""
         return self._local.most
+
+    def merge(self, selects: Sequence[str], order: str) -> str:
+        """A SELECT of one page of the rows of several. SQLite merges them while it reads them, so nothing is sorted."""
+        return f"{' UNION ALL '.join(selects)} ORDER BY {order} LIMIT :limit OFFSET :offset"
 
     def interrupt_reads(self, seconds: float) -> None:
         """Interrupt reads that have taken longer than `seconds`: they fail with SQLITE_INTERRUPT."""

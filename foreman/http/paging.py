@@ -35,9 +35,9 @@ NOT_STARTED, STARTED = "(started_at IS NULL) = TRUE", "(started_at IS NULL) = FA
 def cut_page(walks: Sequence[str], sort_order: str) -> str:
     """A SELECT of the rows of one page, with `tiebreak` and `position`.
 
-    :param walks: SELECTs of `walk` and `walk_last`. They are merged, so that nothing is sorted
+    :param walks: SELECTs of `walk` and `walk_last`
     """
-    return f"{' UNION ALL '.join(walks)} ORDER BY {ORDERS[sort_order]} LIMIT :limit OFFSET :offset"
+    return db.merge(walks, ORDERS[sort_order])
 
 
 def walk(table: str, conditions: Sequence[str], sort_by: str) -> str:

@@ -79,8 +79,9 @@ CREATE TABLE run_data_change (
 
 CREATE INDEX run_data_change_by_run ON run_data_change (run_seq, xid);
 
--- Only fold_counts() writes to these. A row whose counts are all 0 is removed. Half of each page is left for the next
--- versions of its rows, which then need no new index entries.
+-- Only fold_counts() writes to these. A row whose counts are all 0 is removed, but for run_total, which knows the
+-- organisations, as on SQLite. A part of each page is left for the next versions of its rows, which then need no new
+-- index entries.
 CREATE TABLE run_total (
     org_id text    NOT NULL COLLATE "C",
     status text    NOT NULL COLLATE "C",
@@ -340,29 +341,25 @@ FOR EACH ROW EXECUTE FUNCTION run_data_count_stays();
 -- its changes are moved. In REPEATABLE READ, the second of two folds fails, and does no harm.
 CREATE FUNCTION fold_counts() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    since  xid8;
-    newest xid8;
+    newest      xid8;
     moved_tasks task_change[];
 BEGIN
-    PERFORM FROM count_fold FOR UPDATE;  -- one at a time
-    SELECT change_to_read.since INTO since FROM change_to_read;
-    newest := pg_snapshot_xmin(pg_current_snapshot());
-
-    IF NOT EXISTS (SELECT FROM run_change WHERE xid >= since)
-       AND NOT EXISTS (SELECT FROM task_change WHERE xid >= since)
-       AND NOT EXISTS (SELECT FROM run_data_change WHERE xid >= since)
+    IF NOT EXISTS (SELECT FROM run_change)
+       AND NOT EXISTS (SELECT FROM task_change)
+       AND NOT EXISTS (SELECT FROM run_data_change)
     THEN
         RETURN;  -- an idle service writes nothing
     END IF;
+
+    PERFORM FROM count_fold FOR UPDATE;  -- one at a time
+    newest := pg_snapshot_xmin(pg_current_snapshot());
 
     WITH taken AS (DELETE FROM run_change RETURNING org_id, status, runs)
     MERGE INTO run_total AS kept
     USING (SELECT org_id, status, sum(runs) AS runs FROM taken GROUP BY org_id, status) AS moved
        ON kept.org_id = moved.org_id AND kept.status = moved.status
-    WHEN MATCHED AND kept.runs + moved.runs = 0 THEN DELETE
     WHEN MATCHED THEN UPDATE SET runs = kept.runs + moved.runs
-    WHEN NOT MATCHED AND moved.runs <> 0 THEN
-        INSERT (org_id, status, runs) VALUES (moved.org_id, moved.status, moved.runs);
+    WHEN NOT MATCHED THEN INSERT (org_id, status, runs) VALUES (moved.org_id, moved.status, moved.runs);
 
     WITH taken AS (DELETE FROM run_data_change RETURNING run_seq, keys, entries)
     MERGE INTO run_data_total AS kept

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
@@ -26,8 +26,15 @@ _PATIENCE, _LOCK_PATIENCE = 3.0, 5.0
 # Seconds after which the server ends a transaction whose process does nothing, as when its machine has died.
 _IDLE_TRANSACTION = 30.0
 
-# What every session is set to. Compiling statements never pays off for those of a request.
+# What every session is set to. Every statement of a request is one that indexes answer, whatever its values and whatever
+# is known of the tables: so it is planned once, and nothing is read as a whole, sorted or hashed where an index can be
+# walked. The planner would choose by what it guesses, and plan anew to guess better, which takes longer than to run most.
 _SETTINGS = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
     "lock_timeout": f"{_LOCK_PATIENCE}s",
     "idle_in_transaction_session_timeout": f"{_IDLE_TRANSACTION}s",
     "default_transaction_isolation": "read committed",
@@ -201,6 +208,15 @@ class Postgres:
     def open_readers(self, number: int) -> None:
         """Nothing: connections are opened when they are needed."""
 
+    def merge(self, selects: Sequence[str], order: str) -> str:
+        """A SELECT of one page of the rows of several.
+
+        PostgreSQL merges no SELECTs that have conditions, but would sort all of their rows. So it takes from each as
+        many as the page can need.
+        """
+        first = [f"(SELECT * FROM ({select}) AS walk ORDER BY {order} LIMIT :reach)" for select in selects]
+        return f"SELECT * FROM ({' UNION ALL '.join(first)}) AS merged ORDER BY {order} LIMIT :limit OFFSET :offset"
+
     def interrupt_reads(self, seconds: float) -> None:
         """Interrupt reads that have taken longer than `seconds`: they fail with `Failure.INTERRUPTED`."""
         for session in list(self._sessions):
@@ -262,8 +278,7 @@ class Postgres:
         self._pool.close()
 
     def _configure(self, session: Session) -> None:
-        for name, value in _SETTINGS.items():
-            session.execute("SELECT set_config(%s, %s, false)", (name, value), prepare=False)
+        session.execute(";".join(f"SET {name} = '{value}'" for name, value in _SETTINGS.items()), prepare=False)
         self._sessions.add(session)
 
 

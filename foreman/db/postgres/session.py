@@ -13,10 +13,14 @@ from psycopg.pq import ExecStatus, TransactionStatus
 from foreman.db.failures import EngineError, Failure
 from foreman.db.postgres.errors import engine_error, is_nul
 from foreman.db.postgres.statements import adapt, for_driver
+from foreman.db.postgres.stream import PreparedStream
 from foreman.db.values import Row
 
 # Rows that the server sends at once where they are read one by one: each may have megabytes.
 _AT_ONCE = 8
+
+# Executions after which a statement is prepared, and how many are kept prepared.
+_PREPARED_AFTER, _PREPARED = 1, 400
 
 # Seconds that a request to cancel a statement may take.
 _CANCELLING = 2.0
@@ -34,8 +38,10 @@ class Session(psycopg.Connection[Row]):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.most: int | None = None
+        self.prepare_threshold, self.prepared_max = _PREPARED_AFTER, _PREPARED
         adapt(self.adapters)
         self._statements = self.cursor()
+        self._stream = PreparedStream(self)
         self._reading = threading.Lock()
         self._reading_since: float | None = None
 
@@ -91,13 +97,12 @@ class Session(psycopg.Connection[Row]):
 
     def each(self, sql: str, /, **values: Any) -> Generator[Row, None, None]:
         """The rows, one by one. Until they are read or closed, the session can run nothing else."""
-        with self.cursor() as cursor:
-            try:
-                for row in cursor.stream(for_driver(sql), _without_nul(values), size=_AT_ONCE):
-                    self._measure(row)
-                    yield row
-            except psycopg.Error as error:
-                raise engine_error(error) from error
+        try:
+            for row in self._stream.stream(for_driver(sql), _without_nul(values), size=_AT_ONCE):
+                self._measure(row)
+                yield row
+        except psycopg.Error as error:
+            raise engine_error(error) from error
 
     def value(self, sql: str, /, **values: Any) -> Any:
         """The first column of the first row, or None."""
