@@ -32,7 +32,7 @@ from tests.support.proof import much
 from tests.support.running import Running, running
 from tests.support.source import modules, name_of, tree_of
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.sqlite]
 
 # Rows of each kind that match no filter. Looking at all of them takes several steps of SQLite's machine each.
 OTHERS = 4000
@@ -300,7 +300,7 @@ def send_all_kinds_of_requests(sweep: Sweep, served: Running, client: httpx.Clie
     keys.issue(served.database, "acme", "test")
     keys.revoke(served.database, keys.every(served.database)[-1]["id"] or "")
     keys.exist(served.database)
-    stats.of_database(served.database.path)
+    stats.of_database(served.file)
 
     sweep.request = "prune"
     ok(client.patch(f"/runs/{small_run(sweep, client)}", json={"status": "cancelled"}))
