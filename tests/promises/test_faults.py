@@ -16,7 +16,7 @@ from foreman.db.sqlite import Database
 from foreman.maintenance.check import check
 from tests.support.api import Json, assert_error, make_run, make_task, ok, put_data
 from tests.support.commands import run_command, uncovered, without_rights
-from tests.support.contents import stored_runs
+from tests.support.contents import stored_runs, violations_in
 from tests.support.running import Running, Start
 from tests.support.server_process import server_process
 from tests.support.waiting import PATIENCE, until
@@ -34,7 +34,7 @@ def pragma(database: Database, statement: str) -> None:
 def stop_and_check(served: Running) -> None:
     """The invariants hold after the fault."""
     served.stop()
-    assert check(served.file) == []
+    assert violations_in(served.location) == []
 
 
 def try_to_create(client: httpx.Client, acknowledged: set[str], value: Any = LARGE) -> httpx.Response:
@@ -47,6 +47,7 @@ def try_to_create(client: httpx.Client, acknowledged: set[str], value: Any = LAR
 # A full disk --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite
 def test_full_disk_is_507_for_writes_and_reading_goes_on(served: Running, client: httpx.Client) -> None:
     run = make_run(client)
     with closing(sqlite3.connect(served.file)) as other:
@@ -64,6 +65,7 @@ def test_full_disk_is_507_for_writes_and_reading_goes_on(served: Running, client
     stop_and_check(served)
 
 
+@pytest.mark.sqlite
 def test_limit_of_the_file_size_fails_writes_until_it_is_raised(tmp_path: Path) -> None:
     file, acknowledged = tmp_path / "foreman.db", set[str]()
     with server_process(file) as server:
@@ -86,6 +88,7 @@ def test_limit_of_the_file_size_fails_writes_until_it_is_raised(tmp_path: Path) 
 # Locks and permissions ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite
 def test_lock_of_another_process_is_503_with_retry_after_and_reading_goes_on(
     served: Running, client: httpx.Client
 ) -> None:
@@ -104,6 +107,7 @@ def test_lock_of_another_process_is_503_with_retry_after_and_reading_goes_on(
     stop_and_check(served)
 
 
+@pytest.mark.sqlite
 def test_reading_goes_on_while_many_writes_wait_for_a_lock(served: Running, client: httpx.Client) -> None:
     run = make_run(client)
     pragma(served.sqlite, f"busy_timeout = {PATIENCE * 1000}")
@@ -127,6 +131,7 @@ def test_reading_goes_on_while_many_writes_wait_for_a_lock(served: Running, clie
     assert ok(client.get("/runs"))["total"] == 9
 
 
+@pytest.mark.sqlite
 def test_only_the_first_of_many_waits_long_for_a_lock(served: Running, client: httpx.Client) -> None:
     timeouts: list[int] = []
     make_run(client)
@@ -150,6 +155,7 @@ def test_only_the_first_of_many_waits_long_for_a_lock(served: Running, client: h
         assert writer._connection.execute("PRAGMA busy_timeout").fetchone()[0] == 5000
 
 
+@pytest.mark.sqlite
 def test_database_that_became_read_only_is_503_and_reading_goes_on(served: Running, client: httpx.Client) -> None:
     run = make_run(client)
     pragma(served.sqlite, "query_only = ON")
@@ -161,6 +167,7 @@ def test_database_that_became_read_only_is_503_and_reading_goes_on(served: Runni
     stop_and_check(served)
 
 
+@pytest.mark.sqlite
 def test_read_only_file_stops_the_start_with_one_line(tmp_path: Path) -> None:
     file = tmp_path / "foreman.db"
     Database(file).close()
@@ -187,6 +194,7 @@ def move(file: Path, to: Path) -> None:
             source.rename(to.with_name(to.name + ending))
 
 
+@pytest.mark.sqlite
 def test_write_to_a_deleted_file_is_not_acknowledged(served: Running, client: httpx.Client, tmp_path: Path) -> None:
     run = make_run(client)
     aside = tmp_path / "aside.db"
@@ -201,6 +209,7 @@ def test_write_to_a_deleted_file_is_not_acknowledged(served: Running, client: ht
     stop_and_check(served)
 
 
+@pytest.mark.sqlite
 def test_file_that_took_the_place_of_another_is_used_from_then_on(
     served: Running, client: httpx.Client, tmp_path: Path
 ) -> None:
@@ -219,6 +228,7 @@ def test_file_that_took_the_place_of_another_is_used_from_then_on(
     stop_and_check(served)
 
 
+@pytest.mark.sqlite
 def test_file_may_be_a_link(start: Start, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     file, link = tmp_path / "elsewhere" / "real.db", tmp_path / "foreman.db"
@@ -231,6 +241,7 @@ def test_file_may_be_a_link(start: Start, tmp_path: Path) -> None:
     stop_and_check(served)
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("content", [b"", b"Dear diary,\n", b"SQLite format 3\x00" + b"\x01" * 5000])
 def test_something_else_in_the_place_of_the_file_is_not_touched(
     served: Running, client: httpx.Client, tmp_path: Path, content: bytes
@@ -249,6 +260,7 @@ def test_something_else_in_the_place_of_the_file_is_not_touched(
     stop_and_check(served)
 
 
+@pytest.mark.sqlite
 def test_acknowledged_writes_survive_that_the_log_is_deleted(
     served: Running, client: httpx.Client, tmp_path: Path
 ) -> None:
@@ -265,6 +277,7 @@ def test_acknowledged_writes_survive_that_the_log_is_deleted(
 # Damage -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite
 def test_damaged_page_is_503_and_what_is_intact_can_be_read(tmp_path: Path) -> None:
     file = tmp_path / "foreman.db"
     with server_process(file) as server:

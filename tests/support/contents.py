@@ -40,6 +40,16 @@ def looking(location: str | Path) -> Iterator[Select]:
         yield lambda sql: connection.execute(sql.encode()).fetchall()
 
 
+def change(location: str | Path, sql: str) -> None:
+    """Run a statement that changes the rows or the schema."""
+    if is_postgres(str(location)):
+        with psycopg.connect(str(location), autocommit=True) as connection:
+            connection.execute(sql.encode())
+        return
+    with closing(sqlite3.connect(location, isolation_level=None)) as file:
+        file.execute(sql)
+
+
 def rows(location: str | Path) -> Rows:
     """Every row of every table, with the table's name; a count of nothing is none."""
     with looking(location) as select:
