@@ -42,9 +42,10 @@ class ServerProcess:
 
 @contextmanager
 def server_process(file: Path, *options: str) -> Iterator[ServerProcess]:
-    """Serve this database (on PostgreSQL that of this name) until the end of the block, with every key taken at its word; the log is beside the file.
+    """Serve this database until the end of the block, with every key taken at its word; the log is beside the file.
 
-    There is no rate limit: clients that write as fast as they can would reach it on a fast machine.
+    On PostgreSQL it is the database of this name. There is no rate limit: clients that write as fast as they can would
+    reach it on a fast machine.
     """
     command = [sys.executable, "app.py", "serve", "--port", "0", "--auth", "trust", "--rate-limit", "off"]
     command += ["--database", engine.url(file), *options]
