@@ -385,8 +385,10 @@ class Dispatcher:
         return Work(do, kind)
 
     def _sleep(self) -> None:
-        """Wait to be woken, or until there is something to do. If more work is queued, one of the sleeping threads wakes
-        regularly to watch the leader."""
+        """Wait to be woken, or until there is something to do.
+
+        If more work is queued, one of the sleeping threads wakes regularly to watch the leader.
+        """
         self.active_count -= 1
         if self._side_by_side:
             due = self._later_is_due
