@@ -385,9 +385,15 @@ class Dispatcher:
         return Work(do, kind)
 
     def _sleep(self) -> None:
-        """Wait to be woken. If more work is queued, one of the sleeping threads wakes regularly to watch the leader."""
+        """Wait to be woken, or until there is something to do.
+
+        If more work is queued, one of the sleeping threads wakes regularly to watch the leader.
+        """
         self.active_count -= 1
-        if self._has_more() and not self._watched and not self._side_by_side:
+        if self._side_by_side:
+            due = self._later_is_due
+            self._something.wait(None if due is None else max(due - time.monotonic(), 0.001))
+        elif self._has_more() and not self._watched:
             self._watched = True
             self._something.wait(HELD_UP)
             self._watched = False

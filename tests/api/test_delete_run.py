@@ -1,15 +1,10 @@
 """`DELETE /runs/ID`: the run is gone with everything in it, and nothing else is."""
 
-import sqlite3
-from contextlib import closing
-from pathlib import Path
-from typing import Any
-
 import httpx
 import pytest
 
-from foreman.maintenance.check import check
 from tests.support.api import UNKNOWN_ID, Json, assert_error, make_run, make_task, ok, put_data
+from tests.support.contents import rows, violations_in
 from tests.support.databases import DEEPER_THAN_TRIGGERS
 from tests.support.running import Running
 from tests.support.statuses import RUN_STATUSES
@@ -28,26 +23,18 @@ def fill(client: httpx.Client) -> Json:
     return run
 
 
-def rows(path: Path) -> set[tuple[Any, ...]]:
-    """Every row of every table; a count of no runs is none."""
-    with closing(sqlite3.connect(path)) as connection:
-        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
-        everything = {(table, *row) for table in tables for row in connection.execute(f'SELECT * FROM "{table}"')}
-    return {row for row in everything if row[0] != "run_count" or row[-1]}
-
-
 def test_run_and_everything_in_it_is_gone_and_nothing_else(
     served: Running, client: httpx.Client, rival: httpx.Client
 ) -> None:
     fill(client)
     fill(rival)
-    before = rows(served.database.path)
+    before = rows(served.location)
     run = fill(client)
     task = ok(client.get("/tasks", params={"runId": run["id"]}))["items"][0]
     entry = ok(client.get(f"/runs/{run['id']}/data"))["data"][0]
     assert ok(client.delete(f"/runs/{run['id']}")) == {"deleted": 1}
-    assert rows(served.database.path) == before
-    assert check(served.database.path) == []
+    assert rows(served.location) == before
+    assert violations_in(served.location) == []
     for path in (f"/runs/{run['id']}", f"/tasks/{task['id']}", f"/runs/{run['id']}/data",
                  f"/runs/{run['id']}/data/{entry['id']}"):  # fmt: skip
         assert_error(client.get(path), 404)
@@ -79,13 +66,13 @@ def test_what_is_not_there_or_belongs_to_another_is_404(
     run, gone = fill(client), make_run(client)
     task = ok(client.get("/tasks"))["items"][0]
     ok(client.delete(f"/runs/{gone['id']}"))
-    before = rows(served.database.path)
+    before = rows(served.location)
     for run_id in (UNKNOWN_ID, "nonsense", gone["id"], task["id"]):
         assert_error(client.delete(f"/runs/{run_id}"), 404)
     assert assert_error(rival.delete(f"/runs/{run['id']}"), 404) == assert_error(
         rival.delete(f"/runs/{UNKNOWN_ID}"), 404
     )
-    assert rows(served.database.path) == before
+    assert rows(served.location) == before
 
 
 def test_read_only_key_may_not_delete(served: Running, client: httpx.Client) -> None:
@@ -114,7 +101,7 @@ def test_chain_of_children_may_be_deeper_than_triggers_go(served: Running, clien
     assert ok(client.get(f"/runs/{run['id']}"))["totalTasks"] == DEEPER_THAN_TRIGGERS + 1
     assert ok(client.delete(f"/runs/{run['id']}")) == {"deleted": 1}
     assert ok(client.get("/tasks"))["total"] == 0
-    assert check(served.database.path) == []
+    assert violations_in(served.location) == []
 
 
 def test_a_write_to_a_run_that_is_deleted_meanwhile_is_404(client: httpx.Client) -> None:

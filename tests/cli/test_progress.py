@@ -330,7 +330,7 @@ def test_prune_that_is_stopped_says_what_is_deleted_and_what_is_left_and_the_nex
                                       created_at, updated_at)
                     VALUES ('acme', :id, :run_seq, :run_id, 'step', 'pending', '{}', 3, 1, 1)
                     """,
-                    id=f"00000000-0000-7000-8000-{number_of_task:012}", run_seq=run["seq"], run_id=run["id"],
+                    id=f"00000000-0000-7000-8000-{number_of_task:012}", run_seq=run[0], run_id=run[1],
                 )  # fmt: skip
     status, stdout, stderr = signalled(number, AFTER_A_TURN, *call(live, "prune"))
     assert (status, stdout) == (130, "")

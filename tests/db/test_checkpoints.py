@@ -18,9 +18,11 @@ from foreman.db.checkpoints import Checkpoints
 from foreman.db.file import DatabaseMoved
 from foreman.db.sqlite import Database
 from tests.support.api import make_run
-from tests.support.databases import stored_runs
+from tests.support.contents import stored_runs
 from tests.support.server_process import server_process
 from tests.support.waiting import NEVER, PATIENCE, until
+
+pytestmark = pytest.mark.sqlite
 
 PAGE = 4096
 

@@ -27,6 +27,8 @@ from tests.support.databases import names
 from tests.support.source import ROOT
 from tests.support.waiting import PATIENCE
 
+pytestmark = pytest.mark.sqlite
+
 # A second server ----------------------------------------------------------------------------------------------------
 
 

@@ -19,6 +19,8 @@ from foreman.db.transactions import Commit, Transaction
 from tests.support.source import ROOT
 from tests.support.waiting import PATIENCE
 
+pytestmark = pytest.mark.sqlite
+
 connect = partial(sqlite3.connect, isolation_level=None)
 
 Block = Callable[[Transaction], object]

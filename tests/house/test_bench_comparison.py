@@ -21,6 +21,8 @@ from bench.servers import ROOT
 from bench.trees import THIS
 from bench.wal import WriteAheadLog
 
+pytestmark = pytest.mark.sqlite
+
 TINY = Plan(rounds=1, seconds=0.1, rows=20, deletions=1500, grown=30, commits=2)
 
 needs_git = pytest.mark.skipif(

@@ -30,6 +30,8 @@ from tests.support.running import Running
 from tests.support.source import ROOT
 from tests.support.waiting import PATIENCE
 
+pytestmark = pytest.mark.sqlite
+
 LARGE = "x" * 3_000_000
 
 
@@ -67,14 +69,14 @@ def test_backup_of_a_served_database_is_a_sound_copy_in_one_file(
     task = make_task(client, make_run(client, {"n": 1.10}))
     put_data(client, task, "key", tags=["red"])
     make_run(client)
-    done = run_command("backup", place / "copy.db", "--database", served.database.path)
+    done = run_command("backup", place / "copy.db", "--database", served.file)
     size = (place / "copy.db").stat().st_size
     told = rf"{re.escape(str(place))}/copy.db: {size} bytes, 2 runs, 1 tasks, 1 entries, \d+\.\d seconds\n"
     assert (done.returncode, done.stderr) == (0, "")
     assert re.fullmatch(told, done.stdout), done.stdout
     assert names(place) == ["copy.db"]
     assert check(place / "copy.db") == []
-    assert rows(place / "copy.db") == rows(served.database.path)
+    assert rows(place / "copy.db") == rows(served.file)
 
 
 def test_writes_go_on_meanwhile_and_the_backup_is_of_the_moment_it_began(
@@ -82,7 +84,7 @@ def test_writes_go_on_meanwhile_and_the_backup_is_of_the_moment_it_began(
 ) -> None:
     for _ in range(3):
         make_run(client, LARGE)
-    before = rows(served.database.path)
+    before = rows(served.file)
     steps = 0
 
     def write(_: object) -> None:
@@ -93,11 +95,11 @@ def test_writes_go_on_meanwhile_and_the_backup_is_of_the_moment_it_began(
 
     monkeypatch.setattr(backup, "_after_step", write)
     monkeypatch.setattr(backup, "_PAGES", 200)
-    take(served.database.path, place / "copy.db")
+    take(served.file, place / "copy.db")
     assert ok(client.get("/runs"))["total"] == 3 + min(steps, 19)
     assert rows(place / "copy.db") == before
     assert steps == -(-pages_of(place / "copy.db") // 200) > 5, "it began again"
-    with closing(sqlite3.connect(served.database.path)) as connection:
+    with closing(sqlite3.connect(served.file)) as connection:
         assert connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)
 
 
@@ -120,7 +122,7 @@ def test_backup_amid_parallel_writers_holds_what_was_answered_before_and_of_each
             while not all(answered):
                 time.sleep(0.01)
             before = {run_id for ids in answered for run_id in ids}
-            done = run_command("backup", place / "copy.db", "--database", served.database.path)
+            done = run_command("backup", place / "copy.db", "--database", served.file)
         finally:
             stop.set()
         for writer in writers:

@@ -32,6 +32,8 @@ from tests.support.running import Running
 from tests.support.statuses import SETTABLE, TASK_STATUSES
 from tests.support.waiting import PATIENCE
 
+pytestmark = pytest.mark.sqlite
+
 
 def run_check(file: Path, *arguments: str, **options: Any) -> "subprocess.CompletedProcess[str]":
     """`app.py check` in a process of its own."""
@@ -84,8 +86,8 @@ def test_database_filled_through_the_api_has_no_violations(
     fill(rival)
     served.key("acme", read_only=True, name="reader")
     keys.revoke(served.database, keys.every(served.database)[0]["id"] or "")
-    assert check(served.database.path) == []
-    told = run_check(served.database.path)
+    assert check(served.file) == []
+    told = run_check(served.file)
     assert (told.returncode, told.stdout, told.stderr) == (0, "ok: 12 runs, 46 tasks, 26 entries\n", "")
 
 
@@ -125,14 +127,14 @@ def test_no_violations_in_the_middle_of_parallel_writes(served: Running) -> None
         writers = [threads.submit(write, organisation) for organisation in ("acme", "acme", "rival", "rival")]
         try:
             for _ in range(5):
-                assert checked_while_written(lambda: check(served.database.path)) == []
-            told = checked_while_written(lambda: run_check(served.database.path).returncode)
+                assert checked_while_written(lambda: check(served.file)) == []
+            told = checked_while_written(lambda: run_check(served.file).returncode)
         finally:
             stop.set()
         for writer in writers:
             writer.result(PATIENCE)
     assert told == 0
-    assert check(served.database.path) == []
+    assert check(served.file) == []
 
 
 # Unsound ones -------------------------------------------------------------------------------------------------------

@@ -30,6 +30,8 @@ from tests.maintenance.test_check import (
     redefined,
 )
 
+pytestmark = pytest.mark.sqlite
+
 VERSION = 3
 
 SOUND = f"""

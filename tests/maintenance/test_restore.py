@@ -21,9 +21,12 @@ from foreman.maintenance.check import check, snapshot
 from foreman.maintenance.restore import restore
 from tests.support.api import make_run, ok
 from tests.support.commands import run_command
-from tests.support.databases import UNFIT, create, fold_log_in, make_newer, names, names_in, no_space, stored_runs, tree
+from tests.support.contents import stored_runs
+from tests.support.databases import UNFIT, create, fold_log_in, make_newer, names, names_in, no_space, tree
 from tests.support.server_process import server_process
 from tests.support.source import ROOT
+
+pytestmark = pytest.mark.sqlite
 
 NAME = re.compile(r"foreman\.db\.replaced-\d{8}T\d{6}Z")
 

@@ -18,6 +18,7 @@ from foreman.background.retention import daily
 from foreman.clock import now_ms
 from foreman.config import age
 from foreman.db import removal
+from foreman.db.engine import Database, Transaction
 from foreman.db.removal import (
     ENTRIES_AT_ONCE,
     TASKS_AT_ONCE,
@@ -26,15 +27,16 @@ from foreman.db.removal import (
     delete_some_entries,
     delete_tasks,
 )
-from foreman.db.sqlite import Database
-from foreman.db.transactions import Transaction
+from foreman.db.sqlite import Database as SQLite
+from foreman.db.values import Row
 from foreman.maintenance import prune as pruning
-from foreman.maintenance.check import check, contents, snapshot
 from foreman.maintenance.gentle_writes import ShortTurns, Stopped
 from foreman.maintenance.prune import Amount, Old, count, old, prune
 from tests.support.api import Json, assert_error, make_run, make_task, ok, put_data
 from tests.support.commands import assert_fails, run, run_command, serving, uncovered, url_of, without_rights
+from tests.support.contents import looking, rows, size_of, violations_in
 from tests.support.databases import DEEPER_THAN_TRIGGERS, fold_log_in
+from tests.support.engines import engine, transaction_class
 from tests.support.running import Running
 from tests.support.statuses import ENDED
 from tests.support.waiting import PATIENCE, until
@@ -48,7 +50,7 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 def command(served: Running) -> Command:
     """`app.py prune` in a process of its own, beside the server."""
 
-    def prune_command(*arguments: str, database: Path = served.database.path) -> "subprocess.CompletedProcess[str]":
+    def prune_command(*arguments: str, database: object = served.location) -> "subprocess.CompletedProcess[str]":
         return run_command("prune", "--database", database, *arguments)
 
     return prune_command
@@ -134,7 +136,7 @@ def test_runs_that_ended_long_enough_ago_are_deleted_and_no_others(
     assert ids(client) == {*kept, pending["id"], running["id"]}
     assert ids(rival) == set()
     assert ok(client.get("/tasks"))["total"] == 4
-    assert check(served.database.path) == []
+    assert violations_in(served.location) == []
     assert command("--older-than", "30d").stdout == "deleted 0 runs, 0 tasks, 0 entries; freed 0 bytes\n"
 
 
@@ -156,16 +158,16 @@ def test_dry_run_says_what_would_go_and_changes_nothing(
 ) -> None:
     make_old(served, client, "completed", 2)
     make_old(served, client, "failed", 2)
-    with closing(sqlite3.connect(served.database.path)) as connection:
-        before = list(connection.iterdump())
-        told = command("--older-than", "1d", "--dry-run")
-        assert (told.returncode, told.stdout) == (0, "would delete 2 runs, 4 tasks, 6 entries\n")
-        assert list(connection.iterdump()) == before
+    before = rows(served.location)
+    told = command("--older-than", "1d", "--dry-run")
+    assert (told.returncode, told.stdout) == (0, "would delete 2 runs, 4 tasks, 6 entries\n")
+    assert rows(served.location) == before
 
 
+@pytest.mark.sqlite
 def test_dry_run_works_where_the_database_may_only_be_read(tmp_path: Path) -> None:
     file = tmp_path / "foreman.db"
-    Database(file).close()
+    SQLite(file).close()
     for mode, directory_mode in ((0o444, 0o755), (0o444, 0o555)):
         file.chmod(mode)
         tmp_path.chmod(directory_mode)
@@ -190,7 +192,8 @@ def test_interrupted_anywhere_it_leaves_a_sound_database_and_another_one_finishe
     make_large(served, client, TASKS_AT_ONCE * 2, ENTRIES_AT_ONCE * 15 + 1)
     make_old(served, client, "failed", 2)
     kept = make_old(served, client, "failed", 0)
-    delete = Transaction.run
+    transaction_of_engine: Any = transaction_class()
+    delete = transaction_of_engine.run
     interrupted = 0
     counted: set[tuple[int, int, int]] = set()
     while interrupted < 100:
@@ -199,23 +202,22 @@ def test_interrupted_anywhere_it_leaves_a_sound_database_and_another_one_finishe
         def run(self: Transaction, sql: str, /, **values: Any) -> int:
             nonlocal statements_left
             statements_left -= 1
-            deleted = delete(self, sql, **values)
+            deleted: int = delete(self, sql, **values)
             if not statements_left:
                 raise KeyboardInterrupt  # the statement is undone: only what was committed before stays
             return deleted
 
         with monkeypatch.context() as patched:
-            patched.setattr(Transaction, "run", run)
+            patched.setattr(transaction_of_engine, "run", run)
             try:
                 prune(served.database, old(DAY), threading.Event())
                 break
             except KeyboardInterrupt:
                 interrupted += 1
-        assert check(served.database.path) == []
-        with snapshot(served.database.path) as view:
-            counted.add(contents(view))
+        assert violations_in(served.location) == []
+        counted.add(size_of(served.location))
     assert len(counted) > 5
-    assert check(served.database.path) == []
+    assert violations_in(served.location) == []
     assert ids(client) == {kept["id"]}
 
 
@@ -233,7 +235,7 @@ def test_every_commit_is_sound_and_counters_are_exact_for_readers_meanwhile(
             entries = ok(client.get(f"/runs/{run['id']}/data", params={"includeAll": "true"}))["pagination"]["total"]
             assert ok(answer)["totalTasks"] == tasks
             seen.append((tasks, entries))
-        assert check(served.database.path) == []
+        assert violations_in(served.location) == []
 
     pruned = prune(served.database, old(DAY), threading.Event(), look)
     assert (pruned.runs, pruned.tasks, pruned.entries) == (1, TASKS_AT_ONCE + 6, ENTRIES_AT_ONCE * 2)
@@ -245,7 +247,7 @@ def test_chain_of_children_may_be_deeper_than_triggers_go(served: Running, clien
     make_large(served, client, DEEPER_THAN_TRIGGERS, 0)
     pruned = prune(served.database, old(DAY), threading.Event())
     assert (pruned.runs, pruned.tasks) == (1, DEEPER_THAN_TRIGGERS + 1)
-    assert check(served.database.path) == []
+    assert violations_in(served.location) == []
 
 
 @pytest.mark.usefixtures("every_statement_a_turn")
@@ -263,14 +265,14 @@ def test_run_that_is_taken_up_again_meanwhile_stays(served: Running, client: htt
     assert (kept["status"], kept["totalTasks"]) == ("running", TASKS_AT_ONCE + 1)
     left = ok(client.get(f"/runs/{run['id']}/data?includeAll=true"))["pagination"]["total"]
     assert ENTRIES_AT_ONCE <= left < ENTRIES_AT_ONCE * 3
-    assert check(served.database.path) == []
+    assert violations_in(served.location) == []
 
 
 def test_no_piece_touches_a_run_that_is_not_old(served: Running, client: httpx.Client) -> None:
     run = make_old(served, client, "completed", 0)
     before = now_ms() - DAY
     with served.database.write() as tx:
-        tasks = [row["seq"] for row in tx.all("SELECT seq FROM task ORDER BY seq DESC")]
+        tasks = [seq for (seq,) in tx.all("SELECT seq FROM task ORDER BY seq DESC")]
         for wrong in (
             OldRun("acme", run["id"], "completed", before),
             OldRun("acme", run["id"], "failed", now_ms() + DAY),
@@ -296,7 +298,7 @@ def test_what_a_client_adds_to_a_run_while_it_is_emptied_goes_with_it(served: Ru
     prune(served.database, old(DAY), threading.Event(), add)
     assert added
     assert ok(client.get("/runs"))["total"] == ok(client.get("/tasks"))["total"] == 0
-    assert check(served.database.path) == []
+    assert violations_in(served.location) == []
 
 
 @pytest.mark.usefixtures("every_statement_a_turn")
@@ -307,7 +309,7 @@ def test_entry_that_a_client_adds_to_an_old_task_meanwhile_is_not_left_without_i
     (task,) = ok(client.get("/tasks"))["items"]
     find_tasks = pruning._tasks
 
-    def add_first(database: Database, turns: ShortTurns, which: OldRun) -> list[sqlite3.Row]:
+    def add_first(database: Database, turns: ShortTurns, which: OldRun) -> list[Row]:
         turns.end()
         put_data(client, task, "late")
         return find_tasks(database, turns, which)
@@ -319,9 +321,10 @@ def test_entry_that_a_client_adds_to_an_old_task_meanwhile_is_not_left_without_i
     monkeypatch.setattr(pruning, "_tasks", add_first)
     assert prune(served.database, old(DAY), threading.Event(), resume).tasks == 1
     assert ok(client.get(f"/runs/{run['id']}"))["status"] == "running"
-    assert check(served.database.path) == []
+    assert violations_in(served.location) == []
 
 
+@pytest.mark.sqlite
 def test_task_of_another_run_that_has_got_the_seq_of_a_deleted_one_stays(served: Running, client: httpx.Client) -> None:
     emptied, other = make_large(served, client, 0, 0), make_run(client)
     with served.database.read() as tx:
@@ -340,6 +343,7 @@ def test_task_of_another_run_that_has_got_the_seq_of_a_deleted_one_stays(served:
 # Making way ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite
 def test_between_turns_the_lock_is_free_for_others(served: Running, client: httpx.Client) -> None:
     make_large(served, client, 0, ENTRIES_AT_ONCE * 40)
     written = 0
@@ -347,7 +351,7 @@ def test_between_turns_the_lock_is_free_for_others(served: Running, client: http
     class Watched(threading.Event):
         def wait(self, timeout: float | None = None) -> bool:
             nonlocal written
-            with closing(sqlite3.connect(served.database.path, timeout=0, isolation_level=None)) as other:
+            with closing(sqlite3.connect(served.file, timeout=0, isolation_level=None)) as other:
                 other.execute("BEGIN IMMEDIATE")
                 other.execute("ROLLBACK")
             assert timeout is not None
@@ -357,6 +361,28 @@ def test_between_turns_the_lock_is_free_for_others(served: Running, client: http
 
     prune(served.database, old(DAY), Watched())
     assert written >= 2
+
+
+@pytest.mark.postgres
+def test_between_turns_no_transaction_is_open(served: Running, client: httpx.Client) -> None:
+    make_large(served, client, 0, ENTRIES_AT_ONCE * 40)
+    looked = 0
+
+    class Watched(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            nonlocal looked
+            with looking(served.location) as select:
+                assert select(
+                    """
+                    SELECT query FROM pg_stat_activity
+                    WHERE datname = current_database() AND application_name = 'foreman' AND xact_start IS NOT NULL
+                    """
+                ) == []  # fmt: skip
+            looked += 1
+            return False
+
+    prune(served.database, old(DAY), Watched())
+    assert looked >= 2
 
 
 def test_turn_ends_before_the_next_statement_once_it_has_lasted_long_enough(
@@ -399,26 +425,27 @@ def test_server_in_another_process_goes_on_writing_while_everything_is_pruned(
         writer.join(PATIENCE)
     assert told.stdout.startswith("deleted 3 runs"), told.stderr
     assert ok(client.get("/runs"))["total"] == len(made) > 0
-    assert check(served.database.path) == []
+    assert violations_in(served.location) == []
 
 
 # Space --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite
 def test_space_is_given_back_and_the_line_says_how_much(
     served: Running, client: httpx.Client, command: Command
 ) -> None:
     make_large(served, client, 0, 400, '"' + "x" * 10_000 + '"')
-    fold_log_in(served.database.path)
-    with closing(sqlite3.connect(served.database.path)) as connection:
+    fold_log_in(served.file)
+    with closing(sqlite3.connect(served.file)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    before = served.database.path.stat().st_size
+    before = served.file.stat().st_size
     told = command("--older-than", "1d")
     (given,) = map(int, re.findall(r"freed (\d+) bytes", told.stdout))
-    after = served.database.path.stat().st_size
+    after = served.file.stat().st_size
     assert before - after == given > 4_000_000
-    assert served.database.path.with_name("foreman.db-wal").stat().st_size == 0
-    assert check(served.database.path) == []
+    assert served.file.with_name("foreman.db-wal").stat().st_size == 0
+    assert violations_in(served.location) == []
 
 
 # The command --------------------------------------------------------------------------------------------------------
@@ -449,6 +476,7 @@ def test_without_an_age_it_is_wrong_usage(command: Command) -> None:
     assert "--older-than" in told.stderr
 
 
+@pytest.mark.sqlite
 def test_file_that_is_not_there_is_a_failure_and_is_not_made(command: Command, tmp_path: Path) -> None:
     assert_fails(command("--older-than", "1d", database=tmp_path / "other.db"), 1, "other.db does not exist")
     assert not (tmp_path / "other.db").exists()
@@ -475,7 +503,7 @@ def test_server_prunes_by_itself_again_and_again_and_logs_a_line_each_time(
             until(lambda run=run: client.get(f"/runs/{run['id']}").status_code == 404)  # type: ignore[misc]
         until(lambda: sum("deleted 1 runs, 2 tasks, 3 entries" in line for line in lines()) == 2)
     assert ids(client) == {kept["id"]}
-    assert check(served.database.path) == []
+    assert violations_in(served.location) == []
 
 
 def test_failure_is_logged_and_tried_again(
@@ -521,7 +549,7 @@ def test_it_stops_in_the_middle_when_the_server_stops(
     assert not any(thread.name == "retention" for thread in threading.enumerate())
     left = ok(client.get(f"/runs/{run['id']}/data?includeAll=true"))["pagination"]["total"]
     assert left >= ENTRIES_AT_ONCE * 10
-    assert check(served.database.path) == []
+    assert violations_in(served.location) == []
 
 
 def test_told_to_stop_it_begins_no_turn(served: Running, client: httpx.Client) -> None:
@@ -539,7 +567,7 @@ def test_without_the_setting_there_is_no_thread(served: Running) -> None:
 
 
 def test_server_with_the_setting_stops_promptly(tmp_path: Path) -> None:
-    with serving(tmp_path, "--retention", "1d") as server:
+    with serving(tmp_path, "--retention", "1d", "--database", engine.url(tmp_path / "foreman.db")) as server:
         url_of(server)
         server.terminate()
         log = server.communicate(timeout=PATIENCE)[1]

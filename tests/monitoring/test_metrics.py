@@ -3,7 +3,6 @@
 import sqlite3
 import sys
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -167,9 +166,10 @@ def test_commits_are_counted_with_their_changes(served: Running) -> None:
     assert after[("foreman_commit_failures_total",)] == 0
 
 
+@pytest.mark.sqlite
 def test_changes_that_share_a_commit_are_one_of_it(served: Running) -> None:
     before = metrics(served)
-    writer = served.database.write()
+    writer = served.sqlite.write()
     writer.defer()
     for _ in range(5):
         with writer as tx:
@@ -183,21 +183,7 @@ def test_changes_that_share_a_commit_are_one_of_it(served: Running) -> None:
 
 
 def test_commit_that_fails_is_counted(served: Running) -> None:
-    class Broken:
-        def __init__(self, connection: sqlite3.Connection) -> None:
-            self._connection = connection
-
-        def execute(self, sql: str) -> Any:
-            if sql == "COMMIT":
-                raise sqlite3.OperationalError("disk I/O error")
-            return self._connection.execute(sql)
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._connection, name)
-
-    writer: Any = served.database.write()
-    with served.client() as client, pytest.MonkeyPatch.context() as patched:
-        patched.setattr(writer, "_connection", Broken(writer._connection))
+    with served.client() as client, served.refusing_commits(sqlite3.OperationalError("disk I/O error")):
         assert_error(client.post("/runs", json={"inputData": 1}), 503)
     assert metrics(served)[("foreman_commit_failures_total",)] == 1
 
@@ -219,9 +205,10 @@ def test_runs_and_tasks_of_all_organisations_are_counted_by_status(served: Runni
     assert len(tasks) == 7
 
 
+@pytest.mark.sqlite
 def test_sizes_are_those_of_the_files(served: Running) -> None:
     samples = metrics(served)
-    file = served.database.path
+    file = served.file
     assert samples[("foreman_database_size_bytes",)] == file.stat().st_size > 0
     assert samples[("foreman_wal_size_bytes",)] == file.with_name("foreman.db-wal").stat().st_size
     assert samples[("foreman_disk_free_bytes",)] > 0

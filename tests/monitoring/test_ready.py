@@ -4,7 +4,6 @@ import shutil
 import sqlite3
 import threading
 from collections import namedtuple
-from contextlib import closing
 from typing import Any
 
 import httpx
@@ -12,6 +11,9 @@ import pytest
 
 from foreman.monitoring import ready
 from tests.support.api import Json, assert_error, ok
+from tests.support.contents import looking, rows
+from tests.support.databases import make_newer
+from tests.support.engines import ON_POSTGRES
 from tests.support.running import Running, Start
 from tests.support.waiting import PATIENCE, until
 
@@ -32,6 +34,7 @@ def test_ready_when_the_database_can_be_written_to(served: Running, path: str) -
     assert body["status"] == "ready"
 
 
+@pytest.mark.sqlite
 def test_not_ready_with_less_disk_space_than_set(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     served = start(min_disk=5000)
     usage = namedtuple("usage", "free")
@@ -42,6 +45,7 @@ def test_not_ready_with_less_disk_space_than_set(start: Start, monkeypatch: pyte
     ok(httpx.get(f"{served.url}/ready"))
 
 
+@pytest.mark.sqlite
 def test_not_ready_when_the_disk_is_gone(served: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: Any) -> None:
         raise OSError(5, "Input/output error")
@@ -50,8 +54,9 @@ def test_not_ready_when_the_disk_is_gone(served: Running, monkeypatch: pytest.Mo
     not_ready(served, "disk")
 
 
-def test_not_ready_while_the_database_refuses_writes(served: Running) -> None:
-    connection = served.database.write()._connection
+@pytest.mark.sqlite
+def test_not_ready_while_the_file_may_not_be_written_to(served: Running) -> None:
+    connection = served.sqlite.write()._connection
     connection.execute("PRAGMA query_only = ON")
     not_ready(served, "database")
     connection.execute("PRAGMA query_only = OFF")
@@ -64,42 +69,55 @@ def test_not_ready_when_the_commit_fails(served: Running) -> None:
     ok(httpx.get(f"{served.url}/ready"))
 
 
+@pytest.mark.sqlite
 def test_not_ready_from_the_first_request_after_the_file_has_been_moved(
     served: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ready, "KEPT", 1000.0)
-    moved = served.database.path.rename(served.database.path.with_name("moved.db"))
+    moved = served.file.rename(served.file.with_name("moved.db"))
     for _ in range(2):
         not_ready(served, "database")
-    moved.rename(served.database.path)
+    moved.rename(served.file)
 
 
 def test_not_ready_with_a_schema_of_another_version(served: Running) -> None:
-    with closing(sqlite3.connect(served.database.path)) as other:
-        other.execute("PRAGMA user_version = 99")
-        not_ready(served, "schema")
-        assert other.execute("PRAGMA user_version").fetchone() == (99,)
+    if ON_POSTGRES:
+        with served.database.write() as tx:
+            tx.run("UPDATE schema_migration SET version = 99")
+    else:
+        make_newer(served.file)
+    before = rows(served.location)
+    not_ready(served, "schema")
+    assert rows(served.location) == before
 
 
 def test_looking_changes_nothing(served: Running) -> None:
-    with closing(sqlite3.connect(served.database.path)) as connection:
-        before = list(connection.iterdump())
-        ok(httpx.get(f"{served.url}/ready"))
-        assert list(connection.iterdump()) == before
+    before = rows(served.location)
+    ok(httpx.get(f"{served.url}/ready"))
+    assert rows(served.location) == before
+
+
+def written(served: Running) -> int:
+    """A number that grows when something is written."""
+    if not ON_POSTGRES:
+        return served.file.with_name("foreman.db-wal").stat().st_size
+    with looking(served.location) as select:
+        number: int = select("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")[0][0]
+    return number
 
 
 def test_it_really_writes_but_not_for_everybody_who_asks(served: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     commits: list[int] = []
-    served.database.write().observe = lambda changes, *_: commits.append(changes)
-    log = served.database.path.with_name("foreman.db-wal")
-    before = log.stat().st_size
+    served.database.observe_commits(lambda changes, *_: commits.append(changes))
+    before = written(served)
     monkeypatch.setattr(ready, "KEPT", 1000.0)
     for _ in range(20):
         ok(httpx.get(f"{served.url}/ready"))
     assert commits == [1]
-    assert log.stat().st_size > before
+    assert written(served) > before
 
 
+@pytest.mark.sqlite
 def test_those_who_ask_while_nobody_can_write_keep_no_thread_from_reading(served: Running) -> None:
     answers: list[httpx.Response] = []
     asking = [

@@ -141,10 +141,11 @@ def test_request_that_is_refused_before_the_application_has_a_line(start: Start)
     assert second.status == 200
 
 
+@pytest.mark.sqlite
 def test_duration_includes_the_wait_for_the_database(served: Running, observed: Observed) -> None:
     answered = threading.Thread(target=lambda: make_run(client))
     with served.client() as client:
-        writer = served.database.write()
+        writer = served.sqlite.write()
         with writer:
             answered.start()
             until(lambda: bool(writer._waiting))

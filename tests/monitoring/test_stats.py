@@ -74,8 +74,8 @@ def test_as_json_they_are_exact(served: Running, stats: Stats) -> None:
         "organisations": 2,
         "apiKeys": 2,
         "schemaVersion": SCHEMA_VERSION,
-        "databaseBytes": served.database.path.stat().st_size,
-        "logBytes": served.database.path.with_name("foreman.db-wal").stat().st_size,
+        "databaseBytes": served.file.stat().st_size,
+        "logBytes": served.file.with_name("foreman.db-wal").stat().st_size,
     }
     assert {(each["method"], each["route"], each["status"]): each["count"] for each in server["requests"]} == {
         ("POST", "/api/v1/runs", 201): 4,

@@ -36,6 +36,7 @@ KILLS_UNTIL_CAUGHT = 40
 # The server ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite
 def test_nothing_acknowledged_is_lost_when_the_server_is_killed_again_and_again(tmp_path: Path) -> None:
     lines: list[str] = []
     tally = Crash(tmp_path, seed=2024).run(much(10, 2), lines.append)
@@ -46,6 +47,7 @@ def test_nothing_acknowledged_is_lost_when_the_server_is_killed_again_and_again(
     assert tally.stored + tally.not_stored > 0
 
 
+@pytest.mark.sqlite
 @pytest.mark.long
 def test_server_that_answers_before_it_commits_is_caught(tmp_path: Path) -> None:
     crash = Crash(tmp_path, seed=2024, program=["-m", "tests.chaos.answer_early"])
@@ -53,6 +55,7 @@ def test_server_that_answers_before_it_commits_is_caught(tmp_path: Path) -> None
     assert tally.violations
 
 
+@pytest.mark.sqlite
 @pytest.mark.long
 def test_server_that_fails_after_the_kill_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def over(*_: object, **__: object) -> None:
@@ -417,6 +420,7 @@ def test_id_that_is_given_twice_is_noticed(worked: Worked) -> None:
 # Commands -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite
 def test_check_finds_what_is_wrong_in_the_file(tmp_path: Path) -> None:
     database = tmp_path / "foreman.db"
     create_key(database)

@@ -16,7 +16,7 @@ from foreman.db.sqlite import Database
 from foreman.maintenance.check import check
 from tests.support.api import Json, assert_error, make_run, make_task, ok, put_data
 from tests.support.commands import run_command, uncovered, without_rights
-from tests.support.databases import stored_runs
+from tests.support.contents import stored_runs, violations_in
 from tests.support.running import Running, Start
 from tests.support.server_process import server_process
 from tests.support.waiting import PATIENCE, until
@@ -31,14 +31,10 @@ def pragma(database: Database, statement: str) -> None:
         writer._connection.execute(f"PRAGMA {statement}").fetchall()
 
 
-def file_of(served: Running) -> Path:
-    return served.database.path
-
-
 def stop_and_check(served: Running) -> None:
     """The invariants hold after the fault."""
     served.stop()
-    assert check(file_of(served)) == []
+    assert violations_in(served.location) == []
 
 
 def try_to_create(client: httpx.Client, acknowledged: set[str], value: Any = LARGE) -> httpx.Response:
@@ -51,11 +47,12 @@ def try_to_create(client: httpx.Client, acknowledged: set[str], value: Any = LAR
 # A full disk --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite
 def test_full_disk_is_507_for_writes_and_reading_goes_on(served: Running, client: httpx.Client) -> None:
     run = make_run(client)
-    with closing(sqlite3.connect(file_of(served))) as other:
+    with closing(sqlite3.connect(served.file)) as other:
         (pages,) = other.execute("PRAGMA page_count").fetchone()
-    pragma(served.database, f"max_page_count = {pages + 3}")
+    pragma(served.sqlite, f"max_page_count = {pages + 3}")
     task = make_task(client, run)
     response = client.post("/runs", json={"inputData": LARGE})
     assert assert_error(response, 507)["error"] == "The disk of the database is full"
@@ -63,11 +60,12 @@ def test_full_disk_is_507_for_writes_and_reading_goes_on(served: Running, client
     assert_error(client.post(f"/runs/{run['id']}/data", json={"taskId": task["id"], "key": "k", "value": LARGE}), 507)
     assert ok(client.get(f"/tasks/{task['id']}")) == task
     assert ok(client.get("/runs"))["total"] == 1
-    pragma(served.database, "max_page_count = 1000000")
+    pragma(served.sqlite, "max_page_count = 1000000")
     make_run(client, LARGE)
     stop_and_check(served)
 
 
+@pytest.mark.sqlite
 def test_limit_of_the_file_size_fails_writes_until_it_is_raised(tmp_path: Path) -> None:
     file, acknowledged = tmp_path / "foreman.db", set[str]()
     with server_process(file) as server:
@@ -90,12 +88,13 @@ def test_limit_of_the_file_size_fails_writes_until_it_is_raised(tmp_path: Path) 
 # Locks and permissions ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite
 def test_lock_of_another_process_is_503_with_retry_after_and_reading_goes_on(
     served: Running, client: httpx.Client
 ) -> None:
     run = make_run(client)
-    pragma(served.database, "busy_timeout = 10")
-    with closing(sqlite3.connect(file_of(served), isolation_level=None)) as other:
+    pragma(served.sqlite, "busy_timeout = 10")
+    with closing(sqlite3.connect(served.file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         for _ in range(3):
             response = client.post("/runs", json={"inputData": 1})
@@ -108,14 +107,15 @@ def test_lock_of_another_process_is_503_with_retry_after_and_reading_goes_on(
     stop_and_check(served)
 
 
+@pytest.mark.sqlite
 def test_reading_goes_on_while_many_writes_wait_for_a_lock(served: Running, client: httpx.Client) -> None:
     run = make_run(client)
-    pragma(served.database, f"busy_timeout = {PATIENCE * 1000}")
-    writer = served.database.write()
+    pragma(served.sqlite, f"busy_timeout = {PATIENCE * 1000}")
+    writer = served.sqlite.write()
     clients = [served.client() for _ in range(8)]  # their keys are written before the lock is taken
     with (
         ThreadPoolExecutor(8) as pool,
-        closing(sqlite3.connect(file_of(served), isolation_level=None)) as other,
+        closing(sqlite3.connect(served.file, isolation_level=None)) as other,
     ):
         other.execute("BEGIN IMMEDIATE")
         posts = [pool.submit(each.post, "/runs", json={"inputData": 1}) for each in clients]
@@ -131,17 +131,18 @@ def test_reading_goes_on_while_many_writes_wait_for_a_lock(served: Running, clie
     assert ok(client.get("/runs"))["total"] == 9
 
 
+@pytest.mark.sqlite
 def test_only_the_first_of_many_waits_long_for_a_lock(served: Running, client: httpx.Client) -> None:
     timeouts: list[int] = []
     make_run(client)
-    pragma(served.database, "busy_timeout = 10")
-    writer = served.database.write()
+    pragma(served.sqlite, "busy_timeout = 10")
+    writer = served.sqlite.write()
 
     def note_timeout(statement: str) -> None:
         if statement.startswith("BEGIN"):
             timeouts.append(writer._connection.execute("PRAGMA busy_timeout").fetchone()[0])
 
-    with closing(sqlite3.connect(file_of(served), isolation_level=None)) as other:
+    with closing(sqlite3.connect(served.file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         writer._connection.set_trace_callback(note_timeout)
         for _ in range(3):
@@ -154,17 +155,19 @@ def test_only_the_first_of_many_waits_long_for_a_lock(served: Running, client: h
         assert writer._connection.execute("PRAGMA busy_timeout").fetchone()[0] == 5000
 
 
+@pytest.mark.sqlite
 def test_database_that_became_read_only_is_503_and_reading_goes_on(served: Running, client: httpx.Client) -> None:
     run = make_run(client)
-    pragma(served.database, "query_only = ON")
+    pragma(served.sqlite, "query_only = ON")
     response = client.patch(f"/runs/{run['id']}", json={"status": "running"})
     assert assert_error(response, 503)["error"] == "The database cannot be written to"
     assert ok(client.get(f"/runs/{run['id']}")) == run
-    pragma(served.database, "query_only = OFF")
+    pragma(served.sqlite, "query_only = OFF")
     assert ok(client.patch(f"/runs/{run['id']}", json={"status": "running"}))["status"] == "running"
     stop_and_check(served)
 
 
+@pytest.mark.sqlite
 def test_read_only_file_stops_the_start_with_one_line(tmp_path: Path) -> None:
     file = tmp_path / "foreman.db"
     Database(file).close()
@@ -191,38 +194,41 @@ def move(file: Path, to: Path) -> None:
             source.rename(to.with_name(to.name + ending))
 
 
+@pytest.mark.sqlite
 def test_write_to_a_deleted_file_is_not_acknowledged(served: Running, client: httpx.Client, tmp_path: Path) -> None:
     run = make_run(client)
     aside = tmp_path / "aside.db"
-    move(file_of(served), aside)
+    move(served.file, aside)
     for _ in range(3):
         assert_error(client.post("/runs", json={"inputData": 1}), 503)
         assert ok(client.get(f"/runs/{run['id']}")) == run
-    assert not file_of(served).exists()
-    move(aside, file_of(served))
+    assert not served.file.exists()
+    move(aside, served.file)
     again = make_run(client)
-    assert {run["id"], again["id"]} <= stored_runs(file_of(served))
+    assert {run["id"], again["id"]} <= stored_runs(served.file)
     stop_and_check(served)
 
 
+@pytest.mark.sqlite
 def test_file_that_took_the_place_of_another_is_used_from_then_on(
     served: Running, client: httpx.Client, tmp_path: Path
 ) -> None:
     old = make_run(client)
     other = tmp_path / "other.db"
-    with closing(sqlite3.connect(file_of(served))) as live, closing(sqlite3.connect(other)) as copy:
+    with closing(sqlite3.connect(served.file)) as live, closing(sqlite3.connect(other)) as copy:
         live.backup(copy)
     lost = make_run(client)
-    move(file_of(served), tmp_path / "aside.db")
-    move(other, file_of(served))
+    move(served.file, tmp_path / "aside.db")
+    move(other, served.file)
     assert_error(client.post("/runs", json={"inputData": "to the old file"}), 503)
     new = make_run(client)
     assert ok(client.get(f"/runs/{old['id']}")) == old
     assert_error(client.get(f"/runs/{lost['id']}"), 404)
-    assert stored_runs(file_of(served)) == {old["id"], new["id"]}
+    assert stored_runs(served.file) == {old["id"], new["id"]}
     stop_and_check(served)
 
 
+@pytest.mark.sqlite
 def test_file_may_be_a_link(start: Start, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     file, link = tmp_path / "elsewhere" / "real.db", tmp_path / "foreman.db"
@@ -235,33 +241,35 @@ def test_file_may_be_a_link(start: Start, tmp_path: Path) -> None:
     stop_and_check(served)
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("content", [b"", b"Dear diary,\n", b"SQLite format 3\x00" + b"\x01" * 5000])
 def test_something_else_in_the_place_of_the_file_is_not_touched(
     served: Running, client: httpx.Client, tmp_path: Path, content: bytes
 ) -> None:
     run = make_run(client)
     aside = tmp_path / "aside.db"
-    move(file_of(served), aside)
-    file_of(served).write_bytes(content)
+    move(served.file, aside)
+    served.file.write_bytes(content)
     for _ in range(2):
         assert_error(client.post("/runs", json={"inputData": 1}), 503)
-    assert file_of(served).read_bytes() == content
+    assert served.file.read_bytes() == content
     assert ok(client.get(f"/runs/{run['id']}")) == run
-    file_of(served).unlink()
-    move(aside, file_of(served))
+    served.file.unlink()
+    move(aside, served.file)
     make_run(client)
     stop_and_check(served)
 
 
+@pytest.mark.sqlite
 def test_acknowledged_writes_survive_that_the_log_is_deleted(
     served: Running, client: httpx.Client, tmp_path: Path
 ) -> None:
     before = make_run(client)
-    file_of(served).with_name("foreman.db-wal").unlink()
+    served.file.with_name("foreman.db-wal").unlink()
     after = make_run(client)
     # What is left is all that a new process would find.
     left = tmp_path / "left.db"
-    shutil.copyfile(file_of(served), left)
+    shutil.copyfile(served.file, left)
     assert {before["id"], after["id"]} <= stored_runs(left)
     assert check(left) == []
 
@@ -269,6 +277,7 @@ def test_acknowledged_writes_survive_that_the_log_is_deleted(
 # Damage -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite
 def test_damaged_page_is_503_and_what_is_intact_can_be_read(tmp_path: Path) -> None:
     file = tmp_path / "foreman.db"
     with server_process(file) as server:

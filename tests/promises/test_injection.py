@@ -7,23 +7,22 @@ import http.client
 import json
 import re
 import socket
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
+from uuid import UUID
 
 import pytest
 from limits import parse
 
 from foreman.http.contract import BASE_PATH
-from foreman.maintenance.check import check
 from tests.api.run_data_model import Entry, answer_of_model
 from tests.promises.routes import DOCUMENT, ROUTES, Route
 from tests.support.api import Json, make_run, make_task, put_data
+from tests.support.contents import columns, everything_beside, looking, rows, violations_in
 from tests.support.proof import much
 from tests.support.running import Running, Start
 
@@ -301,21 +300,14 @@ Row = tuple[Any, ...]
 
 
 class Dump:
-    """All rows of the database, schema included, read past the server."""
+    """All rows of the database, on SQLite with its schema, read past the server."""
 
-    def __init__(self, path: Path) -> None:
-        self.connection = sqlite3.connect(path)
-        self.columns: dict[str, list[str]] = {}
+    def __init__(self, location: str) -> None:
+        self.location = location
+        self.columns = columns(location)
 
     def rows(self) -> Counter[Row]:
-        tables = ["sqlite_schema"]
-        tables += [name for (name,) in self.connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
-        found: Counter[Row] = Counter()
-        for table in tables:
-            rows = self.connection.execute(f'SELECT * FROM "{table}"')
-            self.columns[table] = [column for column, *_ in rows.description]
-            found.update((table, *row) for row in rows)
-        return found
+        return Counter(rows(self.location))
 
     def changed(self, before: Counter[Row], after: Counter[Row]) -> Iterator[tuple[str, Json]]:
         """Rows that are there only before or only after: table, and values by column."""
@@ -324,7 +316,8 @@ class Dump:
 
     def run_seq(self, thing: Json) -> int:
         """The seq of the run of acme that a task or an entry belongs to."""
-        ((seq,),) = self.connection.execute("SELECT seq FROM run WHERE org_id = 'acme' AND id = ?", [thing["runId"]])
+        with looking(self.location) as select:
+            ((seq,),) = select(f"SELECT seq FROM run WHERE org_id = 'acme' AND id = '{UUID(thing['runId'])}'")
         return int(seq)
 
     def assert_only_changed(
@@ -357,14 +350,10 @@ class Dump:
 @pytest.fixture
 def dump(served: Running) -> Iterator[Dump]:
     """And in the end everything is sound, and nothing is beside the database."""
-    assert served.database.path is not None
-    path = served.database.path
-    dump = Dump(path)
-    files = {each.name for each in path.parent.iterdir()}
-    yield dump
-    dump.connection.close()
-    assert {each.name for each in path.parent.iterdir()} == files
-    assert check(path) == []
+    before = everything_beside(served.location)
+    yield Dump(served.location)
+    assert everything_beside(served.location) == before
+    assert violations_in(served.location) == []
 
 
 KEPT_BY_TRIGGERS = {"run_count", "org_task_count", "run_task_count", "run_data_count"}

@@ -4,6 +4,7 @@ import re
 import shutil
 import tempfile
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,12 +20,12 @@ from werkzeug.test import TestResponse
 from foreman import __version__
 from foreman.auth import keys
 from foreman.config import Settings
-from foreman.db.sqlite import Database
 from foreman.factory import create_app
 from foreman.http.contract import BASE_PATH, is_public
-from foreman.maintenance.check import check
 from tests.promises.model import TIMES, UUID, Answer, Key, Model, Request, told
 from tests.support.api import UNKNOWN_ID
+from tests.support.contents import violations_in
+from tests.support.engines import engine
 from tests.support.proof import FULL, REPRODUCIBLE, much
 from tests.support.statuses import ENDED, RUN_STATUSES, SETTABLE, TASK_STATUSES
 
@@ -215,9 +216,12 @@ class TwoOrganisations(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.directory = Path(tempfile.mkdtemp(prefix="foreman-"))
-        self.path = self.directory / "foreman.db"
-        self.database = Database(self.path, "normal")
-        self.app = create_app(Settings(database=str(self.path), rate_limit=parse(f"{LIMIT}/hour")), self.database)
+        self.ending = ExitStack()
+        self.ending.enter_context(engine.forgotten())
+        file = self.directory / "foreman.db"
+        chosen = Settings(database=engine.url(file), durability="normal", rate_limit=parse(f"{LIMIT}/hour"))
+        self.database = engine.open(file, chosen)
+        self.app = create_app(chosen, self.database)
         self.http = self.app.test_client()
         self.views.update(name for name, view in self.app.view_functions.items() if not is_public(view))
         self.model = Model(CONFIG, LIMIT)
@@ -254,6 +258,7 @@ class TwoOrganisations(RuleBasedStateMachine):
         finally:
             self.patch.undo()
             self.database.close()
+            self.ending.close()
             shutil.rmtree(self.directory)
 
     # Runs
@@ -511,7 +516,7 @@ class TwoOrganisations(RuleBasedStateMachine):
                     self.ask(org, self.issued[org][0], Request("GET", f"/runs/{run.id}/data", query))
                 tasks = Request("GET", "/tasks", (("runId", run.id), ("status", ",".join(ENDED))))
                 self.ask(org, self.issued[org][0], tasks)
-        assert check(self.path) == []
+        assert violations_in(self.app.settings.database) == []
 
 
 def _nth(ids: list[str], which: Which) -> str:

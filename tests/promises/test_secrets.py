@@ -5,7 +5,6 @@ import json
 import re
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -19,10 +18,13 @@ from urllib.parse import quote
 import pytest
 
 from foreman.auth import keys
-from foreman.db.sqlite import Database
+from foreman.config import Settings
+from foreman.db.engine import Database
 from tests.support import commands
 from tests.support.api import Json
 from tests.support.commands import environment
+from tests.support.contents import change, text_of
+from tests.support.engines import ON_POSTGRES, engine
 from tests.support.proof import FULL, much
 from tests.support.running import Start
 from tests.support.source import APP
@@ -70,7 +72,8 @@ def command(tmp_path: Path) -> Command:
     """Run a command on the test's database; what it printed, on stdout and stderr."""
 
     def run(*arguments: str) -> str:
-        done = commands.fork(tmp_path, *arguments, *([] if arguments[0] == "openapi" else ["--database", "foreman.db"]))
+        database = [] if arguments[0] == "openapi" else ["--database", engine.url(tmp_path / "foreman.db")]
+        done = commands.fork(tmp_path, *arguments, *database)
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr
 
@@ -82,7 +85,16 @@ class Serving:
 
     def __init__(self, directory: Path, log_format: str, *arguments: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, APP, "serve", "--port", "0", "--database", "foreman.db", *arguments],
+            [
+                sys.executable,
+                APP,
+                "serve",
+                "--port",
+                "0",
+                "--database",
+                engine.url(directory / "foreman.db"),
+                *arguments,
+            ],
             cwd=directory,
             env=environment(FOREMAN_LOG_LEVEL="debug", FOREMAN_LOG_FORMAT=log_format),
             stdout=subprocess.PIPE,
@@ -145,9 +157,15 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         each.close()
 
 
+def opened(directory: Path) -> Database:
+    """The test's database, as a server opens it; made if there is none yet."""
+    file = directory / "foreman.db"
+    return engine.open(file, Settings(database=engine.url(file)))
+
+
 def issue(directory: Path, secrets: Secrets) -> dict[str, str]:
     """A good, a read-only and a revoked key, and what is nearly one."""
-    with closing(Database(directory / "foreman.db")) as database:
+    with closing(opened(directory)) as database:
         revoked = secrets.add("revoked", keys.issue(database, "acme", "prod"))
         (its,) = keys.every(database)
         assert keys.revoke(database, str(its["id"]))
@@ -306,13 +324,24 @@ def test_no_part_of_a_key_is_in_the_log_the_answers_the_files_or_the_process_lis
     assert statuses == {200, 201, 400, 401, 403, 404, 405, 415} - ({403} if auth == "trust" else set())
     secrets.assert_not_in(processes_of(serving.process.pid), "the process")
     files = files_in(tmp_path)
-    assert {"foreman.db", "foreman.db-wal", "foreman.db-shm"} <= set(files)
+    if ON_POSTGRES:
+        files["the database"] = text_of(engine.url(tmp_path / "foreman.db")).encode()
+    else:
+        assert {"foreman.db", "foreman.db-wal", "foreman.db-shm"} <= set(files)
     assert hashlib.sha256(presented["good"].encode()).hexdigest().encode() in b"".join(files.values())
     printed = serving.stop()
     secrets.assert_not_in(serving.log, "the log")
     secrets.assert_not_in(printed, "stdout")
     for name, content in [*files.items(), *files_in(tmp_path).items()]:
         secrets.assert_not_in(content, name)
+
+
+# Makes a row be refused that the handler takes to be good.
+REFUSE = (
+    "ALTER TABLE run ADD CONSTRAINT refuse CHECK (org_id <> 'acme') NOT VALID"
+    if ON_POSTGRES
+    else "CREATE TRIGGER refuse BEFORE INSERT ON run BEGIN SELECT RAISE(ABORT, 'no'); END"
+)
 
 
 @on_linux
@@ -325,12 +354,11 @@ def test_no_part_of_a_key_is_in_the_log_of_a_failure_or_its_answer(
     serving = serve(log_format)
     run_id = a_run(serving.port, presented["good"])
     failures = (
-        ("CREATE TRIGGER refuse BEFORE INSERT ON run BEGIN SELECT RAISE(ABORT, 'no'); END", 500, b"Unexpected error"),
+        (REFUSE, 500, b"Unexpected error"),
         ("ALTER TABLE api_key RENAME TO gone", 503, b"The database cannot serve request"),
     )
     for statement, status, logged in failures:
-        with closing(sqlite3.connect(tmp_path / "foreman.db", isolation_level=None)) as other:
-            other.execute(statement)
+        change(engine.url(tmp_path / "foreman.db"), statement)
         statuses = set()
         for name in ("good", "bad"):
             for request in islice(requests_with(presented[name], run_id), 0, None, much(1, 3)):
@@ -378,7 +406,7 @@ def test_first_key_is_printed_for_people_and_not_logged(tmp_path: Path, serve: S
 def test_commands_show_a_key_when_it_is_issued_and_never_again(
     tmp_path: Path, command: Command, secrets: Secrets
 ) -> None:
-    Database(tmp_path / "foreman.db").close()
+    opened(tmp_path).close()
     for name in ("first", "second"):
         secrets.add(name, command("keys", "create", "--org", "acme", "--name", name).strip())
     (its_id,) = (key["id"] for key in json.loads(command("keys", "list", "--json")) if key["name"] == "second")

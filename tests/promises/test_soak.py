@@ -175,6 +175,7 @@ def test_look_sees_files_threads_and_memory_of_a_process(tmp_path: Path) -> None
     assert after.cpu_seconds > 0
 
 
+@pytest.mark.sqlite
 @pytest.mark.long
 def test_soak_of_a_few_seconds(tmp_path: Path) -> None:
     lines: list[str] = []
@@ -192,6 +193,7 @@ def test_soak_of_a_few_seconds(tmp_path: Path) -> None:
     assert measured.answered["create run 201"] >= 4
 
 
+@pytest.mark.sqlite
 @pytest.mark.long
 def test_server_that_dies_ends_the_soak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     running: list[Server] = []

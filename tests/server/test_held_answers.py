@@ -21,6 +21,8 @@ from tests.support.running import Running, Start
 from tests.support.waiting import NEVER, PATIENCE, until
 from tests.support.wire import Answer, Wire
 
+pytestmark = pytest.mark.sqlite
+
 IO_ERROR = sqlite3.OperationalError("disk I/O error")
 
 
@@ -70,7 +72,7 @@ def disks(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> 
 @contextmanager
 def slow_disk(served: Running) -> Iterator[Disk]:
     """The disk that the server writes to; its commits end when told, and when the test ends."""
-    disk = served.database.write()._connection
+    disk = served.sqlite.write()._connection
     assert isinstance(disk, Disk)
     disk.commits, disk.slow = 0, True
     try:

@@ -42,12 +42,6 @@ def names_in(file: Path) -> list[str]:
     return [name for (name,) in rows]
 
 
-def stored_runs(file: Path) -> set[str]:
-    """The ids of the runs that a process of its own would see now."""
-    with closing(sqlite3.connect(file)) as other:
-        return {run_id for (run_id,) in other.execute("SELECT id FROM run")}
-
-
 def fold_log_in(file: Path) -> None:
     """Checkpoint the log of a server: if the server is idle, it has nothing left to do, and changes nothing more."""
 

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from foreman.config import Settings
-from foreman.db.engine import Database
+from foreman.db.engine import Database, Transaction
 from foreman.db.sqlite import Database as SQLite
+from foreman.db.transactions import Transaction as TransactionOfSQLite
 from foreman.maintenance.opening import open_database
 from tests.support.cluster import Cluster, cluster
 
@@ -17,6 +18,15 @@ ENGINE = os.environ.get("ENGINE") or "sqlite"
 ON_POSTGRES = ENGINE == "postgres"
 
 _TEMPLATE = "foreman_template"
+
+
+def transaction_class() -> type[Transaction]:
+    """The class of transactions, whose methods run every statement of a handler."""
+    if ON_POSTGRES:
+        from foreman.db.postgres.session import Session
+
+        return Session
+    return TransactionOfSQLite
 
 
 class Engine:

@@ -14,6 +14,7 @@ from foreman.auth import keys
 from foreman.config import Settings
 from foreman.db.engine import Database
 from foreman.db.failures import EngineError, failure_of
+from foreman.db.sqlite import Database as SQLite
 from foreman.factory import Foreman, create_app
 from foreman.server.connection import Connection
 from foreman.server.server import Server
@@ -30,6 +31,22 @@ class Running:
     database: Database
     server: Server
     thread: threading.Thread
+
+    @property
+    def location(self) -> str:
+        """What the settings call the database."""
+        return self.app.settings.database
+
+    @property
+    def sqlite(self) -> SQLite:
+        """The database, for tests that are about SQLite."""
+        assert isinstance(self.database, SQLite)
+        return self.database
+
+    @property
+    def file(self) -> Path:
+        """The database's file, for tests that are about SQLite."""
+        return self.sqlite.path
 
     def key(self, org_id: str = "acme", **options: Any) -> str:
         return keys.issue(self.database, org_id, "test", **options)
@@ -55,7 +72,7 @@ class Running:
             with refusing_commits(error):
                 yield
             return
-        writer: Any = self.database.write()
+        writer = self.sqlite.write()
 
         def refuse() -> Exception:
             writer._connection.execute("ROLLBACK")

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 
 from tests.support.api import GUESS, PLAIN
+from tests.support.engines import engine
 from tests.support.source import ROOT
 from tests.support.waiting import PATIENCE, until
 
@@ -43,10 +44,11 @@ class ServerProcess:
 def server_process(file: Path, *options: str) -> Iterator[ServerProcess]:
     """Serve this database until the end of the block, with every key taken at its word; the log is beside the file.
 
-    There is no rate limit: clients that write as fast as they can would reach it on a fast machine.
+    On PostgreSQL it is the database of this name. There is no rate limit: clients that write as fast as they can would
+    reach it on a fast machine.
     """
     command = [sys.executable, "app.py", "serve", "--port", "0", "--auth", "trust", "--rate-limit", "off"]
-    command += ["--database", str(file), *options]
+    command += ["--database", engine.url(file), *options]
     log = file.with_suffix(".log")
     with log.open("w") as output:
         process = subprocess.Popen(command, cwd=ROOT, stderr=output, text=True)

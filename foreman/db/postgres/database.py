@@ -308,6 +308,8 @@ class _Block:
         try:
             if kind is not None:
                 session.undo()
+                if isinstance(error, EngineError) and error.failure is Failure.READ_ONLY:
+                    session.close()  # it would stay so when the database no longer is, and on a server that was demoted
             elif self._mode:
                 session.end()
             else:
