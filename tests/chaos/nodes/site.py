@@ -64,11 +64,11 @@ class Site:
             Node(name, directory, postgres.url(_DATABASE, name), self.settings)
             for name in (f"node{number}" for number in range(1, NODES + 1))
         ]
-        self.key = issue_key(postgres.url(_DATABASE, "node1"), directory)
+        self.key = ""
         self.proxy = Proxy(directory, self.nodes)
 
     def start(self) -> None:
-        """Start everything, and wait until it answers.
+        """Start everything, the nodes all at once on an empty database, and wait until it answers.
 
         :raises ServerFailed: when it does not
         """
@@ -76,6 +76,7 @@ class Site:
             each.start()
         for listening in (self.redis, *self.nodes, self.proxy):
             listening.wait_until_it_listens()
+        self.key = issue_key(self.postgres.url(_DATABASE, self.nodes[0].name), self.directory)
         until(lambda: self.leader() is not None)
 
     def end(self) -> None:
