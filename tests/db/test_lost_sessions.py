@@ -1,0 +1,62 @@
+"""Sessions that end while they are used, or while nobody uses them: what the application is told, and what is left."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from foreman.config import Settings
+from foreman.db.failures import EngineError, Failure
+from foreman.db.postgres.database import Postgres
+from foreman.maintenance.opening import open_database
+from tests.support.engines import engine
+
+pytestmark = pytest.mark.postgres
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Postgres]:
+    opened = open_database(Settings(database=engine.url(tmp_path / "foreman.db")))
+    assert isinstance(opened, Postgres)
+    with closing(opened):
+        opened.version()  # so that it has a session
+        yield opened
+
+
+def end_sessions(tmp_path: Path) -> None:
+    with engine.cluster.connect() as connection:
+        ended = connection.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s",
+            (engine.name(tmp_path / "foreman.db"),),
+        ).fetchall()
+    assert ended
+
+
+def test_a_read_goes_on_with_another_session(database: Postgres, tmp_path: Path) -> None:
+    version = database.version()
+    end_sessions(tmp_path)
+    assert database.version() == version
+
+
+def test_a_block_that_cannot_begin_may_be_tried_again(database: Postgres, tmp_path: Path) -> None:
+    end_sessions(tmp_path)
+    with pytest.raises(EngineError) as failed, database.write():
+        pass
+    assert failed.value.failure is Failure.AGAIN
+    with database.write() as tx:
+        assert tx.value("SELECT 1") == 1
+
+
+def test_a_block_that_is_cut_off_may_be_tried_again(database: Postgres, tmp_path: Path) -> None:
+    with pytest.raises(EngineError) as failed, database.write() as tx:
+        end_sessions(tmp_path)
+        tx.value("SELECT 1")
+    assert failed.value.failure is Failure.AGAIN
+
+
+def test_a_block_whose_commit_is_cut_off_may_not_be_tried_again(database: Postgres, tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="the commit may have failed") as failed, database.write() as tx:
+        tx.value("SELECT 1")
+        end_sessions(tmp_path)
+    assert failed.value.failure is Failure.UNAVAILABLE
