@@ -40,12 +40,15 @@ def test_a_read_goes_on_with_another_session(database: Postgres, tmp_path: Path)
 
 
 def test_a_block_that_cannot_begin_may_be_tried_again(database: Postgres, tmp_path: Path) -> None:
+    database.begin(None)
+    database.version()  # which keeps its session for the request
     end_sessions(tmp_path)
     with pytest.raises(EngineError) as failed, database.write():
         pass
     assert failed.value.failure is Failure.AGAIN
     with database.write() as tx:
         assert tx.value("SELECT 1") == 1
+    database.end()
 
 
 def test_a_block_that_is_cut_off_may_be_tried_again(database: Postgres, tmp_path: Path) -> None:
@@ -60,3 +63,20 @@ def test_a_block_whose_commit_is_cut_off_may_not_be_tried_again(database: Postgr
         tx.value("SELECT 1")
         end_sessions(tmp_path)
     assert failed.value.failure is Failure.UNAVAILABLE
+
+
+def test_a_session_that_ended_while_nobody_used_it_is_replaced(database: Postgres, tmp_path: Path) -> None:
+    sessions = [database.take() for _ in range(5)]
+    for session in sessions:
+        database.give_back(session)
+    end_sessions(tmp_path)
+    with database.write() as tx:
+        assert tx.value("SELECT 1") == 1
+
+
+def test_sessions_that_have_ended_are_forgotten(database: Postgres, tmp_path: Path) -> None:
+    for _ in range(3):
+        end_sessions(tmp_path)
+        database.version()
+    database.interrupt_reads(60)
+    assert not any(session.closed for session in database._sessions)

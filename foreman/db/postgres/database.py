@@ -46,9 +46,6 @@ _NETWORK = {
 # How many large values a row may have.
 _VALUES = 4
 
-# Seconds between two looks at all connections after one of them was lost.
-_LOOK_AGAIN = 0.5
-
 
 class _OfThread(threading.local):
     """Per-thread state.
@@ -77,8 +74,6 @@ class Postgres:
         self.name = shown(url)
         self._local = _OfThread()
         self._observe: ObserveCommit = lambda *_: None
-        self._looked_at = 0.0
-        self._looking = threading.Lock()
         self._sessions: set[Session] = set()
         self._pool = ConnectionPool(
             url,
@@ -98,14 +93,14 @@ class Postgres:
 
     def one(self, sql: str, /, **values: Any) -> Row | None:
         """The first row of a single statement, which is a transaction by itself."""
-        for last in (False, True):
+        try:
             with self._session() as session:
-                try:
-                    return session.one(sql, **values)
-                except EngineError as error:
-                    if last or not self._is_worth_another_try(error, session):
-                        raise
-        raise AssertionError
+                return session.one(sql, **values)
+        except EngineError as error:
+            if error.failure is not Failure.AGAIN:
+                raise
+        with self._session() as session:
+            return session.one(sql, **values)
 
     def each(self, sql: str, /, **values: Any) -> Generator[Row, None, None]:
         """The rows of a single statement: a transaction by itself, until they are read or closed."""
@@ -165,6 +160,9 @@ class Postgres:
         if session is None:
             try:
                 session = self._pool.getconn()
+                while session.is_lost():
+                    self._pool.putconn(session)  # which replaces it
+                    session = self._pool.getconn()
             except (PoolTimeout, psycopg.Error) as error:
                 raise EngineError(Failure.UNAVAILABLE, f"no connection to the database: {error}") from error
             if local.in_request:
@@ -178,25 +176,9 @@ class Postgres:
         if session.closed or session.broken:
             if local.session is session:
                 local.session = None
-            self._sessions.discard(session)
             self._pool.putconn(session)
         elif local.session is not session:
             self._pool.putconn(session)
-
-    def _is_worth_another_try(self, error: EngineError, session: Session) -> bool:
-        """Whether the same statement may succeed on another connection. Those that are lost are replaced first."""
-        if error.failure is not Failure.AGAIN:
-            return False
-        if session.broken or session.closed:
-            self.look_at_connections()
-        return True
-
-    def look_at_connections(self) -> None:
-        """Drop the idle connections that are lost: where one is, the others often are, too."""
-        with self._looking:
-            if time.monotonic() - self._looked_at > _LOOK_AGAIN:
-                self._looked_at = time.monotonic()
-                self._pool.check()
 
     def open_readers(self, number: int) -> None:
         """Nothing: connections are opened when they are needed."""
@@ -204,7 +186,10 @@ class Postgres:
     def interrupt_reads(self, seconds: float) -> None:
         """Interrupt reads that have taken longer than `seconds`: they fail with `Failure.INTERRUPTED`."""
         for session in list(self._sessions):
-            session.interrupt(seconds)
+            if session.closed:
+                self._sessions.discard(session)
+            else:
+                session.interrupt(seconds)
 
     # Writing ----------------------------------------------------------------------------------------------------------
 
@@ -299,8 +284,6 @@ class _Block:
                 self._commit(session)
         finally:
             session.reading(False)
-            if session.broken or session.closed:
-                database.look_at_connections()
             database.give_back(session)
 
     def _commit(self, session: Session) -> None:

@@ -1,5 +1,6 @@
 """A session: one connection to the server, on which transactions run one after the other."""
 
+import select
 import threading
 import time
 from collections.abc import Generator
@@ -36,8 +37,22 @@ class Session(psycopg.Connection[Row]):
         self.most: int | None = None
         adapt(self.adapters)
         self._statements = self.cursor()
+        self._poll = select.poll()
+        self._poll.register(self.pgconn.socket, select.POLLIN)
         self._reading = threading.Lock()
         self._reading_since: float | None = None
+
+    def is_lost(self) -> bool:
+        """Whether it ended while nobody used it.
+
+        That costs no round trip: between two transactions the server says nothing but farewell.
+        """
+        try:
+            if self._poll.poll(0):
+                self._statements.execute("")
+        except psycopg.Error:
+            return True
+        return False
 
     # Transactions -----------------------------------------------------------------------------------------------------
 
