@@ -24,6 +24,9 @@ _FOLD_EVERY, _TRY_EVERY = 1.0, 3.0
 # Seconds between two looks at the server's clock.
 _LOOK_AT_CLOCK = 5.0
 
+# Seconds from a failure to the next attempt, and for which a server that is stopping waits for this.
+_AFTER_FAILURE, _ENDING = 1.0, 5.0
+
 
 class Leader:
     """A thread that leads if it can, from `start` to `stop`.
@@ -50,9 +53,9 @@ class Leader:
         self._thread.start()
 
     def stop(self) -> None:
-        """Let the thread end, and wait for it."""
+        """Let the thread end, and wait for it; not for long if the database hangs."""
         self._stopping.set()
-        self._thread.join()
+        self._thread.join(_ENDING)
 
     def _run(self) -> None:
         wait = 0.0
@@ -60,12 +63,13 @@ class Leader:
             try:
                 wait = self._turn()
                 self._failing = False
-            except psycopg.Error as error:
+            except Exception as error:  # whatever it is: a thread that ended would take the lock with it for good
                 self._leads.clear()
                 self._close()
                 if not self._failing:
-                    log.error("The database cannot be reached by what runs in the background: %s", error)
-                self._failing, wait = True, 1.0
+                    unforeseen = None if isinstance(error, psycopg.Error) else error
+                    log.error("What runs in the background has failed: %s", error, exc_info=unforeseen)
+                self._failing, wait = True, _AFTER_FAILURE
         self._leads.clear()
         self._close()
 
