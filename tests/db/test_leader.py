@@ -9,6 +9,7 @@ import pytest
 
 from foreman.db.postgres import leader
 from foreman.db.postgres.leader import Leader
+from foreman.db.postgres.session import NETWORK_OF_SERVER
 from tests.support.engines import engine
 from tests.support.waiting import until
 
@@ -25,7 +26,7 @@ def nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Lead
     with ExitStack() as stopping:
         started = []
         for _ in range(2):
-            node = Leader(url, {})
+            node = Leader(url)
             node.start()
             stopping.callback(node.stop)
             started.append(node)
@@ -69,3 +70,10 @@ def test_another_node_leads_when_the_leader_fails_in_an_unforeseen_way(
     until(second.leads)
     assert not first.leads()
     assert first._thread.is_alive()
+
+
+def test_the_server_looks_whether_the_leaders_machine_is_still_there(nodes: list[Leader]) -> None:
+    connection = until(lambda: nodes[1]._connection)
+    with connection.cursor() as cursor:
+        shown = [cursor.execute(f"SHOW {name}".encode()).fetchone() for name in NETWORK_OF_SERVER]
+    assert shown == [("5",), ("1",), ("3",), ("8s",)]

@@ -15,7 +15,7 @@ from foreman.db.engine import ObserveCommit, Sizes, Transaction
 from foreman.db.failures import EngineError, Failure
 from foreman.db.postgres.leader import Leader
 from foreman.db.postgres.schema import shown
-from foreman.db.postgres.session import Session
+from foreman.db.postgres.session import NETWORK, NETWORK_OF_SERVER, Session
 from foreman.db.values import Row
 
 log = logging.getLogger(__name__)
@@ -28,19 +28,11 @@ _IDLE_TRANSACTION = 30.0
 
 # What every session is set to. Compiling statements never pays off for those of a request.
 _SETTINGS = {
+    **NETWORK_OF_SERVER,
     "lock_timeout": f"{_LOCK_PATIENCE}s",
     "idle_in_transaction_session_timeout": f"{_IDLE_TRANSACTION}s",
     "default_transaction_isolation": "read committed",
     "jit": "off",
-}
-
-# So that a connection to a machine that has vanished is given up within seconds.
-_NETWORK = {
-    "connect_timeout": "3",
-    "keepalives_idle": "5",
-    "keepalives_interval": "2",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "10000",
 }
 
 # How many large values a row may have.
@@ -78,7 +70,7 @@ class Postgres:
         self._pool = ConnectionPool(
             url,
             connection_class=Session,
-            kwargs={"autocommit": True, "application_name": "foreman", **_NETWORK},
+            kwargs={"autocommit": True, "application_name": "foreman", **NETWORK},
             min_size=0,
             max_size=connections,
             timeout=_PATIENCE,
@@ -231,7 +223,7 @@ class Postgres:
     @contextmanager
     def served(self) -> Iterator[None]:
         """Fold counts and follow the server's clock in the background, as long as the block lasts."""
-        self._leader = Leader(self.url, _NETWORK)
+        self._leader = Leader(self.url)
         self._leader.start()
         try:
             yield

@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 
 from foreman import clock
+from foreman.db.postgres.session import NETWORK, NETWORK_OF_SERVER
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,9 @@ _FOLD_EVERY, _TRY_EVERY = 1.0, 3.0
 # Seconds between two looks at the server's clock.
 _LOOK_AT_CLOCK = 5.0
 
+# What its session is set to. A fold that has to wait for a lock is tried again later.
+_SETTINGS = {**NETWORK_OF_SERVER, "lock_timeout": "5s", "jit": "off"}
+
 # Seconds from a failure to the next attempt, and for which a server that is stopping waits for this.
 _AFTER_FAILURE, _ENDING = 1.0, 5.0
 
@@ -32,11 +36,10 @@ class Leader:
     """A thread that leads if it can, from `start` to `stop`.
 
     :param url: the database
-    :param options: of the connection
     """
 
-    def __init__(self, url: str, options: dict[str, str]) -> None:
-        self._url, self._options = url, options
+    def __init__(self, url: str) -> None:
+        self._url = url
         self._stopping = threading.Event()
         self._leads = threading.Event()
         self._connection: psycopg.Connection[Any] | None = None
@@ -90,10 +93,11 @@ class Leader:
 
     def _connected(self) -> "psycopg.Connection[Any]":
         if self._connection is None:
-            options: dict[str, Any] = self._options
-            self._connection = psycopg.connect(
-                self._url, autocommit=True, application_name="foreman background", **options
-            )
+            options: dict[str, Any] = NETWORK
+            connection = psycopg.connect(self._url, autocommit=True, application_name="foreman background", **options)
+            self._connection = connection
+            for name, value in _SETTINGS.items():
+                connection.execute("SELECT set_config(%s, %s, false)", (name, value))
         return self._connection
 
     def _close(self) -> None:

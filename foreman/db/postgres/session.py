@@ -16,6 +16,22 @@ from foreman.db.postgres.errors import engine_error, is_nul
 from foreman.db.postgres.statements import adapt, for_driver
 from foreman.db.values import Row
 
+# So that either side gives up a connection within seconds when the other's machine has vanished: libpq's parameters,
+# and the server's settings. Otherwise the server would keep the session's locks for two hours.
+NETWORK = {
+    "connect_timeout": "3",
+    "keepalives_idle": "5",
+    "keepalives_interval": "1",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "8000",
+}
+NETWORK_OF_SERVER = {
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "1",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "8000",
+}
+
 # Rows that the server sends at once where they are read one by one: each may have megabytes.
 _AT_ONCE = 8
 
