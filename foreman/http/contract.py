@@ -87,7 +87,7 @@ def takes(schema: type[Body]) -> Callable[[Callable[..., Any]], Callable[..., An
             asked: Request = request._get_current_object()  # type: ignore[attr-defined]  # proxies are slow
             if asked.mimetype not in ("", "application/json") and not asked.mimetype.endswith("+json"):
                 raise UnsupportedMediaType
-            body = asked.get_data(cache=False)
+            body = asked.get_data()  # kept, because the view may be called again
             if BODY_NOT_READ in asked.environ:
                 raise BodyNotRead
             given = decode_object(body)
