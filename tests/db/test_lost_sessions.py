@@ -1,16 +1,21 @@
 """Sessions that end while they are used, or while nobody uses them: what the application is told, and what is left."""
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from foreman.config import Settings
 from foreman.db.failures import EngineError, Failure
 from foreman.db.postgres.database import Postgres
+from foreman.db.postgres.session import Session
 from foreman.maintenance.opening import open_database
 from tests.support.engines import engine
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.postgres
 
@@ -31,6 +36,14 @@ def end_sessions(tmp_path: Path) -> None:
             (engine.name(tmp_path / "foreman.db"),),
         ).fetchall()
     assert ended
+
+
+def seconds_to_fail(database: Postgres) -> float:
+    begun = time.monotonic()
+    with pytest.raises(EngineError) as failed:
+        database.version()
+    assert failed.value.failure is Failure.UNAVAILABLE
+    return time.monotonic() - begun
 
 
 def test_a_read_goes_on_with_another_session(database: Postgres, tmp_path: Path) -> None:
@@ -72,6 +85,50 @@ def test_a_session_that_ended_while_nobody_used_it_is_replaced(database: Postgre
     end_sessions(tmp_path)
     with database.write() as tx:
         assert tx.value("SELECT 1") == 1
+
+
+def test_an_outage_that_has_lasted_is_answered_soon_and_its_end_is_noticed_at_once(
+    database: Postgres, tmp_path: Path
+) -> None:
+    name = engine.name(tmp_path / "foreman.db")
+    with engine.cluster.connect() as connection:
+        connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false'.encode())
+        try:
+            end_sessions(tmp_path)
+            patient, brief = seconds_to_fail(database), seconds_to_fail(database)
+        finally:
+            connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true'.encode())
+    assert brief < patient / 2
+    assert database.version()
+
+
+def test_an_outage_that_ends_in_time_is_not_noticed(database: Postgres, tmp_path: Path) -> None:
+    name = engine.name(tmp_path / "foreman.db")
+    with engine.cluster.connect() as connection, ThreadPoolExecutor() as others:
+        connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false'.encode())
+        try:
+            end_sessions(tmp_path)
+            waiting = [others.submit(database.version) for _ in range(3)]
+            until(lambda: database._unreachable_since)
+        finally:
+            connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true'.encode())
+        assert all(each.result() for each in waiting)
+
+
+def test_a_lost_session_says_nothing_about_whether_the_database_can_be_written_to(
+    database: Postgres, tmp_path: Path
+) -> None:
+    begin = Session.begin
+    ended: list[Session] = []
+
+    def begin_and_lose(session: Session, how: bytes = b"") -> None:
+        begin(session, how)
+        if not ended:
+            ended.append(session)
+            end_sessions(tmp_path)
+
+    with patch.object(Session, "begin", begin_and_lose):
+        assert database.prove_writable() == database.version()
 
 
 def test_sessions_that_have_ended_are_forgotten(database: Postgres, tmp_path: Path) -> None:

@@ -15,13 +15,16 @@ from foreman.db.engine import ObserveCommit, Sizes, Transaction
 from foreman.db.failures import EngineError, Failure
 from foreman.db.postgres.leader import Leader
 from foreman.db.postgres.schema import shown
-from foreman.db.postgres.session import NETWORK, NETWORK_OF_SERVER, Session
+from foreman.db.postgres.session import NETWORK, NETWORK_OF_SERVER, Session, configure
 from foreman.db.values import Row
 
 log = logging.getLogger(__name__)
 
 # Seconds that a request waits for a connection, and for a lock that others hold.
 _PATIENCE, _LOCK_PATIENCE = 3.0, 5.0
+
+# Seconds that it waits when no connection could be made for `_PATIENCE` already: requests must not pile up.
+_BRIEFLY = 0.25
 
 # Seconds after which the server ends a transaction whose process does nothing, as when its machine has died.
 _IDLE_TRANSACTION = 30.0
@@ -67,6 +70,7 @@ class Postgres:
         self._local = _OfThread()
         self._observe: ObserveCommit = lambda *_: None
         self._sessions: set[Session] = set()
+        self._unreachable_since: float | None = None  # since when no connection could be made
         self._pool = ConnectionPool(
             url,
             connection_class=Session,
@@ -76,7 +80,9 @@ class Postgres:
             timeout=_PATIENCE,
             configure=self._configure,
             reset=None,
-            reconnect_timeout=1.0,
+            # After a failure it would try nothing for a second, not even for others who wait.
+            reconnect_timeout=0.0,
+            reconnect_failed=self._cannot_connect,
             num_workers=2,
             open=True,
         )
@@ -150,17 +156,34 @@ class Postgres:
         local = self._local
         session = local.session
         if session is None:
-            try:
-                session = self._pool.getconn()
-                while session.is_lost():
-                    self._pool.putconn(session)  # which replaces it
-                    session = self._pool.getconn()
-            except (PoolTimeout, psycopg.Error) as error:
-                raise EngineError(Failure.UNAVAILABLE, f"no connection to the database: {error}") from error
+            session = self._from_pool()
             if local.in_request:
                 local.session = session
         session.most = None if local.most is None else local.most // _VALUES
         return session
+
+    def _from_pool(self) -> Session:
+        """A session of the pool.
+
+        The pool tries to connect when it is asked, and only then: so it is asked again and again.
+        """
+        begun, since = time.monotonic(), self._unreachable_since
+        deadline = begun + (_PATIENCE if since is None else max(since + _PATIENCE - begun, _BRIEFLY))
+        while (now := time.monotonic()) < deadline:
+            try:
+                session = self._pool.getconn(min(_BRIEFLY, deadline - now))
+            except PoolTimeout:
+                continue
+            except psycopg.Error as error:
+                raise EngineError(Failure.UNAVAILABLE, f"no connection to the database: {error}") from error
+            if not session.is_lost():
+                return session
+            self._pool.putconn(session)  # which replaces it
+        raise EngineError(Failure.UNAVAILABLE, f"no connection to the database within {now - begun:.1f} seconds")
+
+    def _cannot_connect(self, _pool: "ConnectionPool[Session]") -> None:
+        if self._unreachable_since is None:
+            self._unreachable_since = time.monotonic()
 
     def give_back(self, session: Session) -> None:
         """Give back a session, unless the request that this thread serves keeps it."""
@@ -199,6 +222,14 @@ class Postgres:
         :return: the schema version
         :raises EngineError: when the database cannot be written to
         """
+        try:
+            return self._prove_writable()
+        except EngineError as error:
+            if error.failure is not Failure.AGAIN:
+                raise
+        return self._prove_writable()
+
+    def _prove_writable(self) -> int:
         with self.write() as tx:
             tx.value("SELECT pg_current_xact_id()")
             return int(tx.value("SELECT max(version) FROM schema_migration"))
@@ -239,8 +270,8 @@ class Postgres:
         self._pool.close()
 
     def _configure(self, session: Session) -> None:
-        for name, value in _SETTINGS.items():
-            session.execute("SELECT set_config(%s, %s, false)", (name, value), prepare=False)
+        configure(session, _SETTINGS)
+        self._unreachable_since = None
         self._sessions.add(session)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 
 from foreman import clock
-from foreman.db.postgres.session import NETWORK, NETWORK_OF_SERVER
+from foreman.db.postgres.session import NETWORK, NETWORK_OF_SERVER, configure
 
 log = logging.getLogger(__name__)
 
@@ -94,10 +94,10 @@ class Leader:
     def _connected(self) -> "psycopg.Connection[Any]":
         if self._connection is None:
             options: dict[str, Any] = NETWORK
-            connection = psycopg.connect(self._url, autocommit=True, application_name="foreman background", **options)
-            self._connection = connection
-            for name, value in _SETTINGS.items():
-                connection.execute("SELECT set_config(%s, %s, false)", (name, value))
+            self._connection = psycopg.connect(
+                self._url, autocommit=True, application_name="foreman background", **options
+            )
+            configure(self._connection, _SETTINGS)
         return self._connection
 
     def _close(self) -> None:

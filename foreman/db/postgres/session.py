@@ -3,7 +3,7 @@
 import select
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -179,6 +179,12 @@ class Session(psycopg.Connection[Row]):
                 self._reading_since = None
                 with suppress(psycopg.Error):
                     self.cancel_safe(timeout=_CANCELLING)
+
+
+def configure(connection: "psycopg.Connection[Any]", settings: Mapping[str, str]) -> None:
+    """Change settings of a session, in one round trip."""
+    calls = ", ".join("set_config(%s, %s, false)" for _ in settings)
+    connection.execute(f"SELECT {calls}".encode(), [each for pair in settings.items() for each in pair], prepare=False)
 
 
 def _without_nul(values: dict[str, Any]) -> dict[str, Any]:
