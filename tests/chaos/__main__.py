@@ -94,7 +94,7 @@ def _nodes(chosen: argparse.Namespace, directory: Path, report: Report) -> bool:
     report(f"--seed {seed}, logs in {directory}")
     end_on_sigterm()
     nodes = Nodes(directory, seed, report, long=chosen.long)
-    hot_seconds = 0 if chosen.only else 600 if chosen.long else 15
+    hot_seconds = 0 if chosen.only else 600 if chosen.long else 10
     try:
         nodes.run(chosen.rounds or (3 if chosen.long else 1), hot_seconds, chosen.only)
     finally:

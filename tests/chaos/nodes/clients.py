@@ -97,11 +97,11 @@ class Load:
     :param writers: how many clients write, and read what is theirs
     :param sharing: how many of them write to one run, too
     :param readers: how many read lists
-    :param pause: seconds between two requests of a client, on average
+    :param pace: seconds from one request of a client to the next, on average
     """
 
     def __init__(
-        self, site: Site, seed: int, *, writers: int = 10, sharing: int = 4, readers: int = 3, pause: float = 0.06
+        self, site: Site, seed: int, *, writers: int = 10, sharing: int = 4, readers: int = 5, pace: float = 0.12
     ) -> None:
         self.record = Record()
         ids: Ids = {}
@@ -111,7 +111,7 @@ class Load:
         self.sharing = self.clients[:sharing]
         self.readers = [Reader(self.record, f"{seed} r{number}") for number in range(readers)]
         self.shared: dict[str, SharedEntry] = {}
-        self._site, self._pause, self._seed = site, pause, seed
+        self._site, self._pace, self._seed = site, pace, seed
         self._fronts: list[Front] = []
         self._stopped = threading.Event()
         self._working = threading.Condition()
@@ -149,9 +149,9 @@ class Load:
         finally:
             self._go_on()
 
-    def front(self, name: str = "chaos", pause: float = 0.0) -> Front:
+    def front(self, name: str = "chaos", pace: float = 0.0) -> Front:
         """A connection for somebody."""
-        return Front(self._site.proxy.port, self._site.key, self.record, Random(f"{self._seed} {name}"), pause)
+        return Front(self._site.proxy.port, self._site.key, self.record, Random(f"{self._seed} {name}"), pace)
 
     def violations(self) -> list[str]:
         """What clients have seen that may not be, as lines; each once."""
@@ -167,7 +167,7 @@ class Load:
             self._working.notify_all()
 
     def _work(self, client: Patient | Reader) -> None:
-        front = self.front(repr(client), self._pause)
+        front = self.front(repr(client), self._pace)
         with front as api:
             self._fronts.append(front)
             while not self._stopped.is_set():

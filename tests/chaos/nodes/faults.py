@@ -10,10 +10,11 @@ from random import Random
 import psycopg
 
 from tests.chaos.nodes.clients import Load
+from tests.chaos.nodes.front import CLOSED
 from tests.chaos.nodes.site import Site
 
 # Answers that a fault of PostgreSQL, or of a node, may give.
-_OF_PROXY = ("502 of the proxy", "503 of the proxy")
+_OF_PROXY = ("502 of the proxy", "503 of the proxy", CLOSED)
 _UNAVAILABLE = ("503 of a node", *_OF_PROXY)
 
 # Seconds within which another node must lead after the one that did has died.
@@ -35,9 +36,9 @@ class Stage:
     notes: list[str]
     violations: list[str]
 
-    def hold(self, seconds: float, long: float | None = None) -> None:
+    def hold(self, seconds: float, long: float) -> None:
         """Let the fault last: so long, or longer in the long form."""
-        time.sleep(long if long is not None and self.long else seconds)
+        time.sleep(long if self.long else seconds)
 
 
 @dataclass(frozen=True)
@@ -55,13 +56,13 @@ class Fault:
 
 
 def _nothing(stage: Stage) -> None:
-    stage.hold(3)
+    stage.hold(1, 10)
 
 
 def _node_killed(stage: Stage) -> None:
     node = stage.dice.choice(stage.site.nodes)
     node.kill()
-    stage.hold(3)
+    stage.hold(2, 5)
     node.start()
 
 
@@ -98,13 +99,13 @@ def _postgres_crashed(stage: Stage) -> None:
 
 def _postgres_down(stage: Stage) -> None:
     stage.site.stop_postgres("fast")
-    time.sleep(20)
+    stage.hold(6, 20)
     stage.site.start_postgres()
 
 
 def _backends_killed(stage: Stage) -> None:
     with stage.site.connect() as connection:
-        end = time.monotonic() + (30 if stage.long else 6)
+        end = time.monotonic() + (30 if stage.long else 5)
         killed = 0
         while time.monotonic() < end:
             killed += connection.execute(
@@ -116,7 +117,7 @@ def _backends_killed(stage: Stage) -> None:
 
 def _connections_exhausted(stage: Stage) -> None:
     with ExitStack() as stack, stage.site.connect() as admin:
-        end = time.monotonic() + (20 if stage.long else 6)
+        end = time.monotonic() + (20 if stage.long else 5)
         taken = 0
         while time.monotonic() < end:
             with suppress(psycopg.OperationalError):  # there is none left
@@ -132,7 +133,7 @@ def _snapshot_left_open(stage: Stage) -> None:
     with stage.site.connect() as connection:
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
         connection.execute("SELECT count(*) FROM run")
-        stage.hold(8, 180)
+        stage.hold(5, 180)
 
 
 def _locks_left_open(stage: Stage) -> None:
@@ -140,20 +141,20 @@ def _locks_left_open(stage: Stage) -> None:
     with stage.site.connect() as connection:
         connection.execute("BEGIN")
         connection.execute("SELECT pg_current_xact_id(), id FROM run WHERE id = ANY(%s) FOR UPDATE", (hot,))
-        stage.hold(8, 180)
+        stage.hold(5, 180)
 
 
 def _redis_stopped(stage: Stage) -> None:
     stage.site.refuse_idle_redis()
     stage.site.redis.kill()
-    stage.hold(5, 20)
+    stage.hold(3, 20)
     stage.site.redis.start()
 
 
 def _redis_hangs(stage: Stage) -> None:
     stage.site.redis.send(signal.SIGSTOP)
     try:
-        stage.hold(5, 20)
+        stage.hold(3, 20)
     finally:
         stage.site.redis.send(signal.SIGCONT)
 
@@ -161,12 +162,12 @@ def _redis_hangs(stage: Stage) -> None:
 # Until the setting is changed, nodes allow what they cannot count.
 FAULTS = (
     Fault("none, for comparison", _nothing, ()),
-    Fault("a node killed, started again after 3 s", _node_killed, _OF_PROXY),
+    Fault("a node killed, and started again", _node_killed, _OF_PROXY),
     Fault("the leading node killed", _leader_killed, _OF_PROXY),
     Fault("all nodes restarted, one after the other", _rolling, ()),
     Fault("PostgreSQL restarted", _postgres_restarted),
     Fault("PostgreSQL crashed and started", _postgres_crashed),
-    Fault("PostgreSQL down for 20 s", _postgres_down),
+    Fault("PostgreSQL down for a while", _postgres_down),
     Fault("sessions killed every 100 ms", _backends_killed),
     Fault("all connections taken by others", _connections_exhausted),
     Fault("a snapshot left open", _snapshot_left_open, ()),

@@ -8,6 +8,10 @@ from tests.chaos.api import BASE, BROKEN, Api, Unexpected
 from tests.chaos.nodes.proxy import MARK
 from tests.chaos.nodes.record import Record
 
+# What HAProxy does instead of a 502 when a node dies that has got a request, unless it was the client's first: a client
+# may not send it again by itself if it writes.
+CLOSED = "closed by the proxy"
+
 # Seconds of pause after a failure, at most: what Retry-After says everywhere here.
 _PAUSE = 1.0
 
@@ -21,13 +25,15 @@ class Front(Api):
 
     A read is sent until it is answered. A write is sent once: whoever sent it has to find out whether it happened.
 
-    :param pause: seconds before each request, on average
+    :param pace: seconds from one request to the next, on average, as long as answers come in time; 0 for as fast as
+        they come
     """
 
-    def __init__(self, port: int, key: str, record: Record, dice: Random, pause: float = 0.0) -> None:
+    def __init__(self, port: int, key: str, record: Record, dice: Random, pace: float = 0.0) -> None:
         super().__init__(port, key)
         self.stopped = threading.Event()
-        self._record, self._dice, self._between = record, dice, pause
+        self._record, self._dice, self._pace = record, dice, pace
+        self._next = 0.0
 
     def send(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
         """The answer, unless it is 5xx.
@@ -35,8 +41,7 @@ class Front(Api):
         :raises Unknown: when it is one to a write, or there is none
         """
         while True:
-            if self._between:
-                time.sleep(self._dice.uniform(0, 2 * self._between))
+            self._wait_for_turn()
             began = time.monotonic()
             answer = self._try(method, path, body)
             if answer is not None:
@@ -48,6 +53,13 @@ class Front(Api):
             if self.stopped.is_set():
                 raise Unexpected(method, path, 0, b"nothing, until the end")
 
+    def _wait_for_turn(self) -> None:
+        """Wait until the next request is due. What was missed meanwhile is not made up for."""
+        if self._pace:
+            now = time.monotonic()
+            time.sleep(max(0.0, self._next - now))
+            self._next = max(self._next, now) + self._dice.uniform(0.5, 1.5) * self._pace
+
     def _try(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes] | None:
         try:
             self._connection.request(method, BASE + path, body, self._headers)
@@ -55,7 +67,7 @@ class Front(Api):
                 content = response.read()
         except BROKEN as error:
             self.close()
-            self._record.failed("broken", f"{method} {path}: {error!r}")
+            self._record.failed(CLOSED, f"{method} {path}: {error!r}")
             return None
         if response.status < 500:
             return response.status, content

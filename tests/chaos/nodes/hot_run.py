@@ -71,9 +71,9 @@ class HotRun:
             tags = {"add": [f"t{dice.randrange(6)}"], "remove": [f"u{dice.randrange(6)}"]}
             self._expect((200, 404), api, "PATCH", f"{data}/{dice.choice(entries)}/tags", tags)
         elif dice.random() < 0.5:
-            self._expect(200, api, "DELETE", f"{data}?id={entries.pop()}")
+            self._expect((200, 404), api, "DELETE", f"{data}?id={entries.pop()}")
         else:
-            self._expect(200, api, "DELETE", f"{data}?key=k{dice.randrange(_KEYS)}")
+            self._expect((200, 404), api, "DELETE", f"{data}?key=k{dice.randrange(_KEYS)}")
 
     def _task(self, api: Api, parent: str | None = None) -> str:
         body: dict[str, Any] = {"runId": self._run_id, "type": "hot", "inputData": {}, "parentTaskId": parent}

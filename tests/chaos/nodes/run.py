@@ -14,7 +14,7 @@ from tests.chaos.nodes.totals import Totals
 from tests.chaos.verify import Verification
 
 # Seconds of the usual load before each fault, by which the load after it is judged: in the short and the long form.
-_BEFORE, _BEFORE_LONG = 5, 15
+_BEFORE, _BEFORE_LONG = 4, 15
 
 # Seconds after a fault for which the load is looked at, at most.
 _LOOKED_AT = 30
@@ -99,7 +99,7 @@ class Nodes:
         load.shared[entry.run_id] = entry
         for client in load.sharing:
             client.join(entry)
-        time.sleep(1)
+        time.sleep(0.5)
         began = time.monotonic()
         time.sleep(_BEFORE_LONG if self._long else _BEFORE)
         usual = load.record.usual(began, time.monotonic())
