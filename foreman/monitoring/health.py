@@ -40,8 +40,7 @@ class Health(schemas.CamelCase):
 def get_health() -> Response:
     """Whether the server and its database work."""
     try:
-        with db.read() as tx:
-            tx.value("SELECT count(*) FROM (SELECT 1 FROM run LIMIT 1) AS any_run")
+        db.one("SELECT count(*) FROM (SELECT 1 FROM run LIMIT 1) AS any_run")
         connected = True
     except (*DatabaseError, OSError) as error:
         log.error("The database cannot be read", exc_info=error)

@@ -11,9 +11,11 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench.servers import ServerFailed
+from bench.servers import ServerFailed, end_on_sigterm
 from tests.chaos.api import BROKEN, Unexpected
 from tests.chaos.crash import Crash
+from tests.chaos.nodes.figures import table
+from tests.chaos.nodes.run import Nodes
 from tests.chaos.soak import soak
 
 MOST_LINES = 30
@@ -38,6 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     soaking.add_argument("--threads", type=_count, default=8, help="of clients (%(default)s)")
     soaking.add_argument("--output", type=Path, help="write the figures to this file, as JSON")
     soaking.set_defaults(run=_soak)
+    several = commands.add_parser("nodes", help="several nodes on one PostgreSQL, while all that they need fails")
+    several.add_argument("--long", action="store_true", help="minutes for what takes time to show, and more rounds")
+    several.add_argument("--rounds", type=_count, help="how often all faults are gone through (1; long: 3)")
+    several.add_argument("--only", default="", help="faults with this in their name")
+    several.add_argument("--seed", type=int, help="what is chosen at random (another each time)")
+    several.set_defaults(run=_nodes)
     chosen = parser.parse_args(arguments)
 
     directory = Path(tempfile.mkdtemp(prefix="foreman-chaos-"))
@@ -79,6 +87,19 @@ def _soak(chosen: argparse.Namespace, directory: Path, report: Report) -> bool:
             f"{'ok    ' if finding.kept else 'BROKEN'}  {finding.what}: {finding.measured} (allowed: {finding.allowed})"
         )
     return all(finding.kept for finding in findings)
+
+
+def _nodes(chosen: argparse.Namespace, directory: Path, report: Report) -> bool:
+    seed = random.randrange(2**32) if chosen.seed is None else chosen.seed
+    report(f"--seed {seed}, logs in {directory}")
+    end_on_sigterm()
+    nodes = Nodes(directory, seed, report, long=chosen.long)
+    hot_seconds = 0 if chosen.only else 600 if chosen.long else 10
+    try:
+        nodes.run(chosen.rounds or (3 if chosen.long else 1), hot_seconds, chosen.only)
+    finally:
+        _print("", *table(nodes.effects), "", *nodes.summary, *nodes.broken[:MOST_LINES])
+    return not nodes.broken
 
 
 def _count(text: str) -> int:

@@ -96,19 +96,24 @@ class Server:
 def create_key(database: Path) -> str:
     """A new API key, by the command that users type; the database is made when it is not there."""
     Database(database).close()
-    return _command("keys", "create", "--org", ORG, database=database, allowed=(0,)).strip()
+    return issue_key(database, database.parent)
+
+
+def issue_key(database: Path | str, directory: Path) -> str:
+    """A new API key for a database that is there: a file, or the URL of one on PostgreSQL."""
+    return _command("keys", "create", "--org", ORG, database=database, directory=directory, allowed=(0,)).strip()
 
 
 def check(database: Path) -> list[str]:
     """What `app.py check --all` finds, a line for each violation."""
-    output = _command("check", "--all", database=database, allowed=(0, 1))
+    output = _command("check", "--all", database=database, directory=database.parent, allowed=(0, 1))
     return [line for line in output.splitlines() if not line.startswith("ok: ")]
 
 
-def _command(*arguments: str, database: Path, allowed: Sequence[int]) -> str:
+def _command(*arguments: str, database: Path | str, directory: Path, allowed: Sequence[int]) -> str:
     done = subprocess.run(
         [sys.executable, *APP, *arguments, "--database", str(database)],
-        capture_output=True, text=True, cwd=database.parent, env=_environment(), timeout=PATIENCE,
+        capture_output=True, text=True, cwd=directory, env=_environment(), timeout=PATIENCE,
     )  # fmt: skip
     if done.returncode not in allowed or (done.returncode and not done.stdout):
         raise ServerFailed(f"{arguments[0]} ended with status {done.returncode}: {done.stderr}")

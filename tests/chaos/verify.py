@@ -90,7 +90,7 @@ class Verification:
         by_kind = {"run": {run_id: contents.run}, "task": contents.tasks}
         for client, write in self._in_flight:
             if write.part.run_id == run_id and not _creates_run(write):
-                self._settle(client, write, by_kind.get(write.kind, contents.entries))
+                self.settle(client, write, by_kind.get(write.kind, contents.entries))
 
         expected = Part("", run=next(part.run for part in parts if part.run is not None))
         for part in parts:
@@ -106,7 +106,7 @@ class Verification:
         self._compare("task", expected.tasks, contents.tasks)
         self._compare("entry", expected.entries, contents.entries)
 
-    def _settle(self, client: Client, write: Write, things: Things) -> None:
+    def settle(self, client: Client, write: Write, things: Things) -> None:
         """Find out whether a write without an answer is stored, and record what it did.
 
         :param things: as the server has them, of the kind that it creates, changes or deletes
@@ -118,8 +118,10 @@ class Verification:
             stored, torn = not left, 0 < len(left) < len(write.ids)
         elif write.creates:
             # All that clients send carries their names and a number: no other write makes the same thing.
-            got = next((thing for thing in things.values() if write.after(thing) == thing), None)
-            stored = got is not None
+            made = [thing for thing in things.values() if write.after(thing) == thing]
+            got, stored = (made[0] if made else None), bool(made)
+            if len(made) > 1:
+                self.violations.append(f"{write}: without an answer, and stored {len(made)} times")
         elif write.ids[0] in things:
             got = things[write.ids[0]]
             stored = write.after(got) == write.seen(got)
@@ -145,7 +147,7 @@ class Verification:
                 new[text(run["id"])] = run
         for client, write in self._in_flight:
             if _creates_run(write):
-                self._settle(client, write, new)
+                self.settle(client, write, new)
                 if write.part.run_id:
                     self._parts[write.part.run_id] = [write.part]
         self.violations += [f"run {each}: there, and nobody has sent it so" for each in new.keys() - self._parts.keys()]

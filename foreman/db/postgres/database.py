@@ -15,7 +15,7 @@ from foreman.db.engine import ObserveCommit, Sizes, Transaction
 from foreman.db.failures import EngineError, Failure
 from foreman.db.postgres.leader import Leader
 from foreman.db.postgres.schema import shown
-from foreman.db.postgres.session import Session
+from foreman.db.postgres.session import NETWORK, NETWORK_OF_SERVER, Session, configure
 from foreman.db.values import Row
 
 log = logging.getLogger(__name__)
@@ -23,38 +23,30 @@ log = logging.getLogger(__name__)
 # Seconds that a request waits for a connection, and for a lock that others hold.
 _PATIENCE, _LOCK_PATIENCE = 3.0, 5.0
 
+# Seconds that it waits when no connection could be made for `_PATIENCE` already: requests must not pile up.
+_BRIEFLY = 0.25
+
 # Seconds after which the server ends a transaction whose process does nothing, as when its machine has died.
 _IDLE_TRANSACTION = 30.0
 
-# What every session is set to. Every statement of a request is one that indexes answer, whatever its values and whatever
-# is known of the tables: so it is planned once, and nothing is read as a whole, sorted or hashed where an index can be
-# walked. The planner would choose by what it guesses, and plan anew to guess better, which takes longer than to run most.
+# What every session is set to. Indexes answer every statement of a request, whatever its values and the sizes of tables.
+# So each is planned once, and no table is read as a whole where an index can be walked. Left alone, the planner chooses
+# by what it guesses, and often plans anew to guess better, which takes longer than most statements.
 _SETTINGS = {
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
+    **NETWORK_OF_SERVER,
     "lock_timeout": f"{_LOCK_PATIENCE}s",
     "idle_in_transaction_session_timeout": f"{_IDLE_TRANSACTION}s",
     "default_transaction_isolation": "read committed",
     "jit": "off",
 }
 
-# So that a connection to a machine that has vanished is given up within seconds.
-_NETWORK = {
-    "connect_timeout": "3",
-    "keepalives_idle": "5",
-    "keepalives_interval": "2",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "10000",
-}
-
 # How many large values a row may have.
 _VALUES = 4
-
-# Seconds between two looks at all connections after one of them was lost.
-_LOOK_AGAIN = 0.5
 
 
 class _OfThread(threading.local):
@@ -84,19 +76,20 @@ class Postgres:
         self.name = shown(url)
         self._local = _OfThread()
         self._observe: ObserveCommit = lambda *_: None
-        self._looked_at = 0.0
-        self._looking = threading.Lock()
         self._sessions: set[Session] = set()
+        self._unreachable_since: float | None = None  # since when no connection could be made
         self._pool = ConnectionPool(
             url,
             connection_class=Session,
-            kwargs={"autocommit": True, "application_name": "foreman", **_NETWORK},
+            kwargs={"autocommit": True, "application_name": "foreman", **NETWORK},
             min_size=0,
             max_size=connections,
             timeout=_PATIENCE,
             configure=self._configure,
             reset=None,
-            reconnect_timeout=1.0,
+            # After a failure it would try nothing for a second, not even for others who wait.
+            reconnect_timeout=0.0,
+            reconnect_failed=self._cannot_connect,
             num_workers=2,
             open=True,
         )
@@ -105,14 +98,14 @@ class Postgres:
 
     def one(self, sql: str, /, **values: Any) -> Row | None:
         """The first row of a single statement, which is a transaction by itself."""
-        for last in (False, True):
+        try:
             with self._session() as session:
-                try:
-                    return session.one(sql, **values)
-                except EngineError as error:
-                    if last or not self._is_worth_another_try(error, session):
-                        raise
-        raise AssertionError
+                return session.one(sql, **values)
+        except EngineError as error:
+            if error.failure is not Failure.AGAIN:
+                raise
+        with self._session() as session:
+            return session.one(sql, **values)
 
     def each(self, sql: str, /, **values: Any) -> Generator[Row, None, None]:
         """The rows of a single statement: a transaction by itself, until they are read or closed."""
@@ -170,14 +163,34 @@ class Postgres:
         local = self._local
         session = local.session
         if session is None:
-            try:
-                session = self._pool.getconn()
-            except (PoolTimeout, psycopg.Error) as error:
-                raise EngineError(Failure.UNAVAILABLE, f"no connection to the database: {error}") from error
+            session = self._from_pool()
             if local.in_request:
                 local.session = session
         session.most = None if local.most is None else local.most // _VALUES
         return session
+
+    def _from_pool(self) -> Session:
+        """A session of the pool.
+
+        The pool tries to connect when it is asked, and only then: so it is asked again and again.
+        """
+        begun, since = time.monotonic(), self._unreachable_since
+        deadline = begun + (_PATIENCE if since is None else max(since + _PATIENCE - begun, _BRIEFLY))
+        while (now := time.monotonic()) < deadline:
+            try:
+                session = self._pool.getconn(min(_BRIEFLY, deadline - now))
+            except PoolTimeout:
+                continue
+            except psycopg.Error as error:
+                raise EngineError(Failure.UNAVAILABLE, f"no connection to the database: {error}") from error
+            if not session.is_lost():
+                return session
+            self._pool.putconn(session)  # which replaces it
+        raise EngineError(Failure.UNAVAILABLE, f"no connection to the database within {now - begun:.1f} seconds")
+
+    def _cannot_connect(self, _pool: "ConnectionPool[Session]") -> None:
+        if self._unreachable_since is None:
+            self._unreachable_since = time.monotonic()
 
     def give_back(self, session: Session) -> None:
         """Give back a session, unless the request that this thread serves keeps it."""
@@ -185,25 +198,9 @@ class Postgres:
         if session.closed or session.broken:
             if local.session is session:
                 local.session = None
-            self._sessions.discard(session)
             self._pool.putconn(session)
         elif local.session is not session:
             self._pool.putconn(session)
-
-    def _is_worth_another_try(self, error: EngineError, session: Session) -> bool:
-        """Whether the same statement may succeed on another connection. Those that are lost are replaced first."""
-        if error.failure is not Failure.AGAIN:
-            return False
-        if session.broken or session.closed:
-            self.look_at_connections()
-        return True
-
-    def look_at_connections(self) -> None:
-        """Drop the idle connections that are lost: where one is, the others often are, too."""
-        with self._looking:
-            if time.monotonic() - self._looked_at > _LOOK_AGAIN:
-                self._looked_at = time.monotonic()
-                self._pool.check()
 
     def open_readers(self, number: int) -> None:
         """Nothing: connections are opened when they are needed."""
@@ -220,7 +217,10 @@ class Postgres:
     def interrupt_reads(self, seconds: float) -> None:
         """Interrupt reads that have taken longer than `seconds`: they fail with `Failure.INTERRUPTED`."""
         for session in list(self._sessions):
-            session.interrupt(seconds)
+            if session.closed:
+                self._sessions.discard(session)
+            else:
+                session.interrupt(seconds)
 
     # Writing ----------------------------------------------------------------------------------------------------------
 
@@ -238,6 +238,14 @@ class Postgres:
         :return: the schema version
         :raises EngineError: when the database cannot be written to
         """
+        try:
+            return self._prove_writable()
+        except EngineError as error:
+            if error.failure is not Failure.AGAIN:
+                raise
+        return self._prove_writable()
+
+    def _prove_writable(self) -> int:
         with self.write() as tx:
             tx.value("SELECT pg_current_xact_id()")
             return int(tx.value("SELECT max(version) FROM schema_migration"))
@@ -262,7 +270,7 @@ class Postgres:
     @contextmanager
     def served(self) -> Iterator[None]:
         """Fold counts and follow the server's clock in the background, as long as the block lasts."""
-        self._leader = Leader(self.url, _NETWORK)
+        self._leader = Leader(self.url)
         self._leader.start()
         try:
             yield
@@ -278,7 +286,8 @@ class Postgres:
         self._pool.close()
 
     def _configure(self, session: Session) -> None:
-        session.execute(";".join(f"SET {name} = '{value}'" for name, value in _SETTINGS.items()), prepare=False)
+        configure(session, _SETTINGS)
+        self._unreachable_since = None
         self._sessions.add(session)
 
 
@@ -316,8 +325,6 @@ class _Block:
                 self._commit(session)
         finally:
             session.reading(False)
-            if session.broken or session.closed:
-                database.look_at_connections()
             database.give_back(session)
 
     def _commit(self, session: Session) -> None:

@@ -42,15 +42,12 @@ def failure(error: psycopg.Error) -> Failure:
     """Classify an error of a statement that was not a COMMIT."""
     state = error.sqlstate
     if state is None:
-        # Without a state it is not from the server. What was wrong with the connection, the driver may not know.
-        lost = isinstance(error, psycopg.OperationalError) and not isinstance(error, errors.ConnectionTimeout)
-        return (
-            Failure.AGAIN
-            if lost
-            else Failure.UNAVAILABLE
-            if isinstance(error, psycopg.OperationalError)
-            else Failure.MISUSE
-        )
+        # Without a state it is not from the server, but from the driver, or from libpq: what that reports as the result
+        # of a command, such as a connection that was closed meanwhile, is a DatabaseError and nothing more exact.
+        if isinstance(error, errors.ConnectionTimeout):
+            return Failure.UNAVAILABLE
+        lost = isinstance(error, psycopg.OperationalError) or type(error) is psycopg.DatabaseError
+        return Failure.AGAIN if lost else Failure.MISUSE
     return _OF_STATE.get(state, _OF_STATE.get(state[:2], Failure.UNAVAILABLE))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 
 from foreman import clock
+from foreman.db.postgres.session import NETWORK, NETWORK_OF_SERVER, configure
 
 log = logging.getLogger(__name__)
 
@@ -24,16 +25,21 @@ _FOLD_EVERY, _TRY_EVERY = 1.0, 3.0
 # Seconds between two looks at the server's clock.
 _LOOK_AT_CLOCK = 5.0
 
+# What its session is set to. A fold that has to wait for a lock is tried again later.
+_SETTINGS = {**NETWORK_OF_SERVER, "lock_timeout": "5s", "jit": "off"}
+
+# Seconds from a failure to the next attempt, and for which a server that is stopping waits for this.
+_AFTER_FAILURE, _ENDING = 1.0, 5.0
+
 
 class Leader:
     """A thread that leads if it can, from `start` to `stop`.
 
     :param url: the database
-    :param options: of the connection
     """
 
-    def __init__(self, url: str, options: dict[str, str]) -> None:
-        self._url, self._options = url, options
+    def __init__(self, url: str) -> None:
+        self._url = url
         self._stopping = threading.Event()
         self._leads = threading.Event()
         self._connection: psycopg.Connection[Any] | None = None
@@ -50,9 +56,9 @@ class Leader:
         self._thread.start()
 
     def stop(self) -> None:
-        """Let the thread end, and wait for it."""
+        """Let the thread end, and wait for it; not for long if the database hangs."""
         self._stopping.set()
-        self._thread.join()
+        self._thread.join(_ENDING)
 
     def _run(self) -> None:
         wait = 0.0
@@ -60,12 +66,13 @@ class Leader:
             try:
                 wait = self._turn()
                 self._failing = False
-            except psycopg.Error as error:
+            except Exception as error:  # whatever it is: a thread that ended would take the lock with it for good
                 self._leads.clear()
                 self._close()
                 if not self._failing:
-                    log.error("The database cannot be reached by what runs in the background: %s", error)
-                self._failing, wait = True, 1.0
+                    unforeseen = None if isinstance(error, psycopg.Error) else error
+                    log.error("What runs in the background has failed: %s", error, exc_info=unforeseen)
+                self._failing, wait = True, _AFTER_FAILURE
         self._leads.clear()
         self._close()
 
@@ -86,10 +93,11 @@ class Leader:
 
     def _connected(self) -> "psycopg.Connection[Any]":
         if self._connection is None:
-            options: dict[str, Any] = self._options
+            options: dict[str, Any] = NETWORK
             self._connection = psycopg.connect(
                 self._url, autocommit=True, application_name="foreman background", **options
             )
+            configure(self._connection, _SETTINGS)
         return self._connection
 
     def _close(self) -> None:

@@ -1,8 +1,9 @@
 """A session: one connection to the server, on which transactions run one after the other."""
 
+import select
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -15,6 +16,22 @@ from foreman.db.postgres.errors import engine_error, is_nul
 from foreman.db.postgres.statements import adapt, for_driver
 from foreman.db.postgres.stream import PreparedStream
 from foreman.db.values import Row
+
+# So that either side gives up a connection within seconds when the other's machine has vanished: libpq's parameters,
+# and the server's settings. Otherwise the server would keep the session's locks for two hours.
+NETWORK = {
+    "connect_timeout": "3",
+    "keepalives_idle": "5",
+    "keepalives_interval": "1",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "8000",
+}
+NETWORK_OF_SERVER = {
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "1",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "8000",
+}
 
 # Rows that the server sends at once where they are read one by one: each may have megabytes.
 _AT_ONCE = 8
@@ -42,8 +59,22 @@ class Session(psycopg.Connection[Row]):
         adapt(self.adapters)
         self._statements = self.cursor()
         self._stream = PreparedStream(self)
+        self._poll = select.poll()
+        self._poll.register(self.pgconn.socket, select.POLLIN)
         self._reading = threading.Lock()
         self._reading_since: float | None = None
+
+    def is_lost(self) -> bool:
+        """Whether it ended while nobody used it.
+
+        That costs no round trip: between two transactions the server says nothing but farewell.
+        """
+        try:
+            if self._poll.poll(0):
+                self._statements.execute("")
+        except psycopg.Error:
+            return True
+        return False
 
     # Transactions -----------------------------------------------------------------------------------------------------
 
@@ -153,6 +184,12 @@ class Session(psycopg.Connection[Row]):
                 self._reading_since = None
                 with suppress(psycopg.Error):
                     self.cancel_safe(timeout=_CANCELLING)
+
+
+def configure(connection: "psycopg.Connection[Any]", settings: Mapping[str, str]) -> None:
+    """Change settings of a session, in one round trip."""
+    calls = ", ".join("set_config(%s, %s, false)" for _ in settings)
+    connection.execute(f"SELECT {calls}".encode(), [each for pair in settings.items() for each in pair], prepare=False)
 
 
 def _without_nul(values: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,69 @@
+"""HAProxy in front of the nodes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.chaos.api import HOST
+from tests.chaos.nodes.processes import Listening, Node, free_port
+
+# What it answers by itself carries this, so that clients can tell it from a node's answer.
+MARK = "X-Answered-By"
+
+_CONFIGURATION = """\
+global
+    maxconn 4000
+    hard-stop-after 5s
+
+defaults
+    mode http
+    timeout connect 1s
+    timeout client 60s
+    timeout client-fin 5s
+    timeout http-request 30s
+    timeout queue 5s
+    # Longer than the longest request: one that waits for a connection, for a lock, and is tried again.
+    timeout server 30s
+
+frontend public
+    bind {host}:{port}
+    http-error status 502 content-type application/json string '{{"error":"No answer","details":[]}}' \
+hdr Retry-After 1 hdr {mark} haproxy
+    http-error status 503 content-type application/json string '{{"error":"No node","details":[]}}' \
+hdr Retry-After 1 hdr {mark} haproxy
+    http-error status 504 content-type application/json string '{{"error":"No answer in time","details":[]}}' \
+hdr Retry-After 1 hdr {mark} haproxy
+    default_backend nodes
+
+backend nodes
+    balance leastconn
+    option httpchk
+    http-check send meth GET uri /ready
+    timeout check 2s
+
+    # What has not reached a node may go to another one, whatever it is. What may have been handled is sent again only
+    # if it reads.
+    retries 3
+    option redispatch 1
+    retry-on conn-failure empty-response
+    http-request disable-l7-retry unless METH_GET
+
+    default-server check inter 500ms fastinter 200ms downinter 200ms fall 2 rise 1
+{servers}
+"""
+
+
+class Proxy(Listening):
+    """HAProxy.
+
+    It asks each node's `/ready` twice a second, and passes over those that do not say yes.
+    """
+
+    def __init__(self, directory: Path, nodes: Sequence[Node]) -> None:
+        self.port = free_port()
+        configuration = directory / "haproxy.cfg"
+        servers = "\n".join(f"    server {node.name} {HOST}:{node.port}" for node in nodes)
+        configuration.write_text(
+            _CONFIGURATION.format(host=HOST, port=self.port, mark=MARK, servers=servers), encoding="ascii"
+        )
+        # -db: in the foreground, as one process.
+        super().__init__("haproxy", ["/usr/sbin/haproxy", "-db", "-f", str(configuration)], directory)

@@ -1,0 +1,139 @@
+"""Sessions that end while they are used, or while nobody uses them: what the application is told, and what is left."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from foreman.config import Settings
+from foreman.db.failures import EngineError, Failure
+from foreman.db.postgres.database import Postgres
+from foreman.db.postgres.session import Session
+from foreman.maintenance.opening import open_database
+from tests.support.engines import engine
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.postgres
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Postgres]:
+    opened = open_database(Settings(database=engine.url(tmp_path / "foreman.db")))
+    assert isinstance(opened, Postgres)
+    with closing(opened):
+        opened.version()  # so that it has a session
+        yield opened
+
+
+def end_sessions(tmp_path: Path) -> None:
+    with engine.cluster.connect() as connection:
+        ended = connection.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s",
+            (engine.name(tmp_path / "foreman.db"),),
+        ).fetchall()
+    assert ended
+
+
+def seconds_to_fail(database: Postgres) -> float:
+    begun = time.monotonic()
+    with pytest.raises(EngineError) as failed:
+        database.version()
+    assert failed.value.failure is Failure.UNAVAILABLE
+    return time.monotonic() - begun
+
+
+def test_a_read_goes_on_with_another_session(database: Postgres, tmp_path: Path) -> None:
+    version = database.version()
+    end_sessions(tmp_path)
+    assert database.version() == version
+
+
+def test_a_block_that_cannot_begin_may_be_tried_again(database: Postgres, tmp_path: Path) -> None:
+    database.begin(None)
+    database.version()  # which keeps its session for the request
+    end_sessions(tmp_path)
+    with pytest.raises(EngineError) as failed, database.write():
+        pass
+    assert failed.value.failure is Failure.AGAIN
+    with database.write() as tx:
+        assert tx.value("SELECT 1") == 1
+    database.end()
+
+
+def test_a_block_that_is_cut_off_may_be_tried_again(database: Postgres, tmp_path: Path) -> None:
+    with pytest.raises(EngineError) as failed, database.write() as tx:
+        end_sessions(tmp_path)
+        tx.value("SELECT 1")
+    assert failed.value.failure is Failure.AGAIN
+
+
+def test_a_block_whose_commit_is_cut_off_may_not_be_tried_again(database: Postgres, tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="the commit may have failed") as failed, database.write() as tx:
+        tx.value("SELECT 1")
+        end_sessions(tmp_path)
+    assert failed.value.failure is Failure.UNAVAILABLE
+
+
+def test_a_session_that_ended_while_nobody_used_it_is_replaced(database: Postgres, tmp_path: Path) -> None:
+    sessions = [database.take() for _ in range(5)]
+    for session in sessions:
+        database.give_back(session)
+    end_sessions(tmp_path)
+    with database.write() as tx:
+        assert tx.value("SELECT 1") == 1
+
+
+def test_an_outage_that_has_lasted_is_answered_soon_and_its_end_is_noticed_at_once(
+    database: Postgres, tmp_path: Path
+) -> None:
+    name = engine.name(tmp_path / "foreman.db")
+    with engine.cluster.connect() as connection:
+        connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false'.encode())
+        try:
+            end_sessions(tmp_path)
+            patient, brief = seconds_to_fail(database), seconds_to_fail(database)
+        finally:
+            connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true'.encode())
+    assert brief < patient / 2
+    assert database.version()
+
+
+def test_an_outage_that_ends_in_time_is_not_noticed(database: Postgres, tmp_path: Path) -> None:
+    name = engine.name(tmp_path / "foreman.db")
+    with engine.cluster.connect() as connection, ThreadPoolExecutor() as others:
+        connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false'.encode())
+        try:
+            end_sessions(tmp_path)
+            waiting = [others.submit(database.version) for _ in range(3)]
+            until(lambda: database._unreachable_since)
+        finally:
+            connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true'.encode())
+        assert all(each.result() for each in waiting)
+
+
+def test_a_lost_session_says_nothing_about_whether_the_database_can_be_written_to(
+    database: Postgres, tmp_path: Path
+) -> None:
+    begin = Session.begin
+    ended: list[Session] = []
+
+    def begin_and_lose(session: Session, how: bytes = b"") -> None:
+        begin(session, how)
+        if not ended:
+            ended.append(session)
+            end_sessions(tmp_path)
+
+    with patch.object(Session, "begin", begin_and_lose):
+        assert database.prove_writable() == database.version()
+
+
+def test_sessions_that_have_ended_are_forgotten(database: Postgres, tmp_path: Path) -> None:
+    for _ in range(3):
+        end_sessions(tmp_path)
+        database.version()
+    database.interrupt_reads(60)
+    assert not any(session.closed for session in database._sessions)
