@@ -19,8 +19,8 @@ from limits import RateLimitItem, parse
 AGES = "a duration such as 30d, 12h, 90m or 45s"
 SIZES = "a size such as 500KB, 10MB or 1GB"
 
-# A URL as PostgreSQL's library reads it, but only if what is meant as a password cannot be taken for anything else: that
-# would be shown. So an @, / or % in it has to be written as %40, %2F or %25, and a port has to be a number.
+# A URL as PostgreSQL's library reads it, but only if what is meant as a password cannot be taken for something else,
+# which would be shown. So an @, / or % in it has to be written as %40, %2F or %25, and a port has to be a number.
 _HOST = r"(?:\[[0-9a-f:.]+\]|(?:[^][@/?%:,\s]|%[0-9a-f]{2})*)(?::\d{1,5})?"
 _POSTGRES_URL = re.compile(
     r"postgres(?:ql)?://"
@@ -167,8 +167,8 @@ class Settings:
     )
     database: str = _setting(
         "FOREMAN_DATABASE", "foreman.db",
-        "a file path, sqlite:///PATH, or postgresql://USER:PASSWORD@HOST:PORT/NAME with @, / and % of a password as %40, "
-        "%2F and %25", _database,
+        "a file path, sqlite:///PATH, or postgresql://USER:PASSWORD@HOST:PORT/NAME with @, / and % of a password as "
+        "%40, %2F and %25", _database,
         "the SQLite file, or the database on PostgreSQL", "--database",
     )  # fmt: skip
     auth: str = _setting(
@@ -303,7 +303,7 @@ def of(environment: Mapping[str, str | None], flags: Mapping[str, str | None]) -
                 text.encode()
             values[entry.name] = about["cast"](text)
         except ValueError:
-            is_secret = re.search("PASSWORD|TOKEN", about["variable"]) or re.search(r"://.*(?:@|password)", text, re.DOTALL)
+            is_secret = re.search("PASSWORD|TOKEN", about["variable"]) or re.search("(?s)://.*(@|password)", text)
             shown = "(hidden)" if is_secret else repr(text)
             raise WrongSetting(f"{name} is {shown}; allowed: {about['allowed']}") from None
     return Settings(**values)

@@ -97,6 +97,11 @@ def violations(
         yield from found(way.rules(), lambda rule: _found(connection, rule, values), _is_damage)
 
 
+def all_violations(connection: sqlite3.Connection, progress: Progress) -> Iterator[Violation]:
+    """Find the violations of every rule; see `violations`."""
+    return violations(connection, progress=progress)
+
+
 def contents(connection: sqlite3.Connection) -> tuple[int, int, int]:
     """The number of runs, tasks and entries of run data."""
     return contents_in(Transaction(connection))

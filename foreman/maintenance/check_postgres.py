@@ -44,7 +44,11 @@ def _rows_to_read(view: Snapshot) -> dict[str, int]:
     """The rows of each table, as the server estimates them. A view takes as long as the tables that it reads."""
     try:
         estimated: dict[str, int] = dict(
-            view.all("SELECT CAST(relname AS text), CAST(greatest(reltuples, 0) AS bigint) FROM pg_class WHERE relkind = 'r'")
+            view.all(
+                """
+                SELECT CAST(relname AS text), CAST(greatest(reltuples, 0) AS bigint) FROM pg_class WHERE relkind = 'r'
+                """
+            )
         )
     except EngineError:
         return {}

@@ -65,11 +65,13 @@ def refuse_server(connection: "psycopg.Connection[tuple[object, ...]]", name: st
     encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise NotAForemanDatabase(
-            f"{name} has the encoding {encoding}: create one with UTF8 (createdb -T template0 -E UTF8); it has not been "
-            "changed"
+            f"{name} has the encoding {encoding}: create one with UTF8 (createdb -T template0 -E UTF8); it has not "
+            "been changed"
         )
     if connection.execute("SELECT current_schema()").fetchone() == (None,):
-        raise NotAForemanDatabase(f"{name}: no schema of the search_path exists, or its role has no USAGE on it; it has not been changed")
+        raise NotAForemanDatabase(
+            f"{name}: no schema of the search_path exists, or its role has no USAGE on it; it has not been changed"
+        )
 
 
 def line_of(error: psycopg.Error) -> str:

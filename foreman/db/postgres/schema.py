@@ -1,9 +1,10 @@
 """The schema on PostgreSQL: creating it in an empty database, refusing any other, and upgrading an earlier version.
 
 The files in `SCHEMA` are the newest version in full. To change the schema after a release: record a dump of a database
-of the version until then for the tests; change those files; write the next file of `MIGRATIONS`, whose first line is its
-title; and run `python -m tests.db.postgres_catalog`, which records what the new version consists of. All migrations that
-a database lacks are one transaction, so what cannot be in one, such as CREATE INDEX CONCURRENTLY, has no place in them.
+of the version until then, for the tests; change those files; write the next file in `MIGRATIONS`, whose first line is
+its title; and run `python -m tests.db.postgres_catalog`, which records what the new version consists of. All migrations
+that a database lacks are one transaction, so what cannot be in one, such as CREATE INDEX CONCURRENTLY, has no place
+there.
 """
 
 import time

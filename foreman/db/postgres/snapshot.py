@@ -30,9 +30,11 @@ _SETTINGS = {
 class Snapshot(Session):
     """A session in one transaction that only reads, and sees what had been committed when it began.
 
-    :ivar version: of the schema
+    :ivar name: what messages call the database
+    :ivar version: of its schema
     """
 
+    name: str
     version: int
 
     def rows(self, sql: str, /, **values: Any) -> "Generator[tuple[Iterable[str], tuple[Any, ...]]]":
@@ -67,7 +69,7 @@ def snapshot(url: str) -> Iterator[Snapshot]:
         for setting, value in _SETTINGS.items():
             view.execute("SELECT set_config(%s, %s, false)", (setting, value))
         view.begin(b"ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        view.version = version_in(view, name)
+        view.name, view.version = name, version_in(view, name)
         refuse_empty(name, view.version)
         try:
             yield view

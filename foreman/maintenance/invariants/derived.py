@@ -5,7 +5,7 @@ from foreman.vocabulary import TASK_STATUSES
 
 
 def _by_status(columns: str, table: str) -> str:
-    """A SELECT of a row for each status from a table of counts, which has a column for each. It reads the table once."""
+    """A SELECT of a row for each status from a table of counts, which has a column for each. The table is read once."""
     kept = " ".join(f"WHEN '{status}' THEN {status}" for status in TASK_STATUSES)
     named = ", ".join(f"('{status}')" for status in TASK_STATUSES)
     return f"""
