@@ -19,6 +19,18 @@ from limits import RateLimitItem, parse
 AGES = "a duration such as 30d, 12h, 90m or 45s"
 SIZES = "a size such as 500KB, 10MB or 1GB"
 
+# A URL as PostgreSQL's library reads it, but only if what is meant as a password cannot be taken for something else,
+# which would be shown. So an @, / or % in it has to be written as %40, %2F or %25, and a port has to be a number.
+_HOST = r"(?:\[[0-9a-f:.]+\]|(?:[^][@/?%:,\s]|%[0-9a-f]{2})*)(?::\d{1,5})?"
+_POSTGRES_URL = re.compile(
+    r"postgres(?:ql)?://"
+    r"(?:(?P<user>(?:[^:@/%\s]|%[0-9a-f]{2})*)(?P<password>:(?:[^@/%\s]|%[0-9a-f]{2})*)?@)?"
+    rf"(?P<hosts>{_HOST}(?:,{_HOST})*)"
+    r"(?P<name>/(?:[^@/?%\s]|%[0-9a-f]{2})*)?"
+    r"(?P<options>\?\w+=(?:[^@?%\s]|%[0-9a-f]{2})*)?",
+    re.IGNORECASE,
+)
+
 
 class WrongSetting(Exception):
     """A setting that cannot be used: an invalid value, an unreadable `.env` file or a missing package.
@@ -100,12 +112,33 @@ def _database(text: str) -> str:
     path = text.removeprefix("sqlite:///")
     if not path or "\x00" in path or ("://" in path and not is_postgres(path)):
         raise ValueError(text)
+    if is_postgres(path) and not (path.isascii() and path.isprintable() and _POSTGRES_URL.fullmatch(path)):
+        raise ValueError(text)
     return path
 
 
 def is_postgres(database: str) -> bool:
     """Whether a database is the URL of one on PostgreSQL, not the path of an SQLite file."""
     return database.startswith(("postgresql://", "postgres://"))
+
+
+def shown(database: str) -> str:
+    """What messages call a database of the settings: its path, or its URL without the password and without options."""
+    parts = _POSTGRES_URL.fullmatch(database)
+    if parts is None:
+        return "a database with an unreadable URL" if is_postgres(database) else database
+    user = f"{parts['user']}@" if parts["user"] else ""
+    return f"postgresql://{user}{parts['hosts']}{parts['name'] or '/'}"
+
+
+def to_be_filled_in(database: str) -> str:
+    """A URL of the settings with the word PASSWORD in place of each password."""
+    parts = _POSTGRES_URL.fullmatch(database)
+    if parts is None:
+        return shown(database)
+    user = "" if parts["user"] is None else f"{parts['user']}{':PASSWORD' if parts['password'] else ''}@"
+    options = re.sub(r"(?<=password=)[^&]*", "PASSWORD", parts["options"] or "", flags=re.IGNORECASE)
+    return f"postgresql://{user}{parts['hosts']}{parts['name'] or ''}{options}"
 
 
 def _address(text: str) -> str:
@@ -134,7 +167,8 @@ class Settings:
     )
     database: str = _setting(
         "FOREMAN_DATABASE", "foreman.db",
-        "a file path, sqlite:///PATH, or postgresql://USER:PASSWORD@HOST:PORT/NAME", _database,
+        "a file path, sqlite:///PATH, or postgresql://USER:PASSWORD@HOST:PORT/NAME with @, / and % of a password as "
+        "%40, %2F and %25", _database,
         "the SQLite file, or the database on PostgreSQL", "--database",
     )  # fmt: skip
     auth: str = _setting(
@@ -269,7 +303,7 @@ def of(environment: Mapping[str, str | None], flags: Mapping[str, str | None]) -
                 text.encode()
             values[entry.name] = about["cast"](text)
         except ValueError:
-            is_secret = re.search("PASSWORD|TOKEN", about["variable"]) or re.search(r"://[^/]*@", text)
+            is_secret = re.search("PASSWORD|TOKEN", about["variable"]) or re.search("(?s)://.*(@|password)", text)
             shown = "(hidden)" if is_secret else repr(text)
             raise WrongSetting(f"{name} is {shown}; allowed: {about['allowed']}") from None
     return Settings(**values)

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 import click
 
 from foreman.auth import keys
-from foreman.cli.options import Commands, Failure, WrongUsage, existing, failures, flags, opened, settings_of, text
+from foreman.cli.options import Commands, Failure, WrongUsage, failures, flags, opened, settings_of, text
 from foreman.db.engine import Database
-from foreman.maintenance.check import reading
+from foreman.maintenance.opening import reading
 
 
 @click.group("keys", cls=Commands)
@@ -41,9 +41,8 @@ def create_key(org: str, env: str, read_only: bool, name: str | None, **given: s
 def list_keys(as_json: bool, **given: str | None) -> None:
     """List the keys by id, organisation and name, never their secrets."""
     settings = settings_of(given)
-    path = existing(settings)
-    with failures(settings), reading(path) as tx:
-        rows = keys.listed(tx)
+    with failures(settings), reading(settings.database) as view:
+        rows = keys.listed(view.tx)
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return

@@ -12,18 +12,19 @@ from typing import Any
 
 import click
 
-from foreman.cli.options import Failure, WrongUsage, existing, failures, flags, opened, settings_of, text
+from foreman.cli.options import Failure, WrongUsage, failures, flags, opened, settings_of, text
 from foreman.cli.progress import Interrupted, progress
-from foreman.config import AGES, age
+from foreman.config import AGES, Settings, age, is_postgres, shown
 from foreman.db.engine import Database
 from foreman.db.file import SCHEMA_VERSION
 from foreman.maintenance.backup import CopyFailed, summary, take, take_and_keep
-from foreman.maintenance.check import Violation, contents, reading, snapshot, violations
 from foreman.maintenance.gentle_writes import Stopped
+from foreman.maintenance.opening import checking, open_database, plan, reading
 from foreman.maintenance.prune import Amount, Old, count, old
 from foreman.maintenance.prune import prune as prune_database
 from foreman.maintenance.restore import restore as restore_file
-from foreman.maintenance.upgrade import lacking, open_upgraded, plan
+from foreman.maintenance.upgrade import lacking
+from foreman.maintenance.violations import Violation
 from foreman.monitoring.stats import NoServer, lines, of_database, of_server
 from foreman.stop_signals import on_stop_signals
 from foreman.vocabulary import ENDED
@@ -38,16 +39,16 @@ _EXAMPLES = 5
 def check(everything: bool, **given: str | None) -> None:
     """Verify every invariant of the database, without changing it. Show how often each is violated, with examples."""
     settings = settings_of(given)
-    with failures(settings), snapshot(Path(settings.database)) as view:
+    with failures(settings), checking(settings.database) as view:
         found = _Findings(everything)
         with progress("Checking", lambda: f"{found} so far, the rest was not checked") as bar:
             try:
-                for violation in violations(view, progress=bar):
+                for violation in view.violations(bar):
                     found.add(violation, bar.say)
             finally:
                 found.end_of_rule(bar.say)
         if not found.number:
-            click.echo("ok: {} runs, {} tasks, {} entries".format(*contents(view)))
+            click.echo("ok: {} runs, {} tasks, {} entries".format(*view.contents()))
     if found.number:
         raise Failure(str(found))
 
@@ -59,7 +60,7 @@ def stats(as_json: bool, **given: str | None) -> None:
     """Show what is in the database, and what its server has done since it started."""
     settings = settings_of(given)
     with failures(settings):
-        database = of_database(Path(settings.database))
+        database = of_database(settings.database)
     server: dict[str, Any] | str
     try:
         server = of_server(settings)
@@ -85,14 +86,16 @@ def prune(older_than: str, status: str, org: str | None, dry_run: bool, **given:
     """Delete runs that ended long ago, with everything in them, in small steps, even while the server runs."""
     settings = settings_of(given)
     which = old(_age(older_than), _ended(status), org)
-    path = existing(settings)
     if dry_run:
-        with failures(settings), reading(path) as tx:
-            click.echo(f"would delete {count(tx, which)}")
+        with failures(settings), reading(settings.database) as view:
+            click.echo(f"would delete {count(view.tx, which)}")
         return
     # No sync at each commit: the next prune repeats what a power loss undoes, and a server syncs its own writes.
     with opened(replace(settings, durability="normal")) as database:
         pruned = _prune_with_a_bar(database, which)
+    if is_postgres(settings.database):
+        click.echo(f"deleted {pruned}; PostgreSQL keeps their space for new rows as soon as it has vacuumed")
+    else:
         click.echo(f"deleted {pruned}; freed {pruned.bytes_given_back} bytes")
 
 
@@ -107,7 +110,7 @@ def prune(older_than: str, status: str, org: str | None, dry_run: bool, **given:
 @flags("database")
 def backup(file: Path, keep: int | None, **given: str | None) -> None:
     """Write a verified copy of the database to FILE, even while the server runs."""
-    database = Path(settings_of(given).database)
+    database = _file(settings_of(given), "`pg_dump` makes backups")
     begun = time.monotonic()
     os.nice(19)  # verifying keeps a core busy: a server comes first
     with _copying():
@@ -124,7 +127,7 @@ def backup(file: Path, keep: int | None, **given: str | None) -> None:
 @flags("database")
 def restore(file: Path, **given: str | None) -> None:
     """Replace the database with a copy of the backup FILE, and keep the old one. The server must be stopped."""
-    database = Path(settings_of(given).database)
+    database = _file(settings_of(given), "`pg_restore` restores")
     with _copying():
         with progress("Copying", lambda: f"nothing was restored, and {database} is unchanged") as bar:
             kept = restore_file(file, database, bar)
@@ -142,15 +145,26 @@ def restore(file: Path, **given: str | None) -> None:
 def migrate(dry_run: bool, **given: str | None) -> None:
     """Back up the database and upgrade it to the schema of this version, as the server does when it starts."""
     settings = settings_of(given)
-    database = existing(settings)
+    name = shown(settings.database)
     with failures(settings):
         if dry_run:
-            for line in plan(database):
+            for line in plan(settings.database):
                 click.echo(line)
             return
-        with progress("Copying", lambda: f"nothing was upgraded, and {database} is unchanged") as bar:
-            open_upgraded(database, settings.durability, bar.say, bar, create=False).close()
-        click.echo(f"{database} has schema version {SCHEMA_VERSION}")
+        with progress("Copying", lambda: f"nothing was upgraded, and {name} is unchanged") as bar:
+            open_database(settings, bar.say, bar, create=False).close()
+        click.echo(f"{name} has schema version {SCHEMA_VERSION}")
+
+
+def _file(settings: Settings, instead: str) -> Path:
+    """The database file.
+
+    :param instead: what does on PostgreSQL what the command does here
+    :raises Failure: if the database is on PostgreSQL
+    """
+    if is_postgres(settings.database):
+        raise Failure(f"{shown(settings.database)} is on PostgreSQL, where {instead}: see docs/operations.md")
+    return Path(settings.database)
 
 
 def _age(text: str) -> int:

@@ -14,10 +14,10 @@ from typing import Any
 import click
 
 from foreman.cli.doubts import doubts
-from foreman.config import Settings, WrongSetting, of, variables
+from foreman.config import Settings, WrongSetting, of, shown, variables
 from foreman.db.engine import Database
 from foreman.db.failures import DatabaseError
-from foreman.db.file import NotAForemanDatabase, refuse_missing
+from foreman.db.file import NotAForemanDatabase
 from foreman.maintenance.opening import open_database
 from foreman.maintenance.upgrade import UpgradeFailed
 from foreman.stop_signals import interrupt_at_ctrl_c
@@ -100,33 +100,24 @@ def settings_of(given: dict[str, str | None], warn: Callable[[str], object] | No
     return settings
 
 
-def existing(settings: Settings) -> Path:
-    """The path of the database, which must exist: only `serve` and `restore` create one.
-
-    :raises Failure: if it does not exist; the message names the path
-    """
-    path = Path(settings.database)
-    with failures(settings):
-        refuse_missing(path)
-    return path
-
-
 @contextmanager
 def opened(settings: Settings) -> Iterator[Database]:
-    """Open the database, which must exist. Any error of the database becomes a `Failure`."""
+    """Open the database, which must exist: only `serve` and `restore` create one. Its errors become a `Failure`."""
     with failures(settings), closing(open_database(settings, create=False, upgrade=False)) as database:
         yield database
 
 
 @contextmanager
 def failures(settings: Settings) -> Iterator[None]:
-    """Turn the errors of a database into a `Failure`."""
+    """Turn the errors of a database into a `Failure`, and that it needs a package into `WrongUsage`."""
     try:
         yield
+    except WrongSetting as error:
+        raise WrongUsage(str(error)) from None
     except (NotAForemanDatabase, UpgradeFailed) as error:
         raise Failure(str(error)) from None
     except DatabaseError as error:
-        raise Failure(f"{settings.database}: {error}") from None
+        raise Failure(f"{shown(settings.database)}: {error}") from None
 
 
 def text(_: click.Context, parameter: click.Parameter, value: str | None) -> str | None:

@@ -19,7 +19,7 @@ from foreman.background.retention import daily
 from foreman.cli.keys import shown_or_taken_back
 from foreman.cli.options import Failure, WrongUsage, failures, flags, settings_of
 from foreman.cli.parent import Parent
-from foreman.config import Settings, WrongSetting, is_postgres
+from foreman.config import Settings, WrongSetting, is_postgres, to_be_filled_in
 from foreman.db.engine import Database
 from foreman.db.failures import DatabaseError, failure_of
 from foreman.db.failures import Failure as Failures
@@ -204,12 +204,16 @@ def _say_how_to_begin(url: str, settings: Settings, database: Database, *, first
 
 
 def _to_paste(*command: str, database: str) -> str:
-    """A command of this program that works when pasted into a shell, at least in the same directory."""
+    """A command of this program that works when pasted into a shell, at least in the same directory.
+
+    A password of the database has to be filled in.
+    """
     called = sys.argv[:1]
     if Path(called[0]).name == "__main__.py":
         called = [sys.orig_argv[0], "-m", "foreman"]
     elif called[0].endswith(".py"):
         called = [sys.orig_argv[0], *called]
     if database != Settings().database or os.environ.get("FOREMAN_DATABASE"):
-        command = (*command, "--database", str(Path(database).absolute()))
+        place = to_be_filled_in(database) if is_postgres(database) else str(Path(database).absolute())
+        command = (*command, "--database", place)
     return shlex.join([*called, *command])

@@ -1,15 +1,13 @@
-"""The `check` of a database: verifies every invariant in one snapshot of the file."""
+"""The `check` of a database file: verifies every invariant in one snapshot of it."""
 
 import errno
 import json
 import os
-import re
 import sqlite3
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from foreman.db.file import (
     APPLICATION_ID,
@@ -21,13 +19,12 @@ from foreman.db.file import (
 )
 from foreman.db.schema import definition, schema_of
 from foreman.db.transactions import Transaction
-from foreman.db.values import as_list
 from foreman.maintenance.invariants import RULES
 from foreman.maintenance.invariants.file import INTEGRITY, MOST_FINDINGS
-from foreman.maintenance.invariants.rule import Rule
-from foreman.maintenance.progress import NOBODY, STEPS, Progress, attentive
+from foreman.maintenance.invariants.rule import SQLITE, Rule, rules_for
+from foreman.maintenance.progress import NOBODY, Progress, attentive
+from foreman.maintenance.violations import VALUES, Violation, Way, as_text, contents_in, found
 from foreman.stop_signals import undisturbed
-from foreman.vocabulary import ENDED, MOST_TAGS, RUN_STATUSES, TASK_STATUSES
 
 # SQLite's result codes for a damaged file or schema. Other errors, such as a lock, are not the database's fault.
 _DAMAGE = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -35,25 +32,6 @@ _DAMAGE = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 # The tables that may have many rows; those until schema version 3, too.
 _TABLES = ("run", "task", "run_task_count", "run_data", "run_data_count", "run_data_tag", "run_data_latest")
 _TABLES_UNTIL_3 = ("run_tally", "task_count")
-
-# Virtual machine instructions that a rule takes for each row of each table that it names, on average.
-_STEPS_A_ROW = 12
-
-
-class Violation(NamedTuple):
-    """A row that violates an invariant.
-
-    :ivar rule: the invariant's name
-    :ivar wrong: what is wrong with a row that violates it
-    :ivar row: which row it is
-    """
-
-    rule: str
-    wrong: str
-    row: str
-
-    def __str__(self) -> str:
-        return f"{self.rule}: {self.wrong}: {self.row}"
 
 
 def check(path: Path) -> list[str]:
@@ -111,63 +89,22 @@ def violations(
     :raises sqlite3.Error: when the file cannot be read for a reason other than damage
     """
     version = _version(connection)
-    values = {
-        "schema": json.dumps(schema_of(version)),
-        "uuid": "-".join("[0-9a-f]" * digits for digits in (8, 4, 4, 4, 12)),
-        "run_statuses": as_list(RUN_STATUSES),
-        "task_statuses": as_list(TASK_STATUSES),
-        "ended": as_list(ENDED),
-        "most_tags": MOST_TAGS,
-    }
+    values = {**VALUES, "schema": json.dumps(schema_of(version))}
     connection.create_function("definition", 1, definition, deterministic=True)
-    unchecked = defaultdict(list)
-    way = _Way(connection, [rule for rule in rules if rule.since <= version <= rule.until], progress)
+    chosen = rules_for(SQLITE, version, rules)
+    way = Way(chosen, {} if progress is NOBODY else _rows_to_read(connection), progress)
     with attentive(connection, way.go_on):
-        for rule in way.rules():
-            try:
-                for row in _found(connection, rule, values):
-                    yield Violation(rule.name, rule.wrong, row)
-            except sqlite3.DatabaseError as error:
-                if not _is_damage(error):
-                    raise
-                unchecked[str(error)].append(rule.name)
-    for message, names in unchecked.items():
-        yield Violation("unchecked", f"not checked because of {message!r}", ", ".join(names))
+        yield from found(way.rules(), lambda rule: _found(connection, rule, values), _is_damage)
+
+
+def all_violations(connection: sqlite3.Connection, progress: Progress) -> Iterator[Violation]:
+    """Find the violations of every rule; see `violations`."""
+    return violations(connection, progress=progress)
 
 
 def contents(connection: sqlite3.Connection) -> tuple[int, int, int]:
     """The number of runs, tasks and entries of run data."""
-    runs, tasks, entries = connection.execute(
-        "SELECT (SELECT count(*) FROM run), (SELECT count(*) FROM task), (SELECT count(*) FROM run_data)"
-    ).fetchone()
-    return runs, tasks, entries
-
-
-class _Way:
-    """The progress of a check, in rows to read: for each rule those of the tables that it names."""
-
-    def __init__(self, connection: sqlite3.Connection, rules: Sequence[Rule], progress: Progress) -> None:
-        rows = {} if progress is NOBODY else _rows_to_read(connection)
-        self._work = [
-            (rule, sum(rows.get(table, 0) for table in re.findall(r"\b(?:FROM|JOIN|PRAGMA) (\w+)", rule.sql)))
-            for rule in rules
-        ]
-        self._whole = max(1, sum(work for _, work in self._work))
-        self._progress = progress
-        self._done = self._of_rule = self._at = 0
-
-    def rules(self) -> Iterator[Rule]:
-        """Each rule, to be checked before the next one."""
-        for rule, work in self._work:
-            self._of_rule, self._at = work, 0
-            yield rule
-            self._done += work
-            self._progress.at(self._done / self._whole)
-
-    def go_on(self) -> None:
-        """Advance a little within the current rule."""
-        self._at = min(self._of_rule, self._at + STEPS // _STEPS_A_ROW)
-        self._progress.at((self._done + self._at) / self._whole)
+    return contents_in(Transaction(connection))
 
 
 def _rows_to_read(connection: sqlite3.Connection) -> dict[str, int]:
@@ -241,8 +178,7 @@ def _found(connection: sqlite3.Connection, rule: Rule, values: dict[str, Any]) -
 def _rows(connection: sqlite3.Connection, sql: str, values: dict[str, Any]) -> Iterator[str]:
     rows = connection.execute(sql, values)
     columns = [column for column, *_ in rows.description]
-    for row in rows:
-        yield " ".join(f"{column}={value!r}" for column, value in zip(columns, row, strict=True))
+    return (as_text(columns, row) for row in rows)
 
 
 def _version(connection: sqlite3.Connection) -> int:

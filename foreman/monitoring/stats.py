@@ -5,12 +5,10 @@ import urllib.request
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from http.client import HTTPException
-from pathlib import Path
 from typing import Any
 
 from foreman.config import Settings
-from foreman.db.sqlite import sizes
-from foreman.maintenance.check import reading
+from foreman.maintenance.opening import reading
 from foreman.monitoring.counts import figures
 from foreman.packages import how_to_install
 
@@ -22,24 +20,28 @@ class NoServer(Exception):
     """The server's metrics are not available. The message says why."""
 
 
-def of_database(path: Path) -> dict[str, Any]:
+def of_database(database: str) -> dict[str, Any]:
     """What is in a database: `runs` and `tasks` by status, `organisations`, valid `apiKeys`, the `schemaVersion`, and
-    the bytes of the file (`databaseBytes`), of its log (`logBytes`) and those left on the disk (`freeBytes`).
+    the bytes of it (`databaseBytes`), of its log (`logBytes`) and those left on the disk (`freeBytes`); on PostgreSQL
+    the latter two are None.
 
-    :raises NotAForemanDatabase: if there is no such file, or it is something else
+    :param database: as in the settings
+    :raises WrongSetting: if a package is missing
+    :raises NotAForemanDatabase: if there is none, or it is something else
     :raises DatabaseError: if it cannot be read
     """
-    with reading(path) as tx:
-        counted = figures(tx)
-        described = {
+    with reading(database) as view:
+        counted, size = figures(view.tx), view.sizes()
+        return {
             "runs": counted.runs,
             "tasks": counted.tasks,
-            "organisations": tx.value("SELECT count(DISTINCT org_id) FROM run_count"),
-            "apiKeys": tx.value("SELECT count(*) FROM api_key WHERE revoked_at IS NULL"),
-            "schemaVersion": tx.value("PRAGMA user_version"),
+            "organisations": view.tx.value("SELECT count(DISTINCT org_id) FROM run_count"),
+            "apiKeys": view.tx.value("SELECT count(*) FROM api_key WHERE revoked_at IS NULL"),
+            "schemaVersion": view.version,
+            "databaseBytes": size.database,
+            "logBytes": size.log,
+            "freeBytes": size.free,
         }
-    size = sizes(path)
-    return described | {"databaseBytes": size.database, "logBytes": size.log, "freeBytes": size.free}
 
 
 def of_server(settings: Settings) -> dict[str, Any]:
@@ -82,8 +84,11 @@ def lines(database: dict[str, Any], server: dict[str, Any] | str) -> Iterator[st
     :param database: what `of_database` returns
     :param server: what `of_server` returns, or why it failed
     """
-    yield f"Database       {_bytes(database['databaseBytes'])}, log {_bytes(database['logBytes'])}"
-    yield f"Free on disk   {_bytes(database['freeBytes'])}"
+    if database["freeBytes"] is None:
+        yield f"Database       {_bytes(database['databaseBytes'])} on PostgreSQL"
+    else:
+        yield f"Database       {_bytes(database['databaseBytes'])}, log {_bytes(database['logBytes'])}"
+        yield f"Free on disk   {_bytes(database['freeBytes'])}"
     yield f"Schema         version {database['schemaVersion']}"
     yield f"Organisations  {database['organisations']:,}"
     yield f"API keys       {database['apiKeys']:,}"

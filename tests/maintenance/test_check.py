@@ -568,11 +568,11 @@ BROKEN = {
     ),
     "a type with a NUL": Broken(
         f"{NEW_TASK} ('acme', '{uuid(99)}', 1, '{RUN}', 'a' || char(0), 'pending', '1', 3, 1, 1)",
-        [("text", f"table='task' column='type' org_id='acme' id='{uuid(99)}'")],
+        [("nul", f"table='task' column='type' org_id='acme' id='{uuid(99)}'")],
     ),
     "a name of a queue job with a NUL": Broken(
         f"UPDATE task SET queue_job_id = 'a' || char(0) WHERE id = '{CHILD}'",
-        [("text", f"table='task' column='queue_job_id' org_id='acme' id='{CHILD}'")],
+        [("nul", f"table='task' column='queue_job_id' org_id='acme' id='{CHILD}'")],
     ),
     "an empty name of a queue job": Broken(
         f"UPDATE task SET queue_job_id = '' WHERE id = '{CHILD}'",
@@ -588,7 +588,7 @@ BROKEN = {
     ),
     "a key with a NUL": Broken(
         f"{NEW_ENTRY} ('acme', '{uuid(99)}', 1, '{RUN}', '{CHILD}', 'a' || char(0) || 'b', '1', '[]', 1, 1)",
-        [("text", f"table='run_data' column='key' org_id='acme' id='{uuid(99)}'")],
+        [("nul", f"table='run_data' column='key' org_id='acme' id='{uuid(99)}'")],
     ),
     **{
         f"{table}.{column} that is not JSON": Broken(

@@ -11,10 +11,10 @@ from typing import Any
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from foreman.config import shown
 from foreman.db.engine import ObserveCommit, Sizes, Transaction
 from foreman.db.failures import EngineError, Failure
 from foreman.db.postgres.leader import Leader
-from foreman.db.postgres.schema import shown
 from foreman.db.postgres.session import NETWORK, NETWORK_OF_SERVER, Session, configure
 from foreman.db.values import Row
 
@@ -81,7 +81,7 @@ class Postgres:
         self._pool = ConnectionPool(
             url,
             connection_class=Session,
-            kwargs={"autocommit": True, "application_name": "foreman", **NETWORK},
+            kwargs={"autocommit": True, "application_name": "foreman", "client_encoding": "utf8", **NETWORK},
             min_size=0,
             max_size=connections,
             timeout=_PATIENCE,

@@ -10,6 +10,7 @@ from foreman.db.failures import EngineError, Failure
 # By SQLSTATE, or its class in two characters.
 _OF_STATE = {
     "08": Failure.AGAIN,  # the connection is lost
+    "21": Failure.MISUSE,
     "22021": Failure.MISUSE,  # bytes that are no UTF-8, and NUL
     "22": Failure.MISUSE,
     "23503": Failure.AGAIN,  # what it refers to was deleted meanwhile: next time it is not found
@@ -34,8 +35,11 @@ _NUL = re.compile(r"NUL \(0x00\)")
 
 
 def engine_error(error: psycopg.Error) -> EngineError:
-    """The error for the application. It is to be raised from the driver's."""
-    return EngineError(failure(error), " ".join(str(error).split()))
+    """The error for the application. It is to be raised from the driver's.
+
+    Its message is the server's, without what that adds about the statement and the values of rows.
+    """
+    return EngineError(failure(error), " ".join((error.diag.message_primary or str(error)).split()))
 
 
 def failure(error: psycopg.Error) -> Failure:

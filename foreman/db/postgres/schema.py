@@ -1,71 +1,67 @@
-"""The schema on PostgreSQL: creating it in an empty database, refusing any other, and upgrading an earlier version."""
+"""The schema on PostgreSQL: creating it in an empty database, refusing any other, and upgrading an earlier version.
 
-import re
+The files in `SCHEMA` are the newest version in full. To change the schema after a release: record a dump of a database
+of the version until then, for the tests; change those files; write the next file in `MIGRATIONS`, whose first line is
+its title; and run `python -m tests.db.postgres_catalog`, which records what the new version consists of. All migrations
+that a database lacks are one transaction, so what cannot be in one, such as CREATE INDEX CONCURRENTLY, has no place
+there.
+"""
+
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 
 from foreman import __version__
 from foreman.clock import now_ms
+from foreman.config import shown
 from foreman.db.file import SCHEMA_VERSION, EarlierVersion, NotAForemanDatabase
+from foreman.db.postgres.catalog import CATALOG, catalog_of
+from foreman.db.postgres.connecting import connected, line_of
 from foreman.db.schema import Migration, read_migrations
 
 SCHEMA = tuple(Path(__file__).parent / name for name in ("functions.sql", "schema.sql", "counts.sql"))
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
-# The oldest version of PostgreSQL that the tests run on.
-OLDEST = 15
-
 # The advisory lock of whoever creates or upgrades the schema: "FMAN" and a number.
 _LOCK = 0x464D414E_00000001
 
+# How long a migration waits for a table that somebody else uses.
+_LOCK_PATIENCE = "30s"
+
+Connection = psycopg.Connection[Any]
 Tell = Callable[[str], object]
-
-
-def shown(url: str) -> str:
-    """A database's URL for messages, without its password.
-
-    :raises NotAForemanDatabase: when it is no URL
-    """
-    try:
-        parts = conninfo_to_dict(url)
-    except psycopg.Error as error:
-        said = " ".join(str(error).split())
-        raise NotAForemanDatabase(f"the database is not a URL that PostgreSQL understands: {said}") from None
-    host = parts.get("host", "")
-    port = f":{parts['port']}" if "port" in parts else ""
-    user = f"{parts['user']}@" if "user" in parts else ""
-    return f"postgresql://{user}{host}{port}/{parts.get('dbname', '')}"
 
 
 def prepare(url: str, tell: Tell, *, create: bool = True) -> None:
     """Create the schema in an empty database, or upgrade that of an earlier version. Others wait meanwhile.
+
+    It is one transaction: whatever fails, the database is as it was.
 
     :param tell: called with a line for each migration
     :param create: whether to create it in an empty database
     :raises NotAForemanDatabase: when that cannot be done, with one line that says what to do
     """
     name = shown(url)
-    with connected(url) as connection, connection.transaction():
+    with connected(url, Connection) as connection, connection.transaction():
+        connection.execute("SELECT set_config('statement_timeout', '0', true)")
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         version = version_in(connection, name)
         if version == 0:
             if not create:
-                raise NotAForemanDatabase(f"{name} is empty: the server creates its tables at start")
+                refuse_empty(name, version)
+            _refuse_read_only_server(connection, name)
             for file in SCHEMA:
                 connection.execute(file.read_text(encoding="utf-8").encode())
             set_version(connection, SCHEMA_VERSION)
-        for migration in missing(version):
-            begun = time.monotonic()
-            connection.execute(migration.script.encode())
-            set_version(connection, migration.version)
-            tell(f"Migration {migration}: {time.monotonic() - begun:.1f} seconds")
+            return
+        _refuse_reader(connection, name)
+        if lacking := missing(version):
+            connection.execute("SELECT set_config('lock_timeout', %s, true)", (_LOCK_PATIENCE,))
+            _apply(connection, name, lacking, tell)
 
 
 def plan(url: str) -> Iterator[str]:
@@ -74,29 +70,46 @@ def plan(url: str) -> Iterator[str]:
     :raises NotAForemanDatabase: when it cannot be done
     """
     name = shown(url)
-    with connected(url) as connection:
+    with connected(url, Connection) as connection:
         version = version_in(connection, name)
-    if version == 0:
-        raise NotAForemanDatabase(f"{name} is empty: the server creates its tables at start")
+    refuse_empty(name, version)
     lacking = missing(version)
     if not lacking:
         yield f"{name} has schema version {version}: nothing to do"
         return
     yield f"{name} has schema version {version}, this Foreman needs {SCHEMA_VERSION}"
     yield from (f"would apply {migration}" for migration in lacking)
+    yield "would do all of this in one transaction, for which clients wait; it makes no backup: `pg_dump` does"
 
 
 def refuse_other_version(url: str) -> None:
-    """Check that a database has this program's schema.
+    """Check that a database has this program's schema, and can be written to.
 
     :raises EarlierVersion: when it lacks migrations
-    :raises NotAForemanDatabase: when it has another schema, or none
+    :raises NotAForemanDatabase: when it has another schema, or none, or its role may only read
     """
     name = shown(url)
-    with connected(url) as connection:
+    with connected(url, Connection) as connection:
         version = version_in(connection, name)
+        refuse_empty(name, version)
+        refuse_earlier(name, version)
+        _refuse_reader(connection, name)
+
+
+def refuse_empty(name: str, version: int) -> None:
+    """Check that there is a schema.
+
+    :raises NotAForemanDatabase: when there is none
+    """
     if version == 0:
         raise NotAForemanDatabase(f"{name} is empty: the server creates its tables at start")
+
+
+def refuse_earlier(name: str, version: int) -> None:
+    """Check that a schema version is not too old.
+
+    :raises EarlierVersion: when the database lacks migrations
+    """
     if version < SCHEMA_VERSION:
         raise EarlierVersion(
             f"{name} has schema version {version}, from an earlier Foreman; this one needs {SCHEMA_VERSION}: run "
@@ -104,60 +117,48 @@ def refuse_other_version(url: str) -> None:
         )
 
 
-@contextmanager
-def connected(url: str) -> Iterator["psycopg.Connection[tuple[Any, ...]]"]:
-    """A connection to a server of a version that is supported; its errors are one line.
-
-    :raises NotAForemanDatabase: when there is none, and when a statement in the block fails
-    """
-    name = shown(url)
-    try:
-        with psycopg.connect(url, autocommit=True, connect_timeout=5, application_name="foreman") as connection:
-            _refuse_server(connection, name)
-            yield connection
-    except psycopg.OperationalError as error:
-        raise NotAForemanDatabase(f"{name} cannot be reached: {_line(error)}") from None
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise NotAForemanDatabase(
-            f"{name}: {_line(error)}: its role must own the tables, or may create them in the schema (GRANT CREATE)"
-        ) from None
-    except psycopg.Error as error:
-        raise NotAForemanDatabase(f"{name}: {_line(error)}; it has not been changed") from None
-
-
-def version_in(connection: "psycopg.Connection[Any]", name: str) -> int:
+def version_in(connection: Connection, name: str) -> int:
     """The schema version of a database; 0 if it is empty.
 
     :raises NotAForemanDatabase: when it holds something else, or is from a newer version
     """
-    (ours, tables) = connection.execute(
+    (ours, others) = connection.execute(
         """
-        SELECT to_regclass('schema_migration') IS NOT NULL AND to_regclass('run_data_latest') IS NOT NULL,
-               (SELECT count(*) FROM pg_class
-                WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'v', 'p'))
+        SELECT EXISTS (
+                   SELECT FROM pg_attribute
+                   WHERE attrelid = to_regclass('schema_migration') AND attname = 'foreman_version'
+               ),
+               EXISTS (
+                   SELECT FROM pg_class
+                   WHERE relnamespace = CAST(current_schema() AS regnamespace) AND relkind IN ('r', 'p', 'v', 'm', 'f')
+                     AND NOT EXISTS (
+                         SELECT FROM pg_depend
+                         WHERE classid = CAST('pg_class' AS regclass) AND objid = pg_class.oid AND deptype = 'e'
+                     )
+               )
         """
-    ).fetchone() or (False, 0)
+    ).fetchone() or (False, False)
     if not ours:
-        if tables:
+        if others:
             raise NotAForemanDatabase(
                 f"{name} has tables of something else: create a database for Foreman alone; it has not been changed"
             )
         return 0
-    (version,) = connection.execute("SELECT max(version) FROM schema_migration").fetchone() or (0,)
+    (version,) = connection.execute("SELECT coalesce(max(version), 0) FROM schema_migration").fetchone() or (0,)
     if version > SCHEMA_VERSION:
         raise NotAForemanDatabase(
             f"{name} has schema version {version}, from a newer Foreman; this one knows versions up to "
             f"{SCHEMA_VERSION}; it has not been changed"
         )
-    return int(version)
+    return max(1, int(version))  # its tables are there, so it is not empty
 
 
 def missing(version: int) -> list[Migration]:
-    """The migrations that a database of this version lacks, or none if it is empty."""
-    return [migration for migration in read_migrations(MIGRATIONS) if 0 < version < migration.version]
+    """The migrations that a database of this version lacks."""
+    return [migration for migration in read_migrations(MIGRATIONS) if version < migration.version]
 
 
-def set_version(connection: "psycopg.Connection[Any]", version: int) -> None:
+def set_version(connection: Connection, version: int) -> None:
     """Record that the database has this version from now on, as part of the open transaction."""
     connection.execute(
         "INSERT INTO schema_migration (version, applied_at, foreman_version) VALUES (%s, %s, %s)",
@@ -165,18 +166,60 @@ def set_version(connection: "psycopg.Connection[Any]", version: int) -> None:
     )
 
 
-def _refuse_server(connection: "psycopg.Connection[Any]", name: str) -> None:
-    version = connection.info.server_version // 10_000
-    if version < OLDEST:
-        raise NotAForemanDatabase(f"{name} is PostgreSQL {version}; Foreman needs {OLDEST} or newer")
-    encoding = connection.info.parameter_status("server_encoding")
-    if encoding != "UTF8":
-        raise NotAForemanDatabase(f"{name} has the encoding {encoding}: create a database with the encoding UTF8")
-    if connection.execute("SELECT current_schema()").fetchone() == (None,):
-        raise NotAForemanDatabase(f"{name}: no schema of the search_path exists: create one")
+def _apply(connection: Connection, name: str, lacking: list[Migration], tell: Tell) -> None:
+    """Apply migrations, and check that they have led to this version's schema.
+
+    :raises NotAForemanDatabase: with what failed, and why
+    """
+    for migration in lacking:
+        begun = time.monotonic()
+        try:
+            connection.execute(migration.script.encode())
+            set_version(connection, migration.version)
+        except psycopg.Error as error:
+            raise NotAForemanDatabase(
+                f"{name} cannot be upgraded: migration {migration} failed: {line_of(error)}; it is as it was"
+            ) from None
+        tell(f"Migration {migration}: {time.monotonic() - begun:.1f} seconds")
+    kept = {tuple(part) for part in connection.execute(CATALOG.encode()).fetchall()}
+    for part in catalog_of(SCHEMA_VERSION) or ():
+        if tuple(part) not in kept:
+            raise NotAForemanDatabase(
+                f"{name} cannot be upgraded: the check after the migrations found that the {part[0]} {part[1]} is "
+                "missing, or not as in the schema; it is as it was"
+            )
 
 
-def _line(error: psycopg.Error) -> str:
-    """What went wrong, in one line: a connection is tried at each address of the host, which says the same again."""
-    said = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return re.sub(r"^connection failed: ", "", said[0]) if said else "unknown error"
+def _refuse_reader(connection: Connection, name: str) -> None:
+    """Check that the role of a connection may write to the tables.
+
+    :raises NotAForemanDatabase: when it may not
+    """
+    _refuse_read_only_server(connection, name)
+    refused = connection.execute(
+        """
+        SELECT relname
+        FROM pg_class
+        WHERE relkind IN ('r', 'v') AND relname <> 'schema_migration'
+          AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('schema_migration'))
+          AND NOT (has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT')
+                   AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE'))
+        LIMIT 1
+        """
+    ).fetchone()
+    if refused:
+        raise NotAForemanDatabase(
+            f"{name}: its role may not write to {refused[0]}: let it own the tables, or GRANT SELECT, INSERT, UPDATE, "
+            "DELETE ON ALL TABLES; it has not been changed"
+        )
+
+
+def _refuse_read_only_server(connection: Connection, name: str) -> None:
+    """Check that the server takes writes.
+
+    :raises NotAForemanDatabase: when it does not
+    """
+    if connection.execute("SHOW transaction_read_only").fetchone() == ("on",):
+        raise NotAForemanDatabase(
+            f"{name} is read-only: is this a standby, or default_transaction_read_only set? Connect to the primary"
+        )

@@ -1,15 +1,18 @@
 """Invariants of what triggers maintain: it is what the rows say that it is derived from."""
 
-from foreman.maintenance.invariants.rule import Rule
+from foreman.maintenance.invariants.rule import SQLITE, Rule
 from foreman.vocabulary import TASK_STATUSES
 
 
 def _by_status(columns: str, table: str) -> str:
-    """A SELECT of a row for each status from a table of counts, which has a column for each."""
-    return " UNION ALL ".join(
-        f"SELECT {columns}, '{status}' AS status, {status} AS kept, 0 AS counted FROM {table}"
-        for status in TASK_STATUSES
-    )
+    """A SELECT of a row for each status from a table of counts, which has a column for each. The table is read once."""
+    kept = " ".join(f"WHEN '{status}' THEN {status}" for status in TASK_STATUSES)
+    named = ", ".join(f"('{status}')" for status in TASK_STATUSES)
+    return f"""
+        SELECT {columns}, column1 AS status, CASE column1 {kept} END AS kept, 0 AS counted
+        FROM {table}
+        CROSS JOIN (VALUES {named}) AS named
+        """
 
 
 # What triggers maintain, compared with the rows that it is derived from.
@@ -23,7 +26,7 @@ KEPT = (
             SELECT org_id, status, runs AS kept, 0 AS counted FROM run_count
             UNION ALL
             SELECT org_id, status, 0, count(*) FROM run GROUP BY org_id, status
-        )
+        ) AS both_ways
         GROUP BY org_id, status
         HAVING sum(kept) <> sum(counted)
         """,
@@ -35,12 +38,12 @@ KEPT = (
         SELECT 'task' AS "table", task.org_id, task.id, task.run_id, task.run_seq
         FROM task
         LEFT JOIN run ON run.seq = task.run_seq
-        WHERE run.id IS NOT task.run_id OR run.org_id IS NOT task.org_id
+        WHERE (run.id = task.run_id AND run.org_id = task.org_id) IS NOT TRUE
         UNION ALL
         SELECT 'run_data', run_data.org_id, run_data.id, run_data.run_id, run_data.run_seq
         FROM run_data
         LEFT JOIN run ON run.seq = run_data.run_seq
-        WHERE run.id IS NOT run_data.run_id OR run.org_id IS NOT run_data.org_id
+        WHERE (run.id = run_data.run_id AND run.org_id = run_data.org_id) IS NOT TRUE
         """,
         since=4,
     ),
@@ -55,7 +58,7 @@ KEPT = (
             SELECT org_id, '', status, 0, count(*) FROM task GROUP BY org_id, status
             UNION ALL
             SELECT org_id, type, status, 0, count(*) FROM task GROUP BY org_id, type, status
-        )
+        ) AS both_ways
         GROUP BY org_id, type, status
         HAVING sum(kept) <> sum(counted)
         """,
@@ -82,7 +85,7 @@ KEPT = (
             FROM task
             WHERE parent_task_id IS NOT NULL
             GROUP BY run_seq, parent_task_id, type, status
-        )
+        ) AS both_ways
         GROUP BY run_seq, parent_task_id, type, status
         HAVING sum(kept) <> sum(counted)
         """,
@@ -98,7 +101,7 @@ KEPT = (
             SELECT run_seq, keys, entries, 0 AS counted_keys, 0 AS counted_entries FROM run_data_count
             UNION ALL
             SELECT run_seq, 0, 0, count(DISTINCT key), count(*) FROM run_data GROUP BY run_seq
-        )
+        ) AS both_ways
         GROUP BY run_seq
         HAVING sum(keys) <> sum(counted_keys) OR sum(entries) <> sum(counted_entries)
         """,
@@ -117,6 +120,7 @@ KEPT = (
         WHERE NOT EXISTS (SELECT 1 FROM run WHERE run.seq = run_data_count.run_seq)
         """,
         since=4,
+        only=SQLITE,
     ),
     Rule(
         "run_data_tag_missing",
@@ -161,12 +165,11 @@ KEPT = (
         SELECT kept.run_seq, kept.tag, kept.key, kept.seq, kept.created_at, entry.created_at AS entrys
         FROM run_data_tag AS kept
         CROSS JOIN run_data AS entry
-                ON entry.seq = kept.seq AND entry.run_seq = kept.run_seq AND entry.key = kept.key
-        WHERE kept.created_at <> entry.created_at
+        WHERE entry.seq = kept.seq AND entry.run_seq = kept.run_seq AND entry.key = kept.key
+          AND kept.created_at <> entry.created_at
         """,
         since=4,
     ),
-    # created_at is that of the row with the largest seq: https://www.sqlite.org/lang_select.html#bareagg.
     Rule(
         "run_data_latest",
         "a key's latest entry under a tag ('' for all entries), its time or their number differs from the rows",
@@ -174,17 +177,26 @@ KEPT = (
         SELECT run_seq, tag, key, kept.seq, kept.created_at, kept.entries, newest.seq AS newest_seq,
                newest.created_at AS newest_created_at, newest.entries AS counted
         FROM (
-            SELECT run_seq, '' AS tag, key, max(seq) AS seq, created_at, count(*) AS entries
-            FROM run_data
-            GROUP BY run_seq, key
+            SELECT last.run_seq, '' AS tag, last.key, last.seq, entry.created_at, last.entries
+            FROM (
+                SELECT run_seq, key, max(seq) AS seq, count(*) AS entries FROM run_data GROUP BY run_seq, key
+            ) AS last
+            CROSS JOIN run_data AS entry
+            WHERE entry.seq = last.seq
             UNION ALL
-            SELECT run_seq, tag, key, max(seq), created_at, count(*)
-            FROM run_data_tag
-            GROUP BY run_seq, tag, key
+            SELECT last.run_seq, last.tag, last.key, last.seq, tagged.created_at, last.entries
+            FROM (
+                SELECT run_seq, tag, key, max(seq) AS seq, count(*) AS entries
+                FROM run_data_tag
+                GROUP BY run_seq, tag, key
+            ) AS last
+            CROSS JOIN run_data_tag AS tagged
+            WHERE tagged.run_seq = last.run_seq AND tagged.tag = last.tag AND tagged.key = last.key
+              AND tagged.seq = last.seq
         ) AS newest
         LEFT JOIN run_data_latest AS kept USING (run_seq, tag, key)
-        WHERE kept.seq IS NOT newest.seq OR kept.created_at IS NOT newest.created_at
-           OR kept.entries IS NOT newest.entries
+        WHERE (kept.seq = newest.seq AND kept.created_at = newest.created_at AND kept.entries = newest.entries)
+              IS NOT TRUE
         """,
         since=4,
     ),

@@ -1,11 +1,11 @@
-"""Invariants of the file: its definitions, its schema version and its indexes."""
+"""Invariants of the file of SQLite: its definitions, its schema version and its indexes."""
 
-from foreman.maintenance.invariants.rule import Rule
+from foreman.maintenance.invariants.rule import SQLITE, Rule
 
 # The most findings to ask SQLite for. Its default is 100.
 MOST_FINDINGS = 1_000_000
 
-INTEGRITY = Rule("integrity", "SQLite finds", "PRAGMA integrity_check")
+INTEGRITY = Rule("integrity", "SQLite finds", "PRAGMA integrity_check", only=SQLITE)
 
 FILE = (
     Rule(
@@ -17,6 +17,7 @@ FILE = (
         EXCEPT
         SELECT type, name FROM sqlite_schema
         """,
+        only=SQLITE,
     ),
     Rule(
         "definition",
@@ -28,11 +29,13 @@ FILE = (
                 ON kept.type = json_extract(part.value, '$[0]') AND kept.name = json_extract(part.value, '$[1]')
         WHERE definition(kept.sql) <> json_extract(part.value, '$[2]')
         """,
+        only=SQLITE,
     ),
     Rule(
         "foreign_key",
         "a row refers to one that does not exist",
         'SELECT "table", rowid AS seq, parent FROM pragma_foreign_key_check',
+        only=SQLITE,
     ),
     Rule(
         "schema_migration",
@@ -43,6 +46,7 @@ FILE = (
         WHERE newest IS NOT user_version
         """,
         since=2,
+        only=SQLITE,
     ),
 )
 
@@ -82,6 +86,7 @@ INDEXES = (
             ("run_data_latest_by_created_at", "run_data_latest", "tag = ''"),
         ),
         until=3,
+        only=SQLITE,
     ),
     Rule(
         "partial_index",
@@ -96,5 +101,6 @@ INDEXES = (
             ("run_data_latest_by_created_at", "run_data_latest", "tag = ''"),
         ),
         since=4,
+        only=SQLITE,
     ),
 )

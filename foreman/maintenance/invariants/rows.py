@@ -1,6 +1,6 @@
 """Invariants of the rows that clients write: what they refer to and what they hold."""
 
-from foreman.maintenance.invariants.rule import Rule
+from foreman.maintenance.invariants.rule import POSTGRES, SQLITE, Rule
 
 # References. These hold whether or not foreign keys were enforced while the rows were written.
 REFERENCES = (
@@ -34,8 +34,8 @@ REFERENCES = (
         """
         SELECT task.org_id, task.id, task.parent_task_id
         FROM task
-        CROSS JOIN task AS parent ON parent.org_id = task.org_id AND parent.id = task.parent_task_id
-        WHERE parent.seq >= task.seq
+        CROSS JOIN task AS parent
+        WHERE parent.org_id = task.org_id AND parent.id = task.parent_task_id AND parent.seq >= task.seq
         """,
     ),
     Rule(
@@ -62,19 +62,39 @@ REFERENCES = (
     ),
 )
 
+
+def _tag(is_no_text: str, only: str) -> Rule:
+    """The rule about the tags of an entry.
+
+    :param is_no_text: the condition that an item of the array is something else
+    :param only: the engine that understands this condition
+    """
+    return Rule(
+        "tag",
+        "a tag is not a text of 1 to 255 characters without commas",
+        f"""
+        SELECT run_data.org_id, run_data.id, tag.value AS tag
+        FROM run_data
+        CROSS JOIN json_each(CASE WHEN json_valid(run_data.tags) THEN run_data.tags ELSE '[]' END) AS tag
+        WHERE {is_no_text} OR length(tag.value) NOT BETWEEN 1 AND 255 OR instr(tag.value, ',') > 0
+        """,
+        only=only,
+    )
+
+
 # What a row may hold. Every CHECK of the schema is covered by these rules or those below.
 VALUES = (
     Rule(
         "id",
         "an id is not a lower-case UUID",
         """
-        SELECT 'api_key' AS "table", org_id, id FROM api_key WHERE id NOT GLOB :uuid
+        SELECT 'api_key' AS "table", org_id, id FROM api_key WHERE NOT glob(:uuid, id)
         UNION ALL
-        SELECT 'run', org_id, id FROM run WHERE id NOT GLOB :uuid
+        SELECT 'run', org_id, id FROM run WHERE NOT glob(:uuid, id)
         UNION ALL
-        SELECT 'task', org_id, id FROM task WHERE id NOT GLOB :uuid
+        SELECT 'task', org_id, id FROM task WHERE NOT glob(:uuid, id)
         UNION ALL
-        SELECT 'run_data', org_id, id FROM run_data WHERE id NOT GLOB :uuid
+        SELECT 'run_data', org_id, id FROM run_data WHERE NOT glob(:uuid, id)
         """,
     ),
     # Across organisations, too, although no statement of the API depends on that. Until schema version 3 runs and tasks
@@ -91,7 +111,8 @@ VALUES = (
         UNION ALL
         SELECT 'run and task', run.org_id, run.id, 2
         FROM run
-        CROSS JOIN task ON task.org_id = run.org_id AND task.id = run.id
+        CROSS JOIN task
+        WHERE task.org_id = run.org_id AND task.id = run.id
         """,
     ),
     Rule(
@@ -109,52 +130,65 @@ VALUES = (
     ),
     Rule(
         "text",
-        "a text is not 1 to 255 characters long, or has a NUL",
+        "a text is not 1 to 255 characters long",
         """
         SELECT 'task' AS "table", 'type' AS "column", org_id, id
         FROM task
-        WHERE length(type) NOT BETWEEN 1 AND 255 OR instr(type, char(0)) > 0
+        WHERE length(type) NOT BETWEEN 1 AND 255
         UNION ALL
         SELECT 'task', 'queue_job_id', org_id, id
         FROM task
-        WHERE length(queue_job_id) NOT BETWEEN 1 AND 255 OR instr(queue_job_id, char(0)) > 0
+        WHERE length(queue_job_id) NOT BETWEEN 1 AND 255
         UNION ALL
         SELECT 'run_data', 'key', org_id, id
         FROM run_data
-        WHERE length(key) NOT BETWEEN 1 AND 255 OR instr(key, char(0)) > 0
+        WHERE length(key) NOT BETWEEN 1 AND 255
         """,
+    ),
+    Rule(
+        "nul",
+        "a text has a NUL",
+        """
+        SELECT 'task' AS "table", 'type' AS "column", org_id, id FROM task WHERE instr(type, char(0)) > 0
+        UNION ALL
+        SELECT 'task', 'queue_job_id', org_id, id FROM task WHERE instr(queue_job_id, char(0)) > 0
+        UNION ALL
+        SELECT 'run_data', 'key', org_id, id FROM run_data WHERE instr(key, char(0)) > 0
+        """,
+        only=SQLITE,  # PostgreSQL has no such texts
     ),
     Rule(
         "json",
         "a text is not JSON",
         """
-        SELECT 'run' AS "table",
-               CASE WHEN NOT json_valid(input_data)                    THEN 'input_data'
-                    WHEN NOT json_valid(coalesce(output_data, 'null')) THEN 'output_data'
-                    WHEN NOT json_valid(coalesce(error_data, 'null'))  THEN 'error_data'
-                    WHEN NOT json_valid(coalesce(metadata, 'null'))    THEN 'metadata'
-               END AS "column",
-               org_id, id
-        FROM run
-        WHERE "column" IS NOT NULL
-        UNION ALL
-        SELECT 'task',
-               CASE WHEN NOT json_valid(input_data)                    THEN 'input_data'
-                    WHEN NOT json_valid(coalesce(output_data, 'null')) THEN 'output_data'
-                    WHEN NOT json_valid(coalesce(error_data, 'null'))  THEN 'error_data'
-                    WHEN NOT json_valid(coalesce(metadata, 'null'))    THEN 'metadata'
-               END AS "column",
-               org_id, id
-        FROM task
-        WHERE "column" IS NOT NULL
-        UNION ALL
-        SELECT 'run_data',
-               CASE WHEN NOT json_valid(value)                      THEN 'value'
-                    WHEN NOT json_valid(tags)                       THEN 'tags'
-                    WHEN NOT json_valid(coalesce(metadata, 'null')) THEN 'metadata'
-               END AS "column",
-               org_id, id
-        FROM run_data
+        SELECT "table", "column", org_id, id
+        FROM (
+            SELECT 'run' AS "table",
+                   CASE WHEN NOT json_valid(input_data)                    THEN 'input_data'
+                        WHEN NOT json_valid(coalesce(output_data, 'null')) THEN 'output_data'
+                        WHEN NOT json_valid(coalesce(error_data, 'null'))  THEN 'error_data'
+                        WHEN NOT json_valid(coalesce(metadata, 'null'))    THEN 'metadata'
+                   END AS "column",
+                   org_id, id
+            FROM run
+            UNION ALL
+            SELECT 'task',
+                   CASE WHEN NOT json_valid(input_data)                    THEN 'input_data'
+                        WHEN NOT json_valid(coalesce(output_data, 'null')) THEN 'output_data'
+                        WHEN NOT json_valid(coalesce(error_data, 'null'))  THEN 'error_data'
+                        WHEN NOT json_valid(coalesce(metadata, 'null'))    THEN 'metadata'
+                   END,
+                   org_id, id
+            FROM task
+            UNION ALL
+            SELECT 'run_data',
+                   CASE WHEN NOT json_valid(value)                      THEN 'value'
+                        WHEN NOT json_valid(tags)                       THEN 'tags'
+                        WHEN NOT json_valid(coalesce(metadata, 'null')) THEN 'metadata'
+                   END,
+                   org_id, id
+            FROM run_data
+        ) AS parsed
         WHERE "column" IS NOT NULL
         """,
     ),
@@ -186,16 +220,8 @@ VALUES = (
               END
         """,
     ),
-    Rule(
-        "tag",
-        "a tag is not a text of 1 to 255 characters without commas",
-        """
-        SELECT run_data.org_id, run_data.id, tag.value AS tag
-        FROM run_data
-        CROSS JOIN json_each(CASE WHEN json_valid(run_data.tags) THEN run_data.tags ELSE '[]' END) AS tag
-        WHERE tag.type <> 'text' OR length(tag.value) NOT BETWEEN 1 AND 255 OR instr(tag.value, ',') > 0
-        """,
-    ),
+    _tag("tag.type <> 'text'", SQLITE),
+    _tag("json_typeof(CAST(run_data.tags AS json) -> CAST(tag.key AS integer)) <> 'string'", POSTGRES),
     Rule(
         "tag_repeated",
         "an entry has a tag more than once",
@@ -214,7 +240,7 @@ VALUES = (
         """
         SELECT org_id, id
         FROM api_key
-        WHERE length(hash) <> 64 OR hash GLOB '*[^0-9a-f]*' OR hash_prefix <> substr(hash, 1, 16)
+        WHERE length(hash) <> 64 OR glob('*[^0-9a-f]*', hash) OR hash_prefix <> substr(hash, 1, 16)
         """,
     ),
     Rule(
@@ -228,8 +254,8 @@ VALUES = (
         """
         SELECT org_id, id, environment
         FROM api_key
-        WHERE length(org_id) NOT BETWEEN 1 AND 64 OR org_id GLOB '*[^a-z0-9-]*'
-           OR length(environment) NOT BETWEEN 1 AND 64 OR environment GLOB '*[^a-z0-9-]*'
+        WHERE length(org_id) NOT BETWEEN 1 AND 64 OR glob('*[^a-z0-9-]*', org_id)
+           OR length(environment) NOT BETWEEN 1 AND 64 OR glob('*[^a-z0-9-]*', environment)
         """,
     ),
 )
@@ -276,7 +302,7 @@ STATUSES = (
         """
         SELECT org_id, id, status, retry_count, max_retries
         FROM task
-        WHERE retry_count < (status = 'retrying') OR max_retries NOT BETWEEN 0 AND 10
+        WHERE retry_count < CASE status WHEN 'retrying' THEN 1 ELSE 0 END OR max_retries NOT BETWEEN 0 AND 10
         """,
     ),
 )
