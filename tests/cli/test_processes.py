@@ -23,6 +23,7 @@ from tests.support.api import PLAIN, TRUSTED, ok
 from tests.support.commands import (
     assert_fails,
     environment,
+    fork,
     line_of,
     lines_until_it_listens,
     run,
@@ -102,26 +103,26 @@ def request_in_flight(url: str) -> Iterator[tuple[socket.socket, bytes]]:
 
 def test_sqlite_file_is_served_by_one_process(tmp_path: Path) -> None:
     words = "FOREMAN_PROCESSES is 2", "SQLite file is served by one process", "PostgreSQL"
-    assert_fails(run(tmp_path, "serve", "--port", "0", "--processes", "2"), 2, *words)
-    assert_fails(run(tmp_path, "serve", "--port", "0", env=environment(FOREMAN_PROCESSES="2")), 2, *words)
-    assert_fails(run(tmp_path, "serve", "--ephemeral", "--processes", "2"), 2, *words)
+    assert_fails(fork(tmp_path, "serve", "--port", "0", "--processes", "2"), 2, *words)
+    assert_fails(fork(tmp_path, "serve", "--port", "0", env=environment(FOREMAN_PROCESSES="2")), 2, *words)
+    assert_fails(fork(tmp_path, "serve", "--ephemeral", "--processes", "2"), 2, *words)
     assert names(tmp_path) == []
 
 
 @pytest.mark.parametrize("text", ["0", "65", "-1", "two"])
 def test_number_of_processes_is_a_number_of_which_a_machine_has_use(tmp_path: Path, text: str) -> None:
-    refused = run(tmp_path, "serve", "--port", "0", "--processes", text, "--database", NOWHERE)
+    refused = fork(tmp_path, "serve", "--port", "0", "--processes", text, "--database", NOWHERE)
     assert_fails(refused, 2, f"--processes is {text!r}; allowed: a number from 1 to 64")
 
 
 def test_rate_limit_that_each_process_would_count_alone_is_refused(tmp_path: Path) -> None:
-    refused = run(tmp_path, "serve", "--port", "0", "--processes", "2", "--database", NOWHERE)
+    refused = fork(tmp_path, "serve", "--port", "0", "--processes", "2", "--database", NOWHERE)
     assert_fails(refused, 2, "FOREMAN_PROCESSES is 2", "count requests for itself", "FOREMAN_RATE_LIMIT")
 
 
 def test_metrics_of_one_process_at_a_time_are_refused(tmp_path: Path) -> None:
     arguments = ["serve", "--port", "0", "--processes", "2", *PLAINLY, "--database", NOWHERE]
-    refused = run(tmp_path, *arguments, env=environment(FOREMAN_METRICS_TOKEN="a-token-of-Prometheus"))
+    refused = fork(tmp_path, *arguments, env=environment(FOREMAN_METRICS_TOKEN="a-token-of-Prometheus"))
     assert_fails(refused, 2, "FOREMAN_PROCESSES is 2", "GET /metrics", "FOREMAN_METRICS_TOKEN")
 
 
@@ -133,7 +134,7 @@ def test_database_that_is_not_there_is_said_once(tmp_path: Path) -> None:
 def test_port_in_use_is_said_once(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
-        refused = run(tmp_path, "serve", "--port", port, "--processes", "2", *PLAINLY, "--database", NOWHERE)
+        refused = fork(tmp_path, "serve", "--port", port, "--processes", "2", *PLAINLY, "--database", NOWHERE)
     assert_fails(refused, 1, f"cannot listen on 127.0.0.1:{port}: Address already in use", "--port")
 
 
