@@ -186,6 +186,10 @@ class Settings:
     threads: int = _setting(
         "FOREMAN_THREADS", "4", "a number from 1 to 256", _number(1, 256), "threads that handle requests", "--threads"
     )
+    processes: int = _setting(
+        "FOREMAN_PROCESSES", "1", "a number from 1 to 64", _number(1, 64),
+        "server processes that share the port, each with its threads; more than 1 only on PostgreSQL", "--processes",
+    )  # fmt: skip
     retention: int | None = _setting(
         "FOREMAN_RETENTION", None, AGES, age,
         "runs that ended longer ago than this are deleted once a day, with everything in them", "--retention",

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -16,9 +17,11 @@ import click
 from foreman import __version__
 from foreman.auth import keys
 from foreman.background.retention import daily
+from foreman.cli import processes
 from foreman.cli.keys import shown_or_taken_back
 from foreman.cli.options import Failure, WrongUsage, failures, flags, settings_of
 from foreman.cli.parent import Parent
+from foreman.cli.processes import Child, Supervisor
 from foreman.config import Settings, WrongSetting, is_postgres, to_be_filled_in
 from foreman.db.engine import Database
 from foreman.db.failures import DatabaseError, failure_of
@@ -28,15 +31,15 @@ from foreman.db.server_lock import AlreadyServed, ServerLock, only_server
 from foreman.factory import create_app
 from foreman.maintenance.opening import open_database
 from foreman.monitoring import logs
-from foreman.server.listener import refuse_address
-from foreman.server.server import Server
+from foreman.server.listener import Port, refuse_address
+from foreman.server.server import Server, url_of
 from foreman.stop_signals import interrupt, on_stop_signals
 
 log = logging.getLogger(__name__)
 
 # The defaults of a throwaway server; its flags override them. Nobody may be reading its log: with a line for each
 # request the pipe would fill up, and the server would block.
-EPHEMERAL = {"auth": "trust", "port": "0", "rate_limit": "off", "log_level": "warning"}
+EPHEMERAL = {"auth": "trust", "port": "0", "rate_limit": "off", "processes": "1", "log_level": "warning"}
 
 FIRST_KEY = """\
 Foreman {version} listens on {url}
@@ -83,12 +86,14 @@ def serve(ephemeral: bool, with_parent: bool | None, first_key: bool, **given: s
     if ephemeral and given["database"] is not None:
         raise WrongUsage("--ephemeral uses its own database, so it excludes --database")
     parent = Parent()
+    is_orphan = None
     with tempfile.TemporaryDirectory(prefix="foreman-") if ephemeral else nullcontext() as directory:
         if directory is not None:
             given = {**given, **{name: given[name] or text for name, text in EPHEMERAL.items()}}
             given["database"] = str(Path(directory) / "foreman.db")
         doubts: list[str] = []
         settings = settings_of(given, doubts.append)
+        processes.refuse(settings)
         logs.set_up(settings)
         for doubt in doubts:
             log.warning(doubt)
@@ -96,7 +101,13 @@ def serve(ephemeral: bool, with_parent: bool | None, first_key: bool, **given: s
         if ephemeral if with_parent is None else with_parent:
             if parent.has_ended():
                 raise Failure("the parent process has already ended; to serve anyway, use --without-parent")
-            parent.stop_at_its_end()
+            if settings.processes == 1:
+                parent.stop_at_its_end()
+            else:
+                is_orphan = parent.has_ended
+        child = None
+        if settings.processes > 1:
+            child, settings = _forked(settings, is_orphan)
         with _to_be_served(settings) as (stopping, database):
             server = _server(settings, database)
 
@@ -107,15 +118,35 @@ def serve(ephemeral: bool, with_parent: bool | None, first_key: bool, **given: s
             on_stop_signals(stop)
             if ephemeral:
                 click.echo(server.url)
-            if settings.auth == "trust":
-                if not ephemeral:
+            if child is None or child.is_first:
+                if settings.auth == "keys":
+                    _say_how_to_begin(server.url, settings, database, first_key=first_key)
+                elif not ephemeral:
                     log.warning("FOREMAN_AUTH is trust: any well-formed key is taken at its word")
+            if child is None:
+                log.info("Foreman %s listens on %s, database %s", __version__, server.url, database.name)
             else:
-                _say_how_to_begin(server.url, settings, database, first_key=first_key)
-            log.info("Foreman %s listens on %s, database %s", __version__, server.url, database.name)
+                child.serves()
             with database.served(), daily(database, settings.retention):
                 server.run()
-            log.info("Stopped")
+            if child is None:
+                log.info("Stopped")
+
+
+def _forked(settings: Settings, is_orphan: Callable[[], bool] | None) -> tuple[Child, Settings]:
+    """Start the server processes. Returns only in these, with the port that they share."""
+    with _listening(settings):
+        port = Port(settings.host, settings.port)
+
+    def announce() -> None:
+        from foreman.db.postgres.schema import shown  # an optional package, which the processes have found
+
+        url, number = url_of(settings.host, port.number), settings.processes
+        name = shown(settings.database)
+        log.info("Foreman %s listens on %s, database %s, %d processes", __version__, url, name, number)
+
+    child = Supervisor(settings.processes, port, announce, is_orphan).run()
+    return child, replace(settings, port=port.number)
 
 
 @contextmanager
@@ -127,7 +158,7 @@ def _to_be_served(settings: Settings) -> Iterator[tuple[Callable[[], object], Da
     if is_postgres(settings.database):  # any number of servers may use it
         with failures(settings):
             with _listening(settings):
-                refuse_address(settings.host, settings.port)
+                refuse_address(settings.host, settings.port, shared=settings.processes > 1)
             with closing(open_database(settings)) as shared:
                 shared.prove_writable()
                 yield lambda: None, shared

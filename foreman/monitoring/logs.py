@@ -1,4 +1,4 @@
-"""Logging to stderr: text for people, JSON for machines."""
+"""Logging to stderr: text for people, JSON for machines. Where several processes share it, each line names its own."""
 
 import json
 import logging
@@ -18,13 +18,15 @@ def is_text(settings: Settings) -> bool:
 
 def set_up(settings: Settings) -> None:
     """Set up logging as in the settings."""
+    several = settings.processes > 1
     handler = logging.StreamHandler(sys.stderr)
     formatter: logging.Formatter
     if is_text(settings):
-        formatter = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+        process = "[%(process)d] " if several else ""
+        formatter = logging.Formatter(f"%(asctime)s %(levelname)-7s {process}%(name)s: %(message)s")
     else:
         formatter = JsonFormatter(
-            "{asctime}{levelname}{name}{message}",
+            "{asctime}{levelname}{name}{message}{process}" if several else "{asctime}{levelname}{name}{message}",
             style="{",
             rename_fields={"asctime": "time", "levelname": "level", "name": "logger", "exc_info": "traceback"},
             json_serializer=_encode,

@@ -1,11 +1,13 @@
 """The request log: a line for every response, with its caller, route, status and duration."""
 
+import os
 import re
 import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -29,6 +31,9 @@ _PLAIN = re.compile(r"[\w.:/-]*", re.ASCII)
 # Seconds for which lines are buffered before they are written, and how many are kept while they cannot be.
 _GATHERED_FOR = 0.05
 _KEPT = 10_000
+
+# Bytes that are written at once where processes share the log: what is longer may be cut up in a pipe (PIPE_BUF).
+_UNDIVIDED = 4096
 
 # Seconds that a stopping server waits for its last lines to be written.
 _PATIENCE = 5.0
@@ -105,7 +110,10 @@ class RequestLog:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._line = text_line if logs.is_text(settings) else json_line
+        self._line: Callable[[Answered], str] = text_line if logs.is_text(settings) else json_line
+        self._is_shared = settings.processes > 1
+        if self._is_shared:
+            self._line = partial(self._line, process=os.getpid())
         self._wanted = settings.log_level in ("debug", "info")
         self._gathered: deque[Answered] = deque(maxlen=_KEPT)
         self._some = threading.Event()
@@ -138,14 +146,30 @@ class RequestLog:
             self._some.clear()
             with suppress(OSError, ValueError):  # a log that cannot be written to must not stop the server
                 lines = [self._line(self._gathered.popleft()) for _ in range(len(self._gathered))]
-                sys.stderr.write("".join(lines))
-                sys.stderr.flush()
+                for piece in _pieces(lines) if self._is_shared else ["".join(lines)]:
+                    sys.stderr.write(piece)
+                    sys.stderr.flush()
             if stopping:
                 return
 
 
-def json_line(answered: Answered) -> str:
-    """A line of JSON; its first four fields are those of every log line."""
+def _pieces(lines: list[str]) -> Iterator[str]:
+    """The lines, joined as far as they are written undivided."""
+    piece, size = "", 0
+    for line in lines:
+        length = len(line.encode())
+        if size + length > _UNDIVIDED:
+            yield piece
+            piece, size = "", 0
+        piece, size = piece + line, size + length
+    yield piece
+
+
+def json_line(answered: Answered, process: int | None = None) -> str:
+    """A line of JSON; its first four fields are those of every log line.
+
+    :param process: this one, if several share the log
+    """
     return (
         _encode(
             {
@@ -161,16 +185,18 @@ def json_line(answered: Answered) -> str:
                 "key": answered.key,
                 "address": answered.address,
                 "requestId": answered.request_id,
+                **({} if process is None else {"process": process}),
             }
         ).decode()
         + "\n"
     )
 
 
-def text_line(answered: Answered) -> str:
+def text_line(answered: Answered, process: int | None = None) -> str:
     """A line of text, with fields as `name=value` (logfmt)."""
+    written_by = "" if process is None else f"[{process}] "
     return (
-        f"{iso(answered.at)} INFO    {NAME}: answered method={answered.method} route={answered.route}"
+        f"{iso(answered.at)} INFO    {written_by}{NAME}: answered method={answered.method} route={answered.route}"
         f" status={answered.status} durationMs={answered.seconds * 1000:.2f} org={answered.org_id or '-'}"
         f" key={_shown(answered.key)} address={answered.address} requestId={answered.request_id}\n"
     )

@@ -96,6 +96,7 @@ class Bounds:
 
     :ivar max_body: largest request body in bytes
     :ivar largest_answer: largest response in bytes
+    :ivar shares_port: whether other processes listen there, too
     """
 
     host: str = "127.0.0.1"
@@ -103,6 +104,7 @@ class Bounds:
     threads: int = 4
     max_body: int = 10_000_000
     largest_answer: int = 40_000_000
+    shares_port: bool = False
 
 
 def cost_by_method(method: str, path: str) -> int:  # noqa: ARG001
@@ -155,7 +157,7 @@ class HTTPServer:
         self._listeners: list[Listener] = []
         try:
             for family, address in addresses(bounds.host, bounds.port):
-                self._listeners.append(Listener(family, address, self._connect))
+                self._listeners.append(Listener(family, address, self._connect, shared=bounds.shares_port))
         except BaseException:
             self._close_listeners()
             self.loop.close()

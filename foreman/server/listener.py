@@ -1,4 +1,4 @@
-"""Listening sockets, and the limit on the number of connections."""
+"""Listening sockets, ports that processes share, and the limit on the number of connections."""
 
 import errno
 import resource
@@ -36,16 +36,22 @@ class Listener:
     :param family: the address family, such as `socket.AF_INET`
     :param address: what to bind it to, as `socket.getaddrinfo` returns it
     :param connect: called with each new socket and the client's address
+    :param shared: whether other processes of the same user may listen there, too; see `Port`
     :raises OSError: when it cannot listen on the address
     """
 
     def __init__(
-        self, family: int, address: tuple[Any, ...], connect: Callable[[socket.socket, Address], object]
+        self,
+        family: int,
+        address: tuple[Any, ...],
+        connect: Callable[[socket.socket, Address], object],
+        *,
+        shared: bool = False,
     ) -> None:
         self._connect = connect
         self._exhausted = False
         self._pause_ends = 0.0
-        self.socket = _bound(family, address)
+        self.socket = _bound(family, address, shared=shared)
         try:
             self.socket.setblocking(False)
             self.socket.listen(_BACKLOG)
@@ -102,6 +108,35 @@ class Listener:
         return bool(poll.poll(0))
 
 
+class Port:
+    """A port that processes of this user share (SO_REUSEPORT): the kernel gives each new connection to one of them.
+
+    It stays theirs until `close`, even while none of them listens.
+
+    :param port: 0 for any free one
+    :ivar number: which one it is
+    :raises OSError: when it cannot be had, such as because somebody listens there
+    :raises UnicodeError: when the host cannot be a host name
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self.number = port
+        self._sockets: list[socket.socket] = []
+        refuse_address(host, port)  # alone: whoever shares it already is another server
+        try:
+            for family, address in addresses(host, port):
+                self._sockets.append(_bound(family, (address[0], self.number, *address[2:]), shared=True))
+                self.number = int(self._sockets[0].getsockname()[1])
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give it up."""
+        for each in self._sockets:
+            each.close()
+
+
 def addresses(host: str, port: int) -> list[tuple[int, tuple[Any, ...]]]:
     """The family and address of each socket to bind for a host.
 
@@ -112,22 +147,25 @@ def addresses(host: str, port: int) -> list[tuple[int, tuple[Any, ...]]]:
     return list(dict.fromkeys((int(family), address) for family, _, _, _, address in found))
 
 
-def refuse_address(host: str, port: int) -> None:
+def refuse_address(host: str, port: int, *, shared: bool = False) -> None:
     """Check that nothing keeps this process from listening on a host and port.
 
+    :param shared: whether other processes of the same user may listen there, too; see `Port`
     :raises OSError: when it cannot
     :raises UnicodeError: when the host cannot be a host name
     """
     for family, address in addresses(host, port):
-        _bound(family, address).close()
+        _bound(family, address, shared=shared).close()
 
 
-def _bound(family: int, address: tuple[Any, ...]) -> socket.socket:
+def _bound(family: int, address: tuple[Any, ...], *, shared: bool) -> socket.socket:
     made = socket.socket(family, socket.SOCK_STREAM)
     try:
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         made.bind(address)
     except BaseException:
         made.close()

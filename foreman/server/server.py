@@ -41,11 +41,15 @@ class Server(HTTPServer):
         if settings.trusted_proxy:
             application = proxy.checked(application, settings.trusted_proxy)
         bounds = Bounds(
-            settings.host, settings.port, settings.threads, settings.max_body, MOST_IN_ONE * settings.max_body
+            settings.host,
+            settings.port,
+            settings.threads,
+            settings.max_body,
+            MOST_IN_ONE * settings.max_body,
+            shares_port=settings.processes > 1,
         )
         super().__init__(application, bounds, app.database, app.admission, app.observers, costs_of(app))
-        host = "localhost" if settings.host in ("127.0.0.1", "::1") else settings.host
-        self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        self.url = url_of(settings.host, self.port)
 
     def run(self) -> None:
         """Serve until `stop` is called, then let in-flight requests finish."""
@@ -59,3 +63,9 @@ class Server(HTTPServer):
         if now >= self._next_look_at_reads:
             self._next_look_at_reads = now + _LOOK_EVERY
             self._database.interrupt_reads(_LONGEST_READ_WHILE_STUCK if self.dispatcher.is_stuck() else _LONGEST_READ)
+
+
+def url_of(host: str, port: int) -> str:
+    """The URL of a server that listens on a host and port."""
+    host = "localhost" if host in ("127.0.0.1", "::1") else host
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
