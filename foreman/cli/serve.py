@@ -22,7 +22,7 @@ from foreman.cli.keys import shown_or_taken_back
 from foreman.cli.options import Failure, WrongUsage, failures, flags, settings_of
 from foreman.cli.parent import Parent
 from foreman.cli.processes import Child, Supervisor
-from foreman.config import Settings, WrongSetting, is_postgres, to_be_filled_in
+from foreman.config import Settings, WrongSetting, is_postgres, shown, to_be_filled_in
 from foreman.db.engine import Database
 from foreman.db.failures import DatabaseError, failure_of
 from foreman.db.failures import Failure as Failures
@@ -139,8 +139,6 @@ def _forked(settings: Settings, is_orphan: Callable[[], bool] | None) -> tuple[C
         port = Port(settings.host, settings.port)
 
     def announce() -> None:
-        from foreman.db.postgres.schema import shown  # an optional package, which the processes have found
-
         url, number = url_of(settings.host, port.number), settings.processes
         name = shown(settings.database)
         log.info("Foreman %s listens on %s, database %s, %d processes", __version__, url, name, number)

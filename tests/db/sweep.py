@@ -265,7 +265,7 @@ def send_all_kinds_of_requests(sweep: Sweep, served: Running, client: httpx.Clie
     keys.revoke(served.database, keys.every(served.database)[-1]["id"] or "")
     keys.exist(served.database)
     if not ON_POSTGRES:
-        stats.of_database(served.file)
+        stats.of_database(str(served.file))
 
     sweep.request = "prune"
     ok(client.patch(f"/runs/{small_run(sweep, client)}", json={"status": "cancelled"}))
