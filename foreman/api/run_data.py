@@ -98,7 +98,7 @@ SELECT_RUN = "SELECT 1 FROM run WHERE org_id = :org_id AND id = :run_id"
 @fails(404)
 def create_data(new: dict[str, Any], run_id: str) -> Response:
     """Add an entry. Keys may repeat: each entry is kept, the newest of a key is its latest."""
-    with db.write() as tx:
+    with db.write(single=True) as tx:
         entry = tx.one(
             f"""
             INSERT INTO run_data (org_id, id, run_seq, run_id, task_id, key, value, tags, metadata,

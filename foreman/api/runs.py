@@ -95,7 +95,7 @@ SELECT_RUN = f"SELECT {COLUMNS} FROM run {JOIN_TASKS} WHERE run.org_id = :org_id
 @answers(201, Run)
 def create_run(new: dict[str, Any]) -> Response:
     """Open a run in the caller's organisation; it starts `pending`."""
-    with db.write() as tx:
+    with db.write(single=True) as tx:
         run_id = new_id()
         run = tx.one(
             f"""

@@ -128,7 +128,7 @@ COUNTS = {
 @fails(404)
 def create_task(new: dict[str, Any]) -> Response:
     """Add a task to a run; it starts `pending`. The run, and the parent task in that run, must exist."""
-    with db.write() as tx:
+    with db.write(single=True) as tx:
         task = tx.one(
             f"""
             INSERT INTO task (org_id, id, run_seq, run_id, parent_task_id, type, status, input_data, metadata,
@@ -174,7 +174,7 @@ def update_task(change: dict[str, Any], task_id: str) -> Response:
     Any status may follow any other, because queues and workers decide; the times and the retry count follow it. A value
     that is the same as before, to the letter, changes nothing, not even `updatedAt`.
     """
-    with db.write() as tx:
+    with db.write(single=True) as tx:
         task = tx.one(
             f"""
             UPDATE task

@@ -33,6 +33,6 @@ def most() -> int | None:
     return current.database.most
 
 
-def write() -> Block:
+def write(*, single: bool = False) -> Block:
     """`with db.write() as tx:` in a handler: `Database.write` of the application that handles the request."""
-    return current.database.write()
+    return current.database.write(single=single)

@@ -89,10 +89,13 @@ class Database(Protocol):
     def each(self, sql: str, /, **values: Any) -> Rows:
         """The rows of a single statement: a transaction by itself, until they are read or closed."""
 
-    def write(self) -> Block:
+    def write(self, *, single: bool = False) -> Block:
         """`with db.write() as tx:` a transaction that is on disk once the block has ended without an error.
 
         In a request, see `begin`, it is on disk once the commit that `end` returns has succeeded.
+
+        :param single: whether one statement at most changes anything. PostgreSQL makes each a transaction by itself
+            then, which spares two round trips
         """
 
     def begin(self, most: int | None) -> None:

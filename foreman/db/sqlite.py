@@ -136,7 +136,7 @@ class Database:
         for reader in list(self._readers):
             reader.interrupt(seconds)
 
-    def write(self) -> Writer:
+    def write(self, *, single: bool = False) -> Writer:
         """`with db.write() as tx:` a transaction that is on disk once the block has ended without an error."""
         return self._writer
 

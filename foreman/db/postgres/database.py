@@ -29,7 +29,7 @@ _BRIEFLY = 0.25
 # Seconds after which the server ends a transaction whose process does nothing, as when its machine has died.
 _IDLE_TRANSACTION = 30.0
 
-# What every session is set to. Indexes answer every statement of a request, whatever its values and the sizes of tables.
+# What every session is set to. Indexes answer every statement of a request, whatever its values and the tables' sizes.
 # So each is planned once, and no table is read as a whole where an index can be walked. Left alone, the planner chooses
 # by what it guesses, and often plans anew to guess better, which takes longer than most statements.
 _SETTINGS = {
@@ -116,9 +116,12 @@ class Postgres:
         """`with db.read() as tx:` a snapshot of the database, whatever writers do meanwhile."""
         return _Block(self, b"ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
-    def write(self) -> "_Block":
-        """`with db.write() as tx:` a transaction that is on disk once the block has ended without an error."""
-        return _Block(self, b"")
+    def write(self, *, single: bool = False) -> "_Block | _Single":
+        """`with db.write() as tx:` a transaction that is on disk once the block has ended without an error.
+
+        :param single: whether one statement at most changes anything: each is a transaction by itself
+        """
+        return _Single(self) if single else _Block(self, b"")
 
     @contextmanager
     def _session(self) -> Iterator[Session]:
@@ -336,3 +339,36 @@ class _Block:
             raise
         finally:
             self._database.committed(time.monotonic() - begun, failed)
+
+
+class _Single:
+    """A `with` block in which each statement is a transaction by itself."""
+
+    def __init__(self, database: Postgres) -> None:
+        self._database = database
+
+    def __enter__(self) -> Session:
+        self._session = self._database.take()
+        self._begun_at = time.monotonic()
+        return self._session
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        session, database = self._session, self._database
+        try:
+            if error is None:
+                database.committed(time.monotonic() - self._begun_at, None)
+            elif isinstance(error, EngineError):
+                _raise_if_unknown(error, session)
+        finally:
+            database.give_back(session)
+
+
+def _raise_if_unknown(error: EngineError, session: Session) -> None:
+    """Fail if the connection was lost: then it is not known whether the statement was committed.
+
+    :raises EngineError: which must not be tried again
+    """
+    if session.broken or session.closed:
+        raise EngineError(Failure.UNAVAILABLE, f"the statement may have been committed: {error}") from error
