@@ -11,7 +11,6 @@ from typing import Any
 from foreman.config import Settings
 from foreman.maintenance.check import reading
 from foreman.monitoring.counts import figures, sizes
-from foreman.monitoring.metrics_package import how_to_install
 
 # Timeout for the response of the server, in seconds.
 _PATIENCE = 10
@@ -53,7 +52,9 @@ def of_server(settings: Settings) -> dict[str, Any]:
     try:
         from prometheus_client.parser import text_string_to_metric_families  # an optional installation
     except ModuleNotFoundError as error:
-        raise NoServer(how_to_install(error)) from None
+        from foreman.requirements import how_to_install  # only a failure needs it
+
+        raise NoServer(how_to_install(error, extra="metrics")) from None
     url, page = _fetch(settings)
     try:
         return _of_page({family.name: family.samples for family in text_string_to_metric_families(page)})
