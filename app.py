@@ -1,7 +1,6 @@
 """Entry points: the command line, and `create_app` for other WSGI servers."""
 
 import logging
-from pathlib import Path
 
 from foreman.stop_signals import end_quietly_at_ctrl_c
 
@@ -13,7 +12,7 @@ from foreman.cli.doubts import doubts
 from foreman.cli.main import main
 from foreman.config import load, variables
 from foreman.factory import Foreman
-from foreman.maintenance.upgrade import open_upgraded
+from foreman.maintenance.opening import open_database
 
 
 def create_app() -> Foreman:
@@ -21,7 +20,7 @@ def create_app() -> Foreman:
     settings = load()
     for doubt in doubts(settings, variables()):
         logging.getLogger("foreman").warning(doubt)
-    return factory.create_app(settings, open_upgraded(Path(settings.database), settings.durability))
+    return factory.create_app(settings, open_database(settings))
 
 
 if __name__ == "__main__":

@@ -9,13 +9,30 @@ from functools import lru_cache
 # The ends of all times: looking one up takes half as long as formatting it, and a page of a list has hundreds.
 _MILLISECONDS = [f".{millisecond:03d}Z" for millisecond in range(1000)]
 
+_ahead = 0  # milliseconds that the followed clock is ahead of this machine's
+
 _id_lock = threading.Lock()
 _last_id = 0
 
 
 def now_ms() -> int:
-    """The current time, in milliseconds since 1970 UTC."""
-    return time.time_ns() // 1_000_000
+    """The current time, in milliseconds since 1970 UTC, by the clock that this process follows."""
+    return time.time_ns() // 1_000_000 + _ahead
+
+
+def own_ms() -> float:
+    """The same by this machine's clock."""
+    return time.time_ns() / 1_000_000
+
+
+def follow(ahead: float, uncertainty: float) -> None:
+    """Follow a clock that is `ahead` milliseconds of this machine's, so that several machines agree on the time.
+
+    Less than the uncertainty of the measurement changes nothing.
+    """
+    global _ahead
+    if abs(ahead - _ahead) > uncertainty:
+        _ahead = round(ahead)
 
 
 def new_id() -> str:

@@ -111,9 +111,14 @@ def _rate_limit_storage(text: str) -> str | None:
 
 def _database(text: str) -> str:
     path = text.removeprefix("sqlite:///")
-    if not path or "\x00" in path or "://" in path:
+    if not path or "\x00" in path or ("://" in path and not is_postgres(path)):
         raise ValueError(text)
     return path
+
+
+def is_postgres(database: str) -> bool:
+    """Whether a database is the URL of one on PostgreSQL, not the path of an SQLite file."""
+    return database.startswith(("postgresql://", "postgres://"))
 
 
 def _address(text: str) -> str:
@@ -141,8 +146,9 @@ class Settings:
         "--port",
     )
     database: str = _setting(
-        "FOREMAN_DATABASE", "foreman.db", "a file path, or sqlite:///PATH", _database,
-        "the SQLite file", "--database",
+        "FOREMAN_DATABASE", "foreman.db",
+        "a file path, sqlite:///PATH, or postgresql://USER:PASSWORD@HOST:PORT/NAME", _database,
+        "the SQLite file, or the database on PostgreSQL", "--database",
     )  # fmt: skip
     auth: str = _setting(
         "FOREMAN_AUTH", "keys", "keys or trust", _one_of("keys", "trust"),
@@ -288,6 +294,7 @@ def of(environment: Mapping[str, str | None], flags: Mapping[str, str | None]) -
                 text.encode()
             values[entry.name] = about["cast"](text)
         except ValueError:
-            shown = "(hidden)" if re.search("PASSWORD|TOKEN|STORAGE", about["variable"]) else repr(text)
+            is_secret = re.search("PASSWORD|TOKEN|STORAGE", about["variable"]) or re.search(r"://[^/]*@", text)
+            shown = "(hidden)" if is_secret else repr(text)
             raise WrongSetting(f"{name} is {shown}; allowed: {about['allowed']}") from None
     return Settings(**values)

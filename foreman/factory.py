@@ -11,11 +11,12 @@ from foreman.auth.counters import Counters, LocalCounters
 from foreman.auth.rate_limit import HEADERS, RateLimits
 from foreman.config import Settings, WrongSetting
 from foreman.db.application import Application
-from foreman.db.sqlite import Database
+from foreman.db.engine import Database
 from foreman.http import contract, errors, request_id
 from foreman.http.contract import BASE_PATH
 from foreman.monitoring import health, ready, request_log
 from foreman.monitoring.request_log import Observer, RequestLog
+from foreman.packages import how_to_install
 
 
 class Foreman(Application):
@@ -81,6 +82,4 @@ def _shared_counters(settings: Settings) -> Callable[[LocalCounters], Counters] 
 
 def _lacking(error: ModuleNotFoundError, reason: str, extra: str) -> WrongSetting:
     """What to say of a package that a setting needs and that is not installed."""
-    from foreman.requirements import how_to_install  # only a start that fails needs it
-
     return WrongSetting(f"{reason}, but {how_to_install(error, extra)}")

@@ -1,7 +1,5 @@
 """The packages that pyproject.toml names. Parsing it is not for serving: import this where it is needed."""
 
-import shlex
-import sys
 import tomllib
 
 from foreman.resources import shipped
@@ -12,9 +10,3 @@ def requirements(extra: str | None = None) -> list[str]:
     project = tomllib.loads(shipped("pyproject.toml").read_text(encoding="utf-8"))["project"]
     named: list[str] = project["dependencies"] if extra is None else project["optional-dependencies"][extra]
     return named
-
-
-def how_to_install(error: ModuleNotFoundError, extra: str) -> str:
-    """One line that names a missing package, and the command that installs the extra that it belongs to."""
-    command = shlex.join([sys.executable, "-m", "pip", "install", *requirements(extra)])
-    return f"{error.name} is not installed; install it with: {command}"

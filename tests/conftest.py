@@ -12,6 +12,8 @@ import pytest
 from werkzeug.routing import Rule
 
 from foreman.db.sqlite import Database
+from tests.support.cluster import version
+from tests.support.engines import ON_POSTGRES, engine
 from tests.support.running import Running, Start, running
 
 
@@ -24,7 +26,28 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_report_header() -> str:
-    return f"sqlite: {sqlite3.sqlite_version}"
+    return f"postgres: {version()}" if ON_POSTGRES else f"sqlite: {sqlite3.sqlite_version}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def engine_is_started() -> Iterator[None]:
+    with engine.started():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def databases_are_dropped() -> Iterator[None]:
+    with engine.forgotten():
+        yield
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests that are about the other engine."""
+    other = "sqlite" if ON_POSTGRES else "postgres"
+    left_out = [item for item in items if item.get_closest_marker(other)]
+    if left_out:
+        config.hook.pytest_deselected(left_out)
+        items[:] = [item for item in items if not item.get_closest_marker(other)]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -58,7 +81,7 @@ def start(tmp_path: Path, new_database: Path) -> Iterator[Start]:
 
         def start_server(**settings: Any) -> Running:
             file = Path(settings.get("database", tmp_path / "foreman.db"))
-            if not file.exists():
+            if not ON_POSTGRES and not file.exists():
                 shutil.copyfile(new_database, file)
             return started.enter_context(running(file, **settings))
 

@@ -114,7 +114,8 @@ def create_data(new: dict[str, Any], run_id: str) -> Response:
         if entry is None:
             found(tx.one(SELECT_RUN, org_id=g.org_id, run_id=run_id.lower()), "Run")
             raise NotFound("Task")
-    return created(to_json(entry), f"/runs/{entry['run_id']}/data/{entry['id']}")
+    body = to_json(entry)
+    return created(body, f"/runs/{body['runId']}/data/{body['id']}")
 
 
 @bp.get("/runs/<run_id>/data")
@@ -157,7 +158,7 @@ def update_tags(change: dict[str, Any], run_id: str, data_id: str) -> Response:
     When that leaves the tags as they are, it leaves `updatedAt` too.
     """
     with db.write() as tx:
-        entry = tx.one(
+        entry = tx.locked(
             f"SELECT seq, tags FROM run_data WHERE run_seq = {RUN_SEQ} AND id = :id",
             org_id=g.org_id, run_id=run_id.lower(), id=data_id.lower(),
         )  # fmt: skip
@@ -190,7 +191,7 @@ def delete_data(which: dict[str, Any], run_id: str) -> Response:
     Exactly one of `key` and `id` is required: both together, or neither, is a 400.
     """
     with db.write() as tx:
-        found(tx.one(SELECT_RUN, org_id=g.org_id, run_id=run_id.lower()), "Run")
+        found(tx.held(SELECT_RUN, org_id=g.org_id, run_id=run_id.lower()), "Run")
         if "key" in which:
             deleted = tx.run(
                 f"DELETE FROM run_data WHERE run_seq = {RUN_SEQ} AND key = :key",

@@ -128,7 +128,7 @@ WANTED_TAG = f"""
                     FROM run_data_tag AS counted
                     WHERE counted.run_seq = {RUN_SEQ} AND counted.tag = wanted.value
                     LIMIT 1000
-                ) AS some
+                ) AS few
             )
         )
         FROM json_each(:tags) AS wanted
@@ -287,7 +287,8 @@ def _cut(wanted: dict[str, Any], matches: str) -> str:
         return f"""
             SELECT run_data.seq AS tiebreak, run_data.updated_at AS position
             FROM ({matches}) AS matching
-            CROSS JOIN run_data ON run_data.seq = matching.seq
+            CROSS JOIN run_data
+            WHERE run_data.seq = matching.seq
             {order}
             """
     if position == "created_at" and (wanted.get("key_starts_with") or wanted.get("key_pattern")):

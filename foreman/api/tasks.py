@@ -151,7 +151,8 @@ def create_task(new: dict[str, Any]) -> Response:
             found(tx.one("SELECT 1 FROM run WHERE org_id = :org_id AND id = :id",
                          org_id=g.org_id, id=new["run_id"]), "Run")  # fmt: skip
             raise NotFound("Parent task")
-    return created(to_json(task), f"/tasks/{task['id']}")
+    body = to_json(task)
+    return created(body, f"/tasks/{body['id']}")
 
 
 @bp.get("/tasks/<task_id>")

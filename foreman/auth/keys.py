@@ -13,8 +13,7 @@ from dataclasses import dataclass
 
 from foreman.clock import iso, now_ms
 from foreman.clock import new_id as new_key_id
-from foreman.db.sqlite import Database
-from foreman.db.transactions import Transaction
+from foreman.db.engine import Database, Transaction
 from foreman.db.values import Row
 
 PART = r"[a-z0-9-]{1,64}"
@@ -57,7 +56,7 @@ def issue(db: Database, org_id: str, environment: str, *, read_only: bool = Fals
             INSERT INTO api_key (id, org_id, environment, name, read_only, hash_prefix, hash, created_at)
             VALUES (:id, :org_id, :environment, :name, :read_only, :hash_prefix, :hash, :now)
             """,
-            id=new_key_id(), org_id=org_id, environment=environment, name=name, read_only=read_only,
+            id=new_key_id(), org_id=org_id, environment=environment, name=name, read_only=int(read_only),
             hash_prefix=digest[:16], hash=digest, now=now_ms(),
         )  # fmt: skip
     return key
@@ -122,9 +121,12 @@ def verify(db: Database, key: str) -> Caller | None:
         """,
         hash_prefix=digest[:16],
     )
-    if row is None or not hmac.compare_digest(row["hash"], digest):
+    if row is None:
         return None
-    return Caller(row["org_id"], row["id"], bool(row["read_only"]), row["name"] or row["id"])
+    key_id, org_id, name, read_only, expected = row
+    if not hmac.compare_digest(expected, digest):
+        return None
+    return Caller(org_id, key_id, bool(read_only), name or key_id)
 
 
 def take_at_its_word(key: str) -> Caller:
@@ -144,12 +146,13 @@ def fingerprint(key: str) -> str:
 
 
 def _to_json(row: Row) -> dict[str, str | None]:
+    key_id, org_id, environment, name, read_only, created_at, revoked_at = row
     return {
-        "id": row["id"],
-        "orgId": row["org_id"],
-        "environment": row["environment"],
-        "name": row["name"],
-        "access": "read-only" if row["read_only"] else "full",
-        "createdAt": iso(row["created_at"]),
-        "revokedAt": iso(row["revoked_at"]),
+        "id": key_id,
+        "orgId": org_id,
+        "environment": environment,
+        "name": name,
+        "access": "read-only" if read_only else "full",
+        "createdAt": iso(created_at),
+        "revokedAt": iso(revoked_at),
     }

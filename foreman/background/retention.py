@@ -2,11 +2,12 @@
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from foreman.db.engine import Database
 from foreman.db.failures import DatabaseError
-from foreman.db.sqlite import Database
 from foreman.maintenance.gentle_writes import Stopped
 from foreman.maintenance.prune import old, prune
 
@@ -14,6 +15,9 @@ log = logging.getLogger(__name__)
 
 # Seconds from the start of the server to the first prune, and from the end of each to the next.
 FIRST, DAY = 600.0, 86_400.0
+
+# Seconds between two looks at whether this node leads.
+LOOK_EVERY = 5.0
 
 
 @contextmanager
@@ -36,13 +40,18 @@ def daily(database: Database, age: int | None) -> Iterator[None]:
 
 
 def _prune_daily(database: Database, age: int, stopping: threading.Event) -> None:
-    wait = FIRST
-    while not stopping.wait(wait):
-        wait = DAY
+    """Prune whenever it is due. If several nodes serve the database, the one that leads does so."""
+    due = time.monotonic() + FIRST
+    while not stopping.wait(max(0, min(LOOK_EVERY, due - time.monotonic()))):
+        if not database.leads():  # whoever begins to lead knows nothing of what others have done
+            due = time.monotonic() + FIRST
+        if time.monotonic() < due:
+            continue
         try:
             pruned = prune(database, old(age), stopping)
             log.info("Retention: deleted %s, freed %d bytes", pruned, pruned.bytes_given_back)
         except Stopped:
             return
-        except (DatabaseError, MemoryError):
+        except (*DatabaseError, MemoryError):
             log.exception("Retention has failed; the next attempt is in a day")
+        due = time.monotonic() + DAY

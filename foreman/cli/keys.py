@@ -9,7 +9,7 @@ import click
 
 from foreman.auth import keys
 from foreman.cli.options import Commands, Failure, WrongUsage, existing, failures, flags, opened, settings_of, text
-from foreman.db.sqlite import Database
+from foreman.db.engine import Database
 from foreman.maintenance.check import reading
 
 

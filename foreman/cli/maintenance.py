@@ -15,8 +15,8 @@ import click
 from foreman.cli.options import Failure, WrongUsage, existing, failures, flags, opened, settings_of, text
 from foreman.cli.progress import Interrupted, progress
 from foreman.config import AGES, age
+from foreman.db.engine import Database
 from foreman.db.file import SCHEMA_VERSION
-from foreman.db.sqlite import Database
 from foreman.maintenance.backup import CopyFailed, summary, take, take_and_keep
 from foreman.maintenance.check import Violation, contents, reading, snapshot, violations
 from foreman.maintenance.gentle_writes import Stopped

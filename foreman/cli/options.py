@@ -15,9 +15,10 @@ import click
 
 from foreman.cli.doubts import doubts
 from foreman.config import Settings, WrongSetting, of, variables
+from foreman.db.engine import Database
 from foreman.db.failures import DatabaseError
 from foreman.db.file import NotAForemanDatabase, refuse_missing
-from foreman.db.sqlite import Database
+from foreman.maintenance.opening import open_database
 from foreman.maintenance.upgrade import UpgradeFailed
 from foreman.stop_signals import interrupt_at_ctrl_c
 
@@ -113,7 +114,7 @@ def existing(settings: Settings) -> Path:
 @contextmanager
 def opened(settings: Settings) -> Iterator[Database]:
     """Open the database, which must exist. Any error of the database becomes a `Failure`."""
-    with failures(settings), closing(Database(Path(settings.database), settings.durability, create=False)) as database:
+    with failures(settings), closing(open_database(settings, create=False, upgrade=False)) as database:
         yield database
 
 

@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 
@@ -19,14 +19,14 @@ from foreman.background.retention import daily
 from foreman.cli.keys import shown_or_taken_back
 from foreman.cli.options import Failure, WrongUsage, failures, flags, settings_of
 from foreman.cli.parent import Parent
-from foreman.config import Settings, WrongSetting
+from foreman.config import Settings, WrongSetting, is_postgres
+from foreman.db.engine import Database
 from foreman.db.failures import DatabaseError, failure_of
 from foreman.db.failures import Failure as Failures
 from foreman.db.file import refuse_foreign_file
 from foreman.db.server_lock import AlreadyServed, ServerLock, only_server
-from foreman.db.sqlite import Database
 from foreman.factory import create_app
-from foreman.maintenance.upgrade import open_upgraded
+from foreman.maintenance.opening import open_database
 from foreman.monitoring import logs
 from foreman.server.listener import refuse_address
 from foreman.server.server import Server
@@ -103,11 +103,11 @@ def serve(ephemeral: bool, with_parent: bool | None, first_key: bool, **given: s
             if parent.has_ended():
                 raise Failure("the parent process has already ended; to serve anyway, use --without-parent")
             parent.stop_at_its_end()
-        with _to_be_served(settings) as (lock, database):
+        with _to_be_served(settings) as (stopping, database):
             server = _server(settings, database)
 
             def stop() -> None:
-                lock.stopping()
+                stopping()
                 server.stop()
 
             on_stop_signals(stop)
@@ -118,15 +118,26 @@ def serve(ephemeral: bool, with_parent: bool | None, first_key: bool, **given: s
                     log.warning("FOREMAN_AUTH is trust: any well-formed key is taken at its word")
             else:
                 _say_how_to_begin(server.url, settings, database, first_key=first_key)
-            log.info("Foreman %s listens on %s, database %s", __version__, server.url, settings.database)
-            with database.checkpointed(), daily(database, settings.retention):
+            log.info("Foreman %s listens on %s, database %s", __version__, server.url, database.name)
+            with database.served(), daily(database, settings.retention):
                 server.run()
             log.info("Stopped")
 
 
 @contextmanager
-def _to_be_served(settings: Settings) -> Iterator[tuple[ServerLock, Database]]:
-    """Lock the database, upgrade and open it, and check that it can be written to."""
+def _to_be_served(settings: Settings) -> Iterator[tuple[Callable[[], object], Database]]:
+    """Lock the database, upgrade and open it, and check that it can be written to.
+
+    :return: what to call when the server is about to stop, and the database
+    """
+    if is_postgres(settings.database):  # any number of servers may use it
+        with failures(settings):
+            with _listening(settings):
+                refuse_address(settings.host, settings.port)
+            with closing(open_database(settings)) as shared:
+                shared.prove_writable()
+                yield lambda: None, shared
+        return
     path = Path(settings.database)
     with failures(settings):
         refuse_foreign_file(path)
@@ -136,13 +147,13 @@ def _to_be_served(settings: Settings) -> Iterator[tuple[ServerLock, Database]]:
             lock = stack.enter_context(_only_server(path))
             with _listening(settings):  # first, or a start that fails would leave an upgraded or empty database
                 refuse_address(settings.host, settings.port)
-            database = stack.enter_context(closing(open_upgraded(path, settings.durability)))
+            database: Database = stack.enter_context(closing(open_database(settings)))
             try:
                 database.prove_writable()
             except DatabaseError as error:
                 if failure_of(error) is not Failures.LOCKED:  # locked means writable, but not right now
                     raise Failure(f"{path.absolute()} cannot be written to: {error}") from None
-            yield lock, database
+            yield lock.stopping, database
 
 
 @contextmanager

@@ -1,14 +1,13 @@
 """The database as handlers use it: `read` and `write`, and `one` and `each` for single statements."""
 
-import sqlite3
 from typing import Any
 
 from foreman.db.application import current
-from foreman.db.transactions import Reader, Writer
+from foreman.db.engine import Block, Rows
 from foreman.db.values import Row
 
 
-def read() -> Reader:
+def read() -> Block:
     """`with db.read() as tx:` in a handler: `Database.read` of the application that handles the request."""
     return current.database.read()
 
@@ -18,7 +17,7 @@ def one(sql: str, /, **values: Any) -> Row | None:
     return current.database.one(sql, **values)
 
 
-def each(sql: str, /, **values: Any) -> sqlite3.Cursor:
+def each(sql: str, /, **values: Any) -> Rows:
     """`Database.each` of the application that handles the request."""
     return current.database.each(sql, **values)
 
@@ -28,6 +27,6 @@ def most() -> int | None:
     return current.database.most
 
 
-def write() -> Writer:
+def write() -> Block:
     """`with db.write() as tx:` in a handler: `Database.write` of the application that handles the request."""
     return current.database.write()

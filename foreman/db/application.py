@@ -1,12 +1,20 @@
 """The application as its handlers see it: Flask, with the settings and the database."""
 
+import random
+import time
 from collections.abc import Callable
 from typing import Any, cast
 
 from flask import Flask, current_app
+from flask.typing import ResponseReturnValue
 
 from foreman.config import Settings
-from foreman.db.sqlite import Database
+from foreman.db.engine import Database
+from foreman.db.failures import EngineError, Failure
+
+# How often a view is called before its failure is the answer, and seconds before the second call, on average. Each
+# later pause is twice as long.
+_ATTEMPTS, _PAUSE = 5, 0.01
 
 
 class Application(Flask):
@@ -22,6 +30,21 @@ class Application(Flask):
         super().__init__(import_name, static_folder=None)
         self.settings = settings
         self.database = database
+
+    def dispatch_request(self) -> ResponseReturnValue:
+        """The response of the view.
+
+        A view whose transaction has lost to others is called again from its start, after a moment: nothing that it did
+        was stored. A view must not do anything else that lasts.
+        """
+        for attempt in range(_ATTEMPTS):
+            try:
+                return super().dispatch_request()
+            except EngineError as error:
+                if error.failure is not Failure.AGAIN or attempt == _ATTEMPTS - 1:
+                    raise
+                time.sleep(_PAUSE * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311  # it is no secret
+        raise AssertionError
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """The view itself."""

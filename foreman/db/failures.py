@@ -4,15 +4,13 @@ import re
 import sqlite3
 from enum import Enum, auto
 
-# The base class of what the database raises.
-DatabaseError = sqlite3.Error
-
 
 class Failure(Enum):
     """Why the database refused something."""
 
     UNAVAILABLE = auto()  # for now; also the default
-    LOCKED = auto()  # by another process
+    LOCKED = auto()  # by another process, or by other transactions
+    AGAIN = auto()  # nothing was written, and the same transaction can succeed when it is tried again
     INTERRUPTED = auto()  # by a timeout
     FULL = auto()  # its disk
     READ_ONLY = auto()
@@ -20,6 +18,18 @@ class Failure(Enum):
     TOO_LARGE = auto()  # a value or row; see `Database.begin`
     TOO_DEEP = auto()  # JSON nested deeper than the database can parse
     MISUSE = auto()  # a bug of ours
+
+
+class EngineError(Exception):
+    """What an engine raises that has no exceptions of its own in Python: its message is that of the engine."""
+
+    def __init__(self, failure: Failure, message: str) -> None:
+        super().__init__(message)
+        self.failure = failure
+
+
+# What a database raises.
+DatabaseError = (sqlite3.Error, EngineError)
 
 
 # SQLite's primary result codes (https://www.sqlite.org/rescode.html).
@@ -45,6 +55,8 @@ def failure_of(error: BaseException) -> Failure:
 
     :param error: what the database raised, or an exception caused by that (`__cause__`)
     """
+    if isinstance(error, EngineError):
+        return error.failure
     if isinstance(error, sqlite3.IntegrityError):
         return Failure.TOO_DEEP if _IS_JSON.search(str(error)) else Failure.MISUSE
     cause: BaseException | None = error

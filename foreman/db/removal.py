@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from foreman.db.transactions import Transaction
+from foreman.db.engine import Transaction
 from foreman.db.values import RUN_SEQ, as_list
 
 # Entries and tasks in one piece: it takes a few milliseconds, unless they have many tags or megabytes of JSON.
@@ -21,7 +21,7 @@ SELECT_TASKS = f"SELECT seq FROM task WHERE run_seq = {RUN_SEQ} ORDER BY seq DES
 
 # Of the run only: a task of another run may have got the seq of one that was deleted meanwhile. The plus: else SQLite
 # might look for them among all tasks of the run, which are in an index.
-SOME_TASKS = f"seq IN (SELECT value FROM json_each(:tasks)) AND +run_seq = {RUN_SEQ}"
+SOME_TASKS = f"seq IN (SELECT CAST(value AS BIGINT) FROM json_each(:tasks)) AND +run_seq = {RUN_SEQ}"
 
 STILL_OLD = """
     EXISTS (SELECT 1 FROM run WHERE org_id = :org_id AND id = :run_id AND status = :status AND completed_at < :before)
@@ -43,6 +43,7 @@ def delete_run_and_all_in_it(tx: Transaction, org_id: str, run_id: str) -> int:
     :return: how many runs were deleted: 1, or 0 if the organisation has no such run
     """
     which = {"org_id": org_id, "run_id": run_id}
+    tx.locked("SELECT 1 FROM run WHERE org_id = :org_id AND id = :run_id", **which)
     # The triggers of entries maintain what is derived from them. With that gone first, they find nothing to do.
     tx.run(f"DELETE FROM run_data_count WHERE run_seq = {RUN_SEQ}", **which)
     tx.run(f"DELETE FROM run_data_latest WHERE run_seq = {RUN_SEQ}", **which)

@@ -37,8 +37,13 @@ class Migration(NamedTuple):
 @cache
 def migrations() -> tuple[Migration, ...]:
     """All migrations, in order."""
+    return read_migrations(_DIRECTORY)
+
+
+def read_migrations(directory: Path) -> tuple[Migration, ...]:
+    """The migrations in a directory, in order."""
     found = []
-    for file in sorted(_DIRECTORY.glob("[0-9]*_*.sql")):
+    for file in sorted(directory.glob("[0-9]*_*.sql")):
         script = file.read_text(encoding="utf-8")
         found.append(Migration(int(file.name.partition("_")[0]), script.partition("\n")[0].lstrip("- "), script))
     return tuple(found)

@@ -5,6 +5,7 @@ has its own.
 """
 
 import os
+import shutil
 import sqlite3
 import threading
 import time
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from foreman.db.checkpoints import LOG_SIZE_LIMIT, Checkpoints
+from foreman.db.engine import ObserveCommit, Sizes, Transaction
 from foreman.db.file import (
     APPLICATION_ID,
     SCHEMA_VERSION,
@@ -39,6 +41,9 @@ _CACHED_STATEMENTS = 256
 # How many large values a row may have.
 _VALUES = 4
 
+# Pages at the end of the file that are freed at once.
+_FREED_AT_ONCE = 32
+
 
 class _OfThread(threading.local):
     """Per-thread state.
@@ -51,7 +56,7 @@ class _OfThread(threading.local):
 
 
 class Database:
-    """An open database file.
+    """An open database file; see `engine.Database`.
 
     :param path: the SQLite file
     :param durability: `full` or `normal`, as in the settings
@@ -59,8 +64,12 @@ class Database:
     :raises NotAForemanDatabase: when the file is not ours to write to
     """
 
+    # One thread computes at a time, and reads wait for nobody.
+    serves_side_by_side = False
+
     def __init__(self, path: Path, durability: str = "full", *, create: bool = True) -> None:
         self.path = path
+        self.name = str(path)
         self._may_create = create
         self._synchronous = durability.upper()
         self._readers: list[Reader] = []  # all of them
@@ -127,6 +136,38 @@ class Database:
         """`with db.write() as tx:` a transaction that is on disk once the block has ended without an error."""
         return self._writer
 
+    def observe_commits(self, observe: ObserveCommit) -> None:
+        """Let this be called after each commit. It must not raise."""
+        self._writer.observe = observe
+
+    def version(self) -> int:
+        """The schema version."""
+        return int(self.one("PRAGMA user_version")[0])  # type: ignore[index]
+
+    def sizes(self) -> Sizes:
+        """The sizes of its files, and what is free on their file system.
+
+        :raises OSError: when the database file is gone
+        """
+        return sizes(self.path)
+
+    def free_space(self) -> int:
+        """Bytes that are free on its file system.
+
+        :raises OSError: when its directory is gone
+        """
+        return shutil.disk_usage(self.path.resolve().parent).free
+
+    def give_space_back(self, tx: Transaction) -> int:
+        """Truncate some free pages at the end of the file, and return how many bytes these were; 0 if none is left.
+
+        See https://www.sqlite.org/pragma.html#pragma_incremental_vacuum.
+        """
+        size = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+        before = tx.value(size)
+        tx.all(f"PRAGMA incremental_vacuum({_FREED_AT_ONCE})")  # frees a page for each row that is read
+        return int(before - tx.value(size))
+
     def prove_writable(self) -> int:
         """Write a page to the file, which changes nothing.
 
@@ -139,8 +180,12 @@ class Database:
         self._writer.settle()
         return version
 
+    def leads(self) -> bool:
+        """Always: a database has one server."""
+        return True
+
     @contextmanager
-    def checkpointed(self) -> Iterator[None]:
+    def served(self) -> Iterator[None]:
         """Checkpoint the write-ahead log in a thread of its own as long as the block lasts. Else commits do it."""
         checkpoints = Checkpoints(self._writer, self._connect_to_log, lambda: self._generation)
         checkpoints.start()
@@ -228,11 +273,20 @@ class Database:
             cached_statements=_CACHED_STATEMENTS,
         )
         with _closed_on_error(connection):
-            connection.row_factory = sqlite3.Row
             connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
         return connection
+
+
+def sizes(path: Path) -> Sizes:
+    """The sizes of a database's files, and what is free on their file system.
+
+    :raises OSError: when the database file is gone
+    """
+    file = path.resolve()
+    log = file.with_name(f"{file.name}-wal")
+    return Sizes(file.stat().st_size, log.stat().st_size if log.exists() else 0, shutil.disk_usage(file.parent).free)
 
 
 @contextmanager

@@ -28,7 +28,7 @@ _IMPATIENT = 2.0
 
 
 class Transaction:
-    """Runs statements with bound values on one connection."""
+    """Runs statements with bound values on one connection; see `engine.Transaction`."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -54,6 +54,9 @@ class Transaction:
     def run(self, sql: str, /, **values: Any) -> int:
         """Run a statement; return how many rows it changed, those changed by triggers not counted."""
         return self._connection.execute(sql, values).rowcount
+
+    # The writer is alone, so nobody could change a row meanwhile.
+    locked = held = one
 
 
 class Reader:

@@ -4,15 +4,15 @@ Text sorts by code point. The length of keys and tags is limited, and that limit
 """
 
 import re
-import sqlite3
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
 from foreman.vocabulary import LONGEST_TEXT, TASK_STATUSES
 
-# A row of a result: a tuple whose items also have their columns' names.
-Row = sqlite3.Row
+# A row of a result: the values of its columns, in order.
+Row = tuple[Any, ...]
 
 # The seq of the run :run_id, by which what belongs to it is found; NULL if the organisation has no such run.
 RUN_SEQ = "(SELECT run.seq FROM run WHERE run.org_id = :org_id AND run.id = :run_id)"

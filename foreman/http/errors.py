@@ -174,8 +174,7 @@ def init_app(app: Flask) -> None:
         message = MESSAGES.get(error.code or 500) or error.description or error.name
         return _answer(error.code or 500, message, [], kept)
 
-    @app.errorhandler(DatabaseError)
-    def database_error(error: DatabaseError) -> Response:
+    def database_error(error: Exception) -> Response:
         match failure_of(error):
             case Failure.MISUSE:
                 return unforeseen(error)
@@ -188,6 +187,9 @@ def init_app(app: Flask) -> None:
             case _:
                 log.error("The database cannot serve request %s", g.request_id, exc_info=error)
         return database_failed(error)
+
+    for each in DatabaseError:
+        app.register_error_handler(each, database_error)
 
     @app.errorhandler(TooLargeToTry)
     def try_again(_: Exception) -> Response:

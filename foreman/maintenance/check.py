@@ -21,7 +21,7 @@ from foreman.db.file import (
 )
 from foreman.db.schema import definition, schema_of
 from foreman.db.transactions import Transaction
-from foreman.db.values import Row, as_list
+from foreman.db.values import as_list
 from foreman.maintenance.invariants import RULES
 from foreman.maintenance.invariants.file import INTEGRITY, MOST_FINDINGS
 from foreman.maintenance.invariants.rule import Rule
@@ -97,7 +97,6 @@ def reading(path: Path) -> Iterator[Transaction]:
     """
     with snapshot(path) as connection:
         refuse_earlier(path, connection.execute("PRAGMA user_version").fetchone()[0])
-        connection.row_factory = Row
         yield Transaction(connection)
 
 

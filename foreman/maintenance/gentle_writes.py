@@ -6,8 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from types import TracebackType
 
-from foreman.db.sqlite import Database
-from foreman.db.transactions import Transaction
+from foreman.db.engine import Database, Transaction
 
 # Seconds after which a transaction is committed, and the shortest pause after it, when others get the lock. Another
 # process that waits for it tries again after 1, 2, 5, 10 and 15 ms (sqliteDefaultBusyCallback in SQLite's main.c), so

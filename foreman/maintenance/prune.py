@@ -1,20 +1,18 @@
 """Pruning: finds old runs, and deletes them while a server works."""
 
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from foreman.clock import now_ms
+from foreman.db.engine import Database, Transaction
 from foreman.db.removal import SELECT_TASKS, OldRun, delete_empty_run, delete_some_entries, delete_tasks, groups
-from foreman.db.sqlite import Database
-from foreman.db.transactions import Transaction
-from foreman.db.values import ALL_TASKS, RUN_SEQ, as_list
+from foreman.db.values import ALL_TASKS, RUN_SEQ, Row, as_list
 from foreman.maintenance.gentle_writes import ShortTurns
 from foreman.vocabulary import ENDED
 
-# Batch sizes: runs that are looked up at once, and pages at the end of the file that are freed at once.
-_RUNS, _PAGES = 100, 32
+# Runs that are looked up at once.
+_RUNS = 100
 
 # Beyond this number of tasks, listing them takes too long to be done while others wait for the lock.
 _MANY = 1_000
@@ -95,7 +93,7 @@ def prune(
 
     :param progress: called now and then with how much has been deleted so far; it may take its time
     :raises Stopped: when `stopping` was set before the end
-    :raises sqlite3.Error: when the database cannot be written to, or another process keeps it locked
+    :raises DatabaseError: when the database cannot be written to, or another process keeps it locked
     """
     pruned = Amount()
     with ShortTurns(database, stopping, lambda: progress(pruned)) as turns:
@@ -105,7 +103,7 @@ def prune(
             for tasks in groups(_tasks(database, turns, run)):
                 pruned.tasks += delete_tasks(turns.tx(), run, tasks)
             pruned.runs += delete_empty_run(turns.tx(), run)
-        pruned.bytes_given_back = _give_space_back(turns)
+        pruned.bytes_given_back = _give_space_back(database, turns)
         turns.end()
     return pruned
 
@@ -130,8 +128,8 @@ def _runs(database: Database, turns: ShortTurns, which: Old) -> Iterator[OldRun]
                 )  # fmt: skip
             if not found:
                 break
-            for run in found:
-                yield OldRun(run["org_id"], run["id"], run["status"], which.before)
+            for of_org, run_id, of_status in found:
+                yield OldRun(of_org, run_id, of_status, which.before)
 
 
 def _scopes(tx: Transaction, which: Old) -> list[tuple[str, str]]:
@@ -146,7 +144,7 @@ def _scopes(tx: Transaction, which: Old) -> list[tuple[str, str]]:
     return [(org_id, status) for org_id, status in found]
 
 
-def _tasks(database: Database, turns: ShortTurns, run: OldRun) -> list[sqlite3.Row]:
+def _tasks(database: Database, turns: ShortTurns, run: OldRun) -> list[Row]:
     """The run's tasks, newest first."""
     which = {"org_id": run.org_id, "run_id": run.run_id}
     counted = database.one(
@@ -163,18 +161,9 @@ def _tasks(database: Database, turns: ShortTurns, run: OldRun) -> list[sqlite3.R
         return tx.all(SELECT_TASKS, **which)
 
 
-def _give_space_back(turns: ShortTurns) -> int:
-    """Truncate free pages at the end of the file (https://www.sqlite.org/pragma.html#pragma_incremental_vacuum).
-
-    :return: how many bytes were given back
-    """
-    size = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+def _give_space_back(database: Database, turns: ShortTurns) -> int:
+    """Give free space back to the file system; return how many bytes."""
     given = 0
-    while True:
-        tx = turns.tx()
-        before = tx.value(size)
-        tx.all(f"PRAGMA incremental_vacuum({_PAGES})")  # frees a page for each row that is read
-        cut = before - tx.value(size)
-        if not cut:
-            return given
-        given += cut
+    while some := database.give_space_back(turns.tx()):
+        given += some
+    return given

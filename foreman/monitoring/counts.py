@@ -1,10 +1,8 @@
 """Figures about the contents of a database, for `/metrics` and `stats`. Their cost does not grow with its size."""
 
-import shutil
-from pathlib import Path
 from typing import NamedTuple
 
-from foreman.db.transactions import Transaction
+from foreman.db.engine import Transaction
 from foreman.vocabulary import RUN_STATUSES, TASK_STATUSES
 
 
@@ -17,14 +15,6 @@ class Figures(NamedTuple):
 
     runs: dict[str, int]
     tasks: dict[str, int]
-
-
-class Sizes(NamedTuple):
-    """Bytes of the database file, of its write-ahead log, and free on their file system."""
-
-    database: int
-    log: int
-    free: int
 
 
 def figures(tx: Transaction) -> Figures:
@@ -44,13 +34,3 @@ def figures(tx: Transaction) -> Figures:
         dict.fromkeys(RUN_STATUSES, 0) | dict(map(tuple, runs)),
         dict(zip(TASK_STATUSES, tasks or (), strict=True)),
     )
-
-
-def sizes(path: Path) -> Sizes:
-    """The sizes of a database's files.
-
-    :raises OSError: if the database file is gone
-    """
-    file = path.resolve()
-    log = file.with_name(f"{file.name}-wal")
-    return Sizes(file.stat().st_size, log.stat().st_size if log.exists() else 0, shutil.disk_usage(file.parent).free)

@@ -43,7 +43,7 @@ def get_health() -> Response:
         with db.read() as tx:
             tx.value("SELECT count(*) FROM (SELECT 1 FROM run LIMIT 1) AS any_run")
         connected = True
-    except (DatabaseError, OSError) as error:
+    except (*DatabaseError, OSError) as error:
         log.error("The database cannot be read", exc_info=error)
         connected = False
     return answer(

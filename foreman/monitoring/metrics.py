@@ -17,11 +17,11 @@ from foreman import __version__
 from foreman.auth.caller import presented_key
 from foreman.auth.rate_limit import RateLimits
 from foreman.db.application import Application
+from foreman.db.engine import Database
 from foreman.db.failures import DatabaseError
-from foreman.db.sqlite import Database
 from foreman.http.contract import public
 from foreman.http.errors import Unauthorized
-from foreman.monitoring.counts import figures, sizes
+from foreman.monitoring.counts import figures
 from foreman.monitoring.request_log import Answered
 
 log = logging.getLogger(__name__)
@@ -85,15 +85,17 @@ class Metrics(Collector):
         try:
             with self._database.read() as tx:
                 counted = figures(tx)
-            size = sizes(self._database.path)
-        except (DatabaseError, OSError) as error:
+            size = self._database.sizes()
+        except (*DatabaseError, OSError) as error:
             log.error("The database cannot be read", exc_info=error)
             yield GaugeMetricFamily("foreman_database_up", "Whether the database can be read.", 0)
             return
         yield GaugeMetricFamily("foreman_database_up", "Whether the database can be read.", 1)
         yield GaugeMetricFamily("foreman_database_size_bytes", "The database file.", size.database)
-        yield GaugeMetricFamily("foreman_wal_size_bytes", "The write-ahead log.", size.log)
-        yield GaugeMetricFamily("foreman_disk_free_bytes", "What is free on the database's file system.", size.free)
+        if size.log is not None:
+            yield GaugeMetricFamily("foreman_wal_size_bytes", "The write-ahead log.", size.log)
+        if size.free is not None:
+            yield GaugeMetricFamily("foreman_disk_free_bytes", "What is free on the database's file system.", size.free)
         for name, by_status in (("runs", counted.runs), ("tasks", counted.tasks)):
             family = GaugeMetricFamily(f"foreman_{name}", f"How many {name} there are.", labels=["status"])
             for status, number in by_status.items():
@@ -105,7 +107,7 @@ def init_app(app: Application, limits: RateLimits) -> Metrics:
     """Count from now on, and serve `/metrics`."""
     disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the lines, and Prometheus does not use them
     metrics = Metrics(app.database, limits)
-    app.database.write().observe = metrics.committed
+    app.database.observe_commits(metrics.committed)
     bp = Blueprint("metrics", __name__)
 
     @bp.get("/metrics")

@@ -4,7 +4,6 @@ It can if the database is writable, its schema is current, and there is room on 
 """
 
 import logging
-import shutil
 import threading
 import time
 
@@ -13,9 +12,9 @@ from marshmallow import fields, validate
 
 from foreman.clock import iso, now_ms
 from foreman.db.application import Application
+from foreman.db.engine import Database
 from foreman.db.failures import DatabaseError
 from foreman.db.file import SCHEMA_VERSION
-from foreman.db.sqlite import Database
 from foreman.http import schemas, shapes
 from foreman.http.contract import BASE_PATH, Resource, answer, answers, costs, fails, public
 from foreman.http.errors import APIError, Detail
@@ -61,11 +60,11 @@ class Readiness:
 
     def _of_disk(self) -> list[Detail]:
         try:
-            free = shutil.disk_usage(self._database.path.resolve().parent).free
+            free = self._database.free_space()
         except OSError as error:
             log.error("The free space on the disk of the database is unknown", exc_info=error)
             return [{"field": "disk", "message": "It cannot be seen"}]
-        if free >= self._min_disk:
+        if free is None or free >= self._min_disk:
             return []
         log.error("The disk of the database has %d bytes left, less than FOREMAN_MIN_DISK", free)
         return [{"field": "disk", "message": "There is too little room left"}]
@@ -73,7 +72,7 @@ class Readiness:
     def _of_database(self) -> list[Detail]:
         try:
             version = self._database.prove_writable()
-        except (DatabaseError, OSError, MemoryError) as error:
+        except (*DatabaseError, OSError, MemoryError) as error:
             log.error("The database cannot be written to", exc_info=error)
             return [{"field": "database", "message": "It cannot be written to"}]
         if version == SCHEMA_VERSION:

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from foreman.config import Settings
+from foreman.db.sqlite import sizes
 from foreman.maintenance.check import reading
-from foreman.monitoring.counts import figures, sizes
+from foreman.monitoring.counts import figures
+from foreman.packages import how_to_install
 
 # Timeout for the response of the server, in seconds.
 _PATIENCE = 10
@@ -52,9 +54,7 @@ def of_server(settings: Settings) -> dict[str, Any]:
     try:
         from prometheus_client.parser import text_string_to_metric_families  # an optional installation
     except ModuleNotFoundError as error:
-        from foreman.requirements import how_to_install  # only a failure needs it
-
-        raise NoServer(how_to_install(error, extra="metrics")) from None
+        raise NoServer(how_to_install(error)) from None
     url, page = _fetch(settings)
     try:
         return _of_page({family.name: family.samples for family in text_string_to_metric_families(page)})

@@ -92,10 +92,15 @@ class Dispatcher:
     Large jobs run one at a time on a thread of their own, because the C library's allocator keeps some of the memory
     that each thread has freed. In their queue organisations take turns, and so do the keys of an organisation.
 
+    Where jobs spend most of their time waiting, they run side by side instead, without a leader: each on a thread of
+    its own, as far as there are threads. The thread that shares the loop runs it.
+
     :param later: work that is best done once for many jobs (see `do_later`)
+    :param side_by_side: whether jobs wait more than they compute
     """
 
-    def __init__(self, later: Callable[[], None]) -> None:
+    def __init__(self, later: Callable[[], None], *, side_by_side: bool = False) -> None:
+        self._side_by_side = side_by_side
         self.lock = threading.Lock()
         self.threads: set[threading.Thread] = set()
         self.active_count = 0  # threads that are not asleep
@@ -200,6 +205,10 @@ class Dispatcher:
 
         Returns when the loop is no longer shared, and no other thread is running it any more.
         """
+        if self._side_by_side:
+            while (events := loop.wait(None)) is not None:
+                loop.handle(events)
+            return
         with self.lock:
             self._loop = loop
         while (work := self._watch()) is not None:
@@ -264,7 +273,10 @@ class Dispatcher:
                     self._wake()  # one of them may begin now
             while len(self.threads) <= self._wanted:
                 now = time.monotonic()
-                if self._leader in (None, thread) or self._is_held_up(HELD_UP, now):
+                if self._side_by_side:
+                    if (work := self._take(now)) is not None:
+                        return work
+                elif self._leader in (None, thread) or self._is_held_up(HELD_UP, now):
                     work = self._take(now)
                     if work is not None:
                         if self._leader is not thread:
@@ -375,7 +387,7 @@ class Dispatcher:
     def _sleep(self) -> None:
         """Wait to be woken. If more work is queued, one of the sleeping threads wakes regularly to watch the leader."""
         self.active_count -= 1
-        if self._has_more() and not self._watched:
+        if self._has_more() and not self._watched and not self._side_by_side:
             self._watched = True
             self._something.wait(HELD_UP)
             self._watched = False
@@ -385,7 +397,9 @@ class Dispatcher:
 
     def _wake(self) -> None:
         """Announce new work to the leader. Wake one if there is none; wake a watcher if nobody watches."""
-        if self._is_waiting and self._loop is not None:
+        if self._side_by_side:
+            self._something.notify()
+        elif self._is_waiting and self._loop is not None:
             self._loop.wake()
         elif self._leader is None or not self._watched:
             self._something.notify()

@@ -72,6 +72,10 @@ class Storage(Protocol):
     def commit(self) -> None:
         """Commit now what requests have changed."""
 
+    @property
+    def serves_side_by_side(self) -> bool:
+        """Whether requests should run at the same time, because most of their time they wait for it."""
+
 
 class Admission(Protocol):
     """Decides who may send a body."""
@@ -159,7 +163,11 @@ class HTTPServer:
         self.port = self.effective_port = self._listeners[0].port
         for each in self._listeners:
             self.loop.want(each, READ)
-        self.dispatcher = Dispatcher(storage.commit if storage is not None else lambda: None)
+        self.dispatcher = (
+            Dispatcher(lambda: None)
+            if storage is None
+            else Dispatcher(storage.commit, side_by_side=storage.serves_side_by_side)
+        )
         self.dispatcher.set_thread_count(bounds.threads)
 
     # Lifecycle --------------------------------------------------------------------------------------------------------

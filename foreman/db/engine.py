@@ -1,0 +1,155 @@
+"""What a database engine gives to the application: SQLite (`sqlite.py`) or PostgreSQL (`postgres/`)."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, NamedTuple, Protocol
+
+from foreman.db.values import Row
+from foreman.pending import Pending
+
+
+class Rows(Protocol):
+    """Rows that are read one by one, until the last or until they are closed."""
+
+    def __iter__(self) -> Iterator[Row]: ...
+
+    def close(self) -> object:
+        """Read no more of them."""
+
+
+class Transaction(Protocol):
+    """Runs statements with bound values (`:name`) in one transaction.
+
+    A list is bound as one JSON value, see `values.as_list`. A value or row that is larger than the request may read
+    fails with `Failure.TOO_LARGE`, see `Database.begin`.
+    """
+
+    def one(self, sql: str, /, **values: Any) -> Row | None:
+        """The first row, or None."""
+
+    def all(self, sql: str, /, **values: Any) -> list[Row]:
+        """Every row."""
+
+    def each(self, sql: str, /, **values: Any) -> Rows:
+        """The rows, one by one."""
+
+    def value(self, sql: str, /, **values: Any) -> Any:
+        """The first column of the first row, or None."""
+
+    def run(self, sql: str, /, **values: Any) -> int:
+        """Run a statement; return how many rows it changed, those changed by triggers not counted."""
+
+    def locked(self, sql: str, /, **values: Any) -> Row | None:
+        """The first row of a SELECT from one table, or None. Until the transaction ends nobody else can change it."""
+
+    def held(self, sql: str, /, **values: Any) -> Row | None:
+        """The same, but others may do so, too; only `locked`, a change and a deletion wait."""
+
+
+class Block(Protocol):
+    """A transaction as a `with` block."""
+
+    def __enter__(self) -> Transaction: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+
+class Sizes(NamedTuple):
+    """Bytes of a database: its data, its write-ahead log and what is free on its disk; None if that cannot be known."""
+
+    database: int
+    log: int | None
+    free: int | None
+
+
+# Called after each commit with the number of blocks in it, its duration in seconds, and its error or None.
+ObserveCommit = Callable[[int, float, Exception | None], object]
+
+
+class Database(Protocol):
+    """An open database.
+
+    :ivar name: what messages call it, without a password
+    :ivar serves_side_by_side: whether requests should run at the same time, because they spend most of it waiting for
+        the database; otherwise one thread serves them one after the other
+    """
+
+    name: str
+    serves_side_by_side: bool
+
+    def read(self) -> Block:
+        """`with db.read() as tx:` a snapshot of the database, whatever writers do meanwhile."""
+
+    def one(self, sql: str, /, **values: Any) -> Row | None:
+        """The first row of a single statement, which is a transaction by itself."""
+
+    def each(self, sql: str, /, **values: Any) -> Rows:
+        """The rows of a single statement: a transaction by itself, until they are read or closed."""
+
+    def write(self) -> Block:
+        """`with db.write() as tx:` a transaction that is on disk once the block has ended without an error.
+
+        In a request, see `begin`, it is on disk once the commit that `end` returns has succeeded.
+        """
+
+    def begin(self, most: int | None) -> None:
+        """Begin a request on this thread.
+
+        :param most: how many bytes it may read at once, roughly: more fails with `Failure.TOO_LARGE`. None for no limit
+        """
+
+    def end(self) -> Pending | None:
+        """End this thread's request. Return the commit that decides about what it wrote, if that is not decided yet."""
+
+    def commit(self) -> None:
+        """Commit what requests have left open."""
+
+    @property
+    def most(self) -> int | None:
+        """Bytes that this thread may read for its request; None for no limit."""
+
+    def open_readers(self, number: int) -> None:
+        """Prepare for `number` threads."""
+
+    def interrupt_reads(self, seconds: float) -> None:
+        """Interrupt reads that have taken longer than `seconds`: they fail with `Failure.INTERRUPTED`."""
+
+    def observe_commits(self, observe: ObserveCommit) -> None:
+        """Let this be called after each commit. It must not raise."""
+
+    def prove_writable(self) -> int:
+        """Write something that changes nothing.
+
+        :return: the schema version
+        :raises DatabaseError: when the database cannot be written to
+        """
+
+    def version(self) -> int:
+        """The schema version."""
+
+    def sizes(self) -> Sizes:
+        """How large it is.
+
+        :raises OSError, DatabaseError: when that cannot be found out
+        """
+
+    def give_space_back(self, tx: Transaction) -> int:
+        """Give some free space back to the file system, and return how many bytes; 0 if there is none to give."""
+
+    def free_space(self) -> int | None:
+        """Bytes that are free on its disk; None if its disk is not of this machine.
+
+        :raises OSError: when that cannot be found out
+        """
+
+    def served(self) -> AbstractContextManager[None]:
+        """Do in the background what a served database needs, as long as the block lasts."""
+
+    def leads(self) -> bool:
+        """Whether this process does what one does for all that serve the database, such as retention."""
+
+    def close(self) -> None:
+        """Close all connections. No other thread may be using the database."""

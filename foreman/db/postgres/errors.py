@@ -1,0 +1,58 @@
+"""Errors of the driver and the server, classified. See https://www.postgresql.org/docs/current/errcodes-appendix.html."""
+
+import re
+
+import psycopg
+from psycopg import errors
+
+from foreman.db.failures import EngineError, Failure
+
+# By SQLSTATE, or its class in two characters.
+_OF_STATE = {
+    "08": Failure.AGAIN,  # the connection is lost
+    "22021": Failure.MISUSE,  # bytes that are no UTF-8, and NUL
+    "22": Failure.MISUSE,
+    "23503": Failure.AGAIN,  # what it refers to was deleted meanwhile: next time it is not found
+    "23": Failure.MISUSE,
+    "25006": Failure.READ_ONLY,
+    "25P03": Failure.AGAIN,  # idle in transaction for too long
+    "40": Failure.AGAIN,  # a deadlock, or not serializable
+    "42": Failure.MISUSE,
+    "42501": Failure.READ_ONLY,  # the role may not
+    "53100": Failure.FULL,
+    "54001": Failure.TOO_DEEP,  # of the stack, by JSON
+    "55P03": Failure.LOCKED,
+    "57014": Failure.INTERRUPTED,
+    "57P01": Failure.AGAIN,  # this connection's process was told to end
+    "57P02": Failure.AGAIN,  # another process has crashed, so all have to begin anew
+    "XX001": Failure.DAMAGED,
+    "XX002": Failure.DAMAGED,
+}
+
+_NUL = re.compile(r"NUL \(0x00\)")
+
+
+def engine_error(error: psycopg.Error) -> EngineError:
+    """The error for the application. It is to be raised from the driver's."""
+    return EngineError(failure(error), " ".join(str(error).split()))
+
+
+def failure(error: psycopg.Error) -> Failure:
+    """Classify an error of a statement that was not a COMMIT."""
+    state = error.sqlstate
+    if state is None:
+        # Without a state it is not from the server. What was wrong with the connection, the driver may not know.
+        lost = isinstance(error, psycopg.OperationalError) and not isinstance(error, errors.ConnectionTimeout)
+        return (
+            Failure.AGAIN
+            if lost
+            else Failure.UNAVAILABLE
+            if isinstance(error, psycopg.OperationalError)
+            else Failure.MISUSE
+        )
+    return _OF_STATE.get(state, _OF_STATE.get(state[:2], Failure.UNAVAILABLE))
+
+
+def is_nul(error: psycopg.DataError) -> bool:
+    """Whether a value had a NUL, which no text of PostgreSQL can have."""
+    return _NUL.search(str(error)) is not None

@@ -1,0 +1,111 @@
+"""What one node does for all, and what every node does for itself: folding counts, and following the server's clock.
+
+Each node has a session of its own for this, outside of the pool. The one whose session holds the advisory lock leads.
+PostgreSQL releases the lock with the session, so that another node takes over when a process dies.
+"""
+
+import logging
+import threading
+import time
+from typing import Any
+
+import psycopg
+
+from foreman import clock
+
+log = logging.getLogger(__name__)
+
+# The advisory lock of the node that leads: "FMAN" and a number.
+_LOCK = 0x464D414E_00000002
+
+# Seconds between two folds of counts by the leader, and between two attempts of the others to lead.
+_FOLD_EVERY, _TRY_EVERY = 1.0, 3.0
+
+# Seconds between two looks at the server's clock.
+_LOOK_AT_CLOCK = 5.0
+
+
+class Leader:
+    """A thread that leads if it can, from `start` to `stop`.
+
+    :param url: the database
+    :param options: of the connection
+    """
+
+    def __init__(self, url: str, options: dict[str, str]) -> None:
+        self._url, self._options = url, options
+        self._stopping = threading.Event()
+        self._leads = threading.Event()
+        self._connection: psycopg.Connection[Any] | None = None
+        self._failing = False
+        self._look_at_clock = 0.0
+        self._thread = threading.Thread(target=self._run, name="leader", daemon=True)
+
+    def leads(self) -> bool:
+        """Whether this node does what one node does for all."""
+        return self._leads.is_set()
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let the thread end, and wait for it."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        wait = 0.0
+        while not self._stopping.wait(wait):
+            try:
+                wait = self._turn()
+                self._failing = False
+            except psycopg.Error as error:
+                self._leads.clear()
+                self._close()
+                if not self._failing:
+                    log.error("The database cannot be reached by what runs in the background: %s", error)
+                self._failing, wait = True, 1.0
+        self._leads.clear()
+        self._close()
+
+    def _turn(self) -> float:
+        """Do what is due; return in how many seconds there is more to do."""
+        connection = self._connected()
+        if time.monotonic() >= self._look_at_clock:
+            self._look_at_clock = time.monotonic() + _LOOK_AT_CLOCK
+            follow_clock(connection)
+        if not self._leads.is_set():
+            (taken,) = connection.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK,)).fetchone() or (False,)
+            if not taken:
+                return _TRY_EVERY
+            log.info("This node leads")
+            self._leads.set()
+        fold(connection)
+        return _FOLD_EVERY
+
+    def _connected(self) -> "psycopg.Connection[Any]":
+        if self._connection is None:
+            options: dict[str, Any] = self._options
+            self._connection = psycopg.connect(
+                self._url, autocommit=True, application_name="foreman background", **options
+            )
+        return self._connection
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def fold(connection: "psycopg.Connection[Any]") -> None:
+    """Add the appended changes of counts to the counts."""
+    connection.execute("SELECT fold_counts()")
+
+
+def follow_clock(connection: "psycopg.Connection[Any]") -> None:
+    """Let `clock.now_ms` follow the server's clock, as exactly as one round trip tells."""
+    before = clock.own_ms()
+    (servers,) = connection.execute("SELECT extract(epoch FROM clock_timestamp()) * 1000").fetchone() or (before,)
+    after = clock.own_ms()
+    clock.follow(float(servers) - (before + after) / 2, (after - before) / 2 + 1)

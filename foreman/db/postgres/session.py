@@ -1,0 +1,156 @@
+"""A session: one connection to the server, on which transactions run one after the other."""
+
+import threading
+import time
+from collections.abc import Generator
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+from psycopg.errors import error_from_result
+from psycopg.pq import ExecStatus, TransactionStatus
+
+from foreman.db.failures import EngineError, Failure
+from foreman.db.postgres.errors import engine_error, is_nul
+from foreman.db.postgres.statements import adapt, for_driver
+from foreman.db.values import Row
+
+# Rows that the server sends at once where they are read one by one: each may have megabytes.
+_AT_ONCE = 8
+
+# Seconds that a request to cancel a statement may take.
+_CANCELLING = 2.0
+
+# In place of NUL in a value. PostgreSQL has no text with either, so what is looked up is not found all the same.
+_REPLACEMENT = "\ufffd"
+
+
+class Session(psycopg.Connection[Row]):
+    """A connection that runs statements as `engine.Transaction`. Outside of `begin` each is a transaction by itself.
+
+    :ivar most: limit in bytes of a row; None for no limit
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.most: int | None = None
+        adapt(self.adapters)
+        self._statements = self.cursor()
+        self._reading = threading.Lock()
+        self._reading_since: float | None = None
+
+    # Transactions -----------------------------------------------------------------------------------------------------
+
+    def begin(self, how: bytes = b"") -> None:
+        """Begin a transaction.
+
+        :param how: its mode, such as `READ ONLY`
+        """
+        self._command(b"BEGIN " + how)
+
+    def end(self) -> None:
+        """Commit. If that fails for another reason than the server's word, it is not known whether it is stored."""
+        try:
+            result = self._command(b"COMMIT")
+        except EngineError as error:
+            if error.failure is Failure.AGAIN and self.broken:
+                raise EngineError(Failure.UNAVAILABLE, f"the commit may have failed: {error}") from error
+            raise
+        if result != b"COMMIT":
+            raise EngineError(Failure.UNAVAILABLE, "the transaction was rolled back")
+
+    def undo(self) -> None:
+        """Roll back, if a transaction is open and the connection is not lost."""
+        if not self.closed and self.pgconn.transaction_status != TransactionStatus.IDLE:
+            with suppress(EngineError):
+                self._command(b"ROLLBACK")
+
+    def _command(self, command: bytes) -> bytes:
+        """Run a command without values; return its tag. libpq's own function for that costs the least."""
+        try:
+            result = self.pgconn.exec_(command)
+        except psycopg.Error as error:
+            raise engine_error(error) from error
+        if result.status != ExecStatus.COMMAND_OK:
+            refused = error_from_result(result, encoding="utf-8")
+            raise engine_error(refused) from refused
+        return result.command_status or b""
+
+    # Statements -------------------------------------------------------------------------------------------------------
+
+    def one(self, sql: str, /, **values: Any) -> Row | None:
+        """The first row, or None."""
+        row = self._run(sql, values).fetchone()
+        if row is not None:
+            self._measure(row)
+        return row
+
+    def all(self, sql: str, /, **values: Any) -> list[Row]:
+        """Every row."""
+        return self._run(sql, values).fetchall()
+
+    def each(self, sql: str, /, **values: Any) -> Generator[Row, None, None]:
+        """The rows, one by one. Until they are read or closed, the session can run nothing else."""
+        with self.cursor() as cursor:
+            try:
+                for row in cursor.stream(for_driver(sql), _without_nul(values), size=_AT_ONCE):
+                    self._measure(row)
+                    yield row
+            except psycopg.Error as error:
+                raise engine_error(error) from error
+
+    def value(self, sql: str, /, **values: Any) -> Any:
+        """The first column of the first row, or None."""
+        row = self._run(sql, values).fetchone()
+        return row[0] if row else None
+
+    def run(self, sql: str, /, **values: Any) -> int:
+        """Run a statement; return how many rows it changed, those changed by triggers not counted."""
+        return self._run(sql, values).rowcount
+
+    def locked(self, sql: str, /, **values: Any) -> Row | None:
+        """The first row of a SELECT from one table, or None. Until the transaction ends nobody else can change it."""
+        return self.one(f"{sql} FOR UPDATE", **values)
+
+    def held(self, sql: str, /, **values: Any) -> Row | None:
+        """The same, but others may do so, too; only `locked`, a change of its key and a deletion wait."""
+        return self.one(f"{sql} FOR KEY SHARE", **values)
+
+    def _run(self, sql: str, values: dict[str, Any]) -> "psycopg.Cursor[Row]":
+        try:
+            return self._statements.execute(for_driver(sql), values)
+        except psycopg.DataError as error:
+            if not is_nul(error):
+                raise engine_error(error) from error
+        except psycopg.Error as error:
+            raise engine_error(error) from error
+        return self._run(sql, _without_nul(values))
+
+    def _measure(self, row: Row) -> None:
+        """Fail if a row is larger than the request may read.
+
+        :raises EngineError: if so
+        """
+        if self.most is not None and sum(len(value) for value in row if type(value) is bytes) > self.most:
+            raise EngineError(Failure.TOO_LARGE, "a row is larger than this request may read")
+
+    # Interruption -----------------------------------------------------------------------------------------------------
+
+    def reading(self, begins: bool) -> None:
+        """Note that reading begins or ends, for `interrupt`."""
+        with self._reading:
+            self._reading_since = time.monotonic() if begins else None
+
+    def interrupt(self, seconds: float) -> None:
+        """Cancel a read that has taken longer than `seconds`. For any thread; it may take a moment."""
+        with self._reading:  # so that the next statement on this connection does not begin meanwhile
+            if self._reading_since is not None and time.monotonic() - self._reading_since > seconds:
+                self._reading_since = None
+                with suppress(psycopg.Error):
+                    self.cancel_safe(timeout=_CANCELLING)
+
+
+def _without_nul(values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value.replace("\x00", _REPLACEMENT) if isinstance(value, str) else value for name, value in values.items()
+    }

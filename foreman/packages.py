@@ -1,0 +1,15 @@
+"""Optional packages, and how to install them."""
+
+import shlex
+import sys
+
+
+def how_to_install(error: ModuleNotFoundError, extra: str = "metrics") -> str:
+    """One line that names the missing package and the command that installs it.
+
+    :param extra: the extra in pyproject.toml that it is part of
+    """
+    from foreman.requirements import requirements  # only a start that fails needs it
+
+    command = shlex.join([sys.executable, "-m", "pip", "install", *requirements(extra=extra)])
+    return f"{error.name} is not installed; install it with: {command}"
