@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
@@ -108,6 +109,18 @@ def _rate(text: str) -> RateLimitItem | None:
     return None if text == "off" else parse(text)
 
 
+def _rate_limit_storage(text: str) -> str | None:
+    """The URL of a Redis server, in which special characters of a password are percent-encoded; None for memory."""
+    if text == "memory":
+        return None
+    user, host = r"[^\s:@/?#]*(?::[^\s:@/?#]*)?", r"(?:[\w-]{1,63}\.)*[\w-]{1,63}|\[[0-9A-Fa-f:.]+\]"
+    if not re.fullmatch(rf"rediss?://(?:{user}@)?(?:{host})(?::\d{{1,5}})?(?:/\d{{0,4}})?", text, re.ASCII):
+        raise ValueError(text)
+    if urlsplit(text).port == 0:
+        raise ValueError(text)
+    return text
+
+
 def _database(text: str) -> str:
     path = text.removeprefix("sqlite:///")
     if not path or "\x00" in path or ("://" in path and not is_postgres(path)):
@@ -178,6 +191,18 @@ class Settings:
     rate_limit: RateLimitItem | None = _setting(
         "FOREMAN_RATE_LIMIT", "6000/minute", "a rate such as 100/second or 6000/minute, or off", _rate,
         "requests allowed per API key; `off` turns the limit off", "--rate-limit",
+    )  # fmt: skip
+    rate_limit_storage: str | None = _setting(
+        "FOREMAN_RATE_LIMIT_STORAGE", "memory",
+        "memory, or redis://[:PASSWORD@]HOST[:PORT][/DB], with TLS rediss://...",
+        _rate_limit_storage,
+        "where requests and failed authentications are counted: in this server's memory, or in a Redis server that "
+        "several servers share", "--rate-limit-storage",
+    )  # fmt: skip
+    rate_limit_outage: str = _setting(
+        "FOREMAN_RATE_LIMIT_OUTAGE", "allow", "allow or refuse", _one_of("allow", "refuse"),
+        "while that Redis server cannot be reached, `allow`: each server counts for itself; `refuse`: requests that "
+        "have to be counted get a 503", "--rate-limit-outage",
     )  # fmt: skip
     max_body: int = _setting(
         "FOREMAN_MAX_BODY", "10MB", SIZES, _size,
@@ -307,7 +332,7 @@ def of(environment: Mapping[str, str | None], flags: Mapping[str, str | None]) -
                 text.encode()
             values[entry.name] = about["cast"](text)
         except ValueError:
-            is_secret = re.search("PASSWORD|TOKEN", about["variable"]) or re.search("(?s)://.*(@|password)", text)
+            is_secret = re.search("PASSWORD|TOKEN|STORAGE", about["variable"]) or re.search("(?s)://.*(@|password)", text)
             shown = "(hidden)" if is_secret else repr(text)
             raise WrongSetting(f"{name} is {shown}; allowed: {about['allowed']}") from None
     return Settings(**values)

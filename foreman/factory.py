@@ -1,10 +1,13 @@
 """The application factory: `create_app` lists the parts of the application."""
 
+from collections.abc import Callable
+
 from flask_cors import CORS
 
 from foreman.api import config, docs, run_data, runs, tasks
 from foreman.auth import caller
 from foreman.auth.caller import Admission
+from foreman.auth.counters import Counters, LocalCounters
 from foreman.auth.rate_limit import HEADERS, RateLimits
 from foreman.config import Settings, WrongSetting
 from foreman.db.application import Application
@@ -44,7 +47,7 @@ def create_app(settings: Settings, database: Database) -> Foreman:
     app.request_log = request_log.init_app(app)
     app.observers = [app.request_log.answered]
     errors.init_app(app)
-    limits = RateLimits(app, settings.rate_limit)
+    limits = RateLimits(app, settings.rate_limit, _shared_counters(settings))
     app.admission = caller.init_app(app, limits)
     contract.init_app(app)
     if settings.cors_origins:
@@ -55,7 +58,7 @@ def create_app(settings: Settings, database: Database) -> Foreman:
         try:
             from foreman.monitoring import metrics  # imports an optional package
         except ModuleNotFoundError as error:
-            raise WrongSetting(f"FOREMAN_METRICS_TOKEN is set, but {how_to_install(error)}") from None
+            raise _lacking(error, "FOREMAN_METRICS_TOKEN is set", extra="metrics") from None
         app.observers.append(metrics.init_app(app, limits).answered)
 
     for resource in (runs, tasks, run_data, config):
@@ -64,3 +67,19 @@ def create_app(settings: Settings, database: Database) -> Foreman:
     ready.init_app(app)
     app.register_blueprint(docs.bp)
     return app
+
+
+def _shared_counters(settings: Settings) -> Callable[[LocalCounters], Counters] | None:
+    """Makes counters that other nodes share; None if this node counts alone."""
+    if settings.rate_limit_storage is None:
+        return None
+    try:
+        from foreman.auth.redis_counters import Redis  # imports an optional package
+    except ModuleNotFoundError as error:
+        raise _lacking(error, "FOREMAN_RATE_LIMIT_STORAGE names a Redis server", extra="redis") from None
+    return Redis(settings.rate_limit_storage, is_needed=settings.rate_limit_outage == "refuse").counters
+
+
+def _lacking(error: ModuleNotFoundError, reason: str, extra: str) -> WrongSetting:
+    """What to say of a package that a setting needs and that is not installed."""
+    return WrongSetting(f"{reason}, but {how_to_install(error, extra)}")

@@ -94,7 +94,10 @@ class Admission:
         self._known[address, keys.fingerprint(presented)] = holder, until
 
     def known(self, environ: WSGIEnvironment) -> Holder | None:
-        """Who sends a body to wait for, if its key is in the cache, else None. Does not ask the database."""
+        """Who sends a body to wait for, if its key is in the cache, else None.
+
+        The event loop asks this, so it asks neither the database nor the network.
+        """
         presented = self._presented_with_body(environ)
         if presented is None:
             return None
@@ -107,7 +110,10 @@ class Admission:
         return found[0]
 
     def wants_body(self, environ: WSGIEnvironment) -> Holder | None:
-        """Who sends a body to wait for; None if the request will be refused anyway, for example for an invalid key."""
+        """Who sends a body to wait for; None if the request will be refused anyway, for example for an invalid key.
+
+        Asks the database, so a pool thread asks this. It does not ask the network.
+        """
         presented = self._presented_with_body(environ)
         if presented is None:
             return None

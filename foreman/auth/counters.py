@@ -6,11 +6,34 @@ That costs several times what counting does. Here, counters are evicted when the
 
 import threading
 import time
+from typing import Protocol
 
 from limits.storage import Storage
 
 # Maximum number of counters: more than keys, or networks, are usually active at once. Each takes about 200 bytes.
 _REMEMBERED = 10_000
+
+# Two ends of a counter's window that differ by less, in seconds, are that of one window: none is shorter than a second.
+_SAME_WINDOW = 0.5
+
+
+class Counters(Protocol):
+    """What rate limits need of their counters. Where others share them, `incr` and `get` may wait for the network."""
+
+    def incr(self, key: str, expiry: int) -> int:
+        """Increment a counter and return it. Its window lasts `expiry` seconds from its first increment."""
+
+    def get(self, key: str) -> int:
+        """The counter in its window; 0 if it has none."""
+
+    def last_seen(self, key: str) -> int:
+        """The same as far as this node knows. Never waits: the event loop may ask."""
+
+    def seconds_left(self, key: str) -> float:
+        """Seconds until the end of the counter's window; 0 if it has none. Never waits."""
+
+    def get_expiry(self, key: str) -> float:
+        """When the counter's window ends, in seconds since 1970; now if it has none. Never waits."""
 
 
 class LocalCounters(Storage):
@@ -48,6 +71,23 @@ class LocalCounters(Storage):
         """The counter in its window; 0 if it has none."""
         counted, until = self._counters.get(key, (0, 0.0))
         return counted if until > time.monotonic() else 0
+
+    last_seen = get  # only this node counts
+
+    def note(self, key: str, counted: int, seconds: float) -> None:
+        """Take over a counter that is kept elsewhere. From there it was reported that its window ends in `seconds`.
+
+        Of several reports about one window the earliest end is kept: each was under way for a while.
+        """
+        now = time.monotonic()
+        until = now + seconds
+        with self._lock:
+            known = self._counters.get(key)
+            if known is not None and abs(until - known[1]) < _SAME_WINDOW:
+                until = min(until, known[1])
+            elif known is None and len(self._counters) >= _REMEMBERED:
+                self._forget(now)
+            self._counters[key] = (counted, until)
 
     def seconds_left(self, key: str) -> float:
         """Seconds until the end of the counter's window; 0 if it has none."""

@@ -50,8 +50,11 @@ def refuse(settings: Settings) -> None:
     said = f"FOREMAN_PROCESSES is {settings.processes}"
     if not is_postgres(settings.database):
         raise WrongUsage(f"{said}, but an SQLite file is served by one process: use 1, or a database on PostgreSQL")
-    if settings.rate_limit is not None:
-        raise WrongUsage(f"{said}, but each process would count requests for itself: set FOREMAN_RATE_LIMIT to off")
+    if settings.rate_limit is not None and settings.rate_limit_storage == "memory":
+        raise WrongUsage(
+            f"{said}, but each process would count requests for itself: set FOREMAN_RATE_LIMIT_STORAGE to a Redis "
+            "server, or FOREMAN_RATE_LIMIT to off"
+        )
     if settings.metrics_token is not None:
         raise WrongUsage(
             f"{said}, but GET /metrics would show another process each time: unset FOREMAN_METRICS_TOKEN, or start as "

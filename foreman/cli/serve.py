@@ -39,7 +39,14 @@ log = logging.getLogger(__name__)
 
 # The defaults of a throwaway server; its flags override them. Nobody may be reading its log: with a line for each
 # request the pipe would fill up, and the server would block.
-EPHEMERAL = {"auth": "trust", "port": "0", "rate_limit": "off", "processes": "1", "log_level": "warning"}
+EPHEMERAL = {
+    "auth": "trust",
+    "port": "0",
+    "rate_limit": "off",
+    "rate_limit_storage": "memory",
+    "processes": "1",
+    "log_level": "warning",
+}
 
 FIRST_KEY = """\
 Foreman {version} listens on {url}

@@ -126,6 +126,17 @@ class TooManyRequests(APIError):
         super().__init__(429, message, headers={"Retry-After": str(retry_after)})
 
 
+class CannotCount(APIError):
+    """503: the request cannot be counted against its rate limit.
+
+    :param retry_after: seconds until it may work again
+    """
+
+    def __init__(self, retry_after: int) -> None:
+        message = "The rate limit cannot be checked at the moment"
+        super().__init__(503, message, headers={"Retry-After": str(retry_after)})
+
+
 class TooLargeToTry(Exception):
     """The response is too large to build right away: the server retries the request in the queue of large ones."""
 

@@ -43,7 +43,8 @@ MEANINGS = {
     429: "The rate limit is used up, or this address failed to authenticate too often.",
     431: "The request's headers are too large.",
     500: "An error of the server.",
-    503: "The database is not available at the moment, the query takes too long, or there is no room for more.",
+    503: "The database is not available at the moment, the query takes too long, there is no room for more, "
+    "or the rate limit cannot be checked.",
     507: "The disk of the database is full.",
 }
 

@@ -57,6 +57,34 @@ def test_counters_do_not_touch_each_other(clock: Time) -> None:
     assert storage.check()
 
 
+def test_counter_that_is_kept_elsewhere_is_taken_over(clock: Time) -> None:
+    storage = LocalCounters()
+    storage.note("a", 7, 60)
+    assert (storage.get("a"), storage.last_seen("a"), storage.seconds_left("a")) == (7, 7, 60)
+    assert storage.incr("a", 600) == 8
+    storage.note("a", 3, 50)
+    assert (storage.last_seen("a"), storage.seconds_left("a")) == (3, 50)
+    clock.goes_on(50)
+    assert (storage.last_seen("a"), storage.incr("a", 60)) == (0, 1)
+
+
+def test_end_of_a_window_is_the_earliest_that_was_reported(clock: Time) -> None:
+    storage = LocalCounters()
+    for passed, left, until in ((0, 60, 60), (10, 50.2, 60), (10, 39.9, 59.9), (10, 30, 59.9), (29.9, 60, 119.9)):
+        clock.goes_on(passed)
+        storage.note("a", 1, left)
+        assert storage.get_expiry("a") - 1_800_000_000 == pytest.approx(until)
+
+
+def test_there_are_never_too_many_of_those_that_are_kept_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counters, "_REMEMBERED", 10)
+    storage = LocalCounters()
+    for number in range(100):
+        storage.note(str(number), number, 60)
+    assert [storage.last_seen(str(number)) for number in range(93, 100)] == [*range(93, 100)]
+    assert 9 <= storage.reset() <= 10
+
+
 def test_nothing_is_lost_between_threads() -> None:
     storage = LocalCounters()
     threads = [threading.Thread(target=lambda: [storage.incr("a", 600) for _ in range(500)]) for _ in range(8)]

@@ -1,5 +1,6 @@
 """Settings: where they come from, and what is said of wrong ones."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,9 @@ import pytest
 from limits import parse
 
 from foreman.config import Settings, WrongSetting, load
+from foreman.requirements import requirements
 from tests.support.api import assert_error, ok
+from tests.support.commands import assert_fails, environment, run, serving, url_of
 from tests.support.running import Start
 
 
@@ -23,6 +26,7 @@ def test_defaults(tmp_path: Path) -> None:
     assert (settings.host, settings.port, settings.database) == ("127.0.0.1", 3000, "foreman.db")
     assert (settings.auth, settings.durability, settings.environment) == ("keys", "full", "production")
     assert settings.rate_limit == parse("6000/minute")
+    assert (settings.rate_limit_storage, settings.rate_limit_outage) == (None, "allow")
     assert settings.max_body == 10_000_000
     assert (settings.log_level, settings.log_format, settings.cors_origins) == ("info", "auto", ())
 
@@ -37,6 +41,11 @@ def test_defaults(tmp_path: Path) -> None:
         ("FOREMAN_AUTH", "trust", "auth", "trust"),
         ("FOREMAN_RATE_LIMIT", "10/second", "rate_limit", parse("10/second")),
         ("FOREMAN_RATE_LIMIT", "off", "rate_limit", None),
+        ("FOREMAN_RATE_LIMIT_STORAGE", "memory", "rate_limit_storage", None),
+        ("FOREMAN_RATE_LIMIT_STORAGE", "redis://r.example", "rate_limit_storage", "redis://r.example"),
+        ("FOREMAN_RATE_LIMIT_STORAGE", "redis://:p%40@r:1/2", "rate_limit_storage", "redis://:p%40@r:1/2"),
+        ("FOREMAN_RATE_LIMIT_STORAGE", "rediss://u:p@[::1]:1", "rate_limit_storage", "rediss://u:p@[::1]:1"),
+        ("FOREMAN_RATE_LIMIT_OUTAGE", "refuse", "rate_limit_outage", "refuse"),
         ("FOREMAN_MAX_BODY", "500KB", "max_body", 500_000),
         ("FOREMAN_MAX_BODY", "1 gb", "max_body", 1_000_000_000),
         ("FOREMAN_MAX_BODY", "77", "max_body", 77),
@@ -74,6 +83,7 @@ def test_each_variable(
         ("FOREMAN_AUTH", "none"),
         ("FOREMAN_RATE_LIMIT", "many"),
         ("FOREMAN_RATE_LIMIT", "5/fortnight"),
+        ("FOREMAN_RATE_LIMIT_OUTAGE", "deny"),
         ("FOREMAN_MAX_BODY", "0"),
         ("FOREMAN_MAX_BODY", "10 furlongs"),
         ("FOREMAN_THREADS", "0"),
@@ -123,6 +133,67 @@ def test_wrong_password_is_not_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     with pytest.raises(WrongSetting) as wrong:
         load(directory=tmp_path)
     assert "cret" not in str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis",
+        "redis://",
+        "redis://:secret@",
+        "redis://:secret@r:0",
+        "redis://:secret@r:65536",
+        "redis://:secret@r:http",
+        "redis://:secret@r/x",
+        "redis://:secret@r?db=1",
+        "redis://:secret/@r",
+        "redis://:secret@@r",
+        "redis://:secret@a..b",
+        "redis://:se[cret@r",
+        "redis://:secret@[::1",
+        "redis://:secret@r\n",
+        "http://:secret@r",
+        "memcached://secret",
+    ],
+)
+def test_wrong_url_of_redis_is_not_shown(tmp_path: Path, url: str) -> None:
+    with pytest.raises(WrongSetting) as wrong:
+        load({"rate_limit_storage": url}, tmp_path)
+    assert str(wrong.value) == (
+        "--rate-limit-storage is (hidden); allowed: memory, or redis://[:PASSWORD@]HOST[:PORT][/DB], with TLS rediss://..."
+    )
+
+
+def test_wrong_url_of_redis_ends_the_start_with_one_line(tmp_path: Path) -> None:
+    told = run(tmp_path, "serve", "--port", "0", env=environment(FOREMAN_RATE_LIMIT_STORAGE="redis://:secret@r:x"))
+    assert_fails(told, 2, "FOREMAN_RATE_LIMIT_STORAGE is (hidden); allowed: memory, or redis://")
+    assert "secret" not in told.stderr
+
+
+def test_redis_without_its_package_ends_the_start_with_one_line(tmp_path: Path) -> None:
+    (tmp_path / "redis.py").write_text("raise ModuleNotFoundError(name='redis')")
+    env = environment(FOREMAN_RATE_LIMIT_STORAGE="redis://:secret@127.0.0.1:1", PYTHONPATH=str(tmp_path))
+    told = run(tmp_path, "serve", "--port", "0", env=env)
+    (wanted,) = requirements(extra="redis")
+    assert told.returncode == 2
+    assert told.stderr == (
+        "foreman: FOREMAN_RATE_LIMIT_STORAGE names a Redis server, but redis is not installed; install it with: "
+        f"{sys.executable} -m pip install {wanted}\n"
+    )
+
+
+def test_redis_is_imported_only_if_it_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "redis.py").write_text("raise AssertionError('imported')")
+    with serving(tmp_path, env=environment(PYTHONPATH=str(tmp_path))) as server:
+        assert url_of(server)
+
+
+def test_throwaway_server_counts_in_memory(tmp_path: Path) -> None:
+    (tmp_path / "redis.py").write_text("raise AssertionError('imported')")
+    env = environment(FOREMAN_RATE_LIMIT_STORAGE="redis://127.0.0.1:1", PYTHONPATH=str(tmp_path))
+    with serving(tmp_path, "--ephemeral", env=env) as server:
+        assert server.stdout
+        assert server.stdout.readline().startswith("http://")
 
 
 def test_body_limit_is_the_setting(start: Start) -> None:

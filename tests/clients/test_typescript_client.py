@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.conftest import HERE, INSTALLED, Run
-from tests.package.tools import need
+from tests.support.programs import need
 from tests.support.running import Running
 
 MODULES = INSTALLED / "node/node_modules"

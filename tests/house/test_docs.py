@@ -1,6 +1,7 @@
 """The documentation is true: its examples run, its tables are complete."""
 
 import ast
+import itertools
 import re
 import shutil
 import subprocess
@@ -123,17 +124,19 @@ def test_every_metric_is_documented(start: Start) -> None:
 def test_every_dependency_is_pinned_and_justified() -> None:
     decisions = (ROOT / "docs" / "decisions.md").read_text().lower()
     about = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    groups, metrics = about["dependency-groups"], requirements(extra="metrics")
+    groups, extras = about["dependency-groups"], about["project"]["optional-dependencies"]
+    metrics = requirements(extra="metrics")
     wanted = {
         "requirements.txt": requirements(),
-        "requirements/metrics.txt": [*requirements(), *metrics],
-        "requirements/dev.txt": [*requirements(), *metrics, *groups["dev"]],
+        **{f"requirements/{extra}.txt": [*requirements(), *requirements(extra)] for extra in extras},
+        "requirements/dev.txt": [*requirements(), *itertools.chain(*extras.values()), *groups["dev"]],
         "requirements/bench.txt": [*requirements(), *groups["bench"]],
         "requirements/package.txt": [*requirements(), *metrics, *groups["package"]],
         "requirements/clients.txt": groups["clients"],
     }
     for file, named in wanted.items():
-        assert all(re.fullmatch(r"[\w-]+==[\w.]+", line) for line in named), named
+        assert all(re.fullmatch(r"[\w-]+(\[\w+\])?==[\w.]+", line) for line in named), named
+        named = [re.sub(r"\[.*\]", "", line) for line in named]
         pinned = (ROOT / file).read_text().replace("\\\n", "").splitlines()
         for line in pinned:
             assert line.startswith("#") or re.match(r"[\w-]+==[\w.]+( ; [^-]+)? +--hash=sha256:\w{64}", line), line

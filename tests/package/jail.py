@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from tests.package.conftest import NO_PATH, Program
-from tests.package.tools import lacking
+from tests.support.programs import lacking
 
 # The libraries of glibc 2.34 and newer, and of those before; the name of the loader ends in that of the machine.
 GLIBC = re.compile(r"lib(c|m)\.so\.6|libmvec\.so\.1|libdl\.so\.2|libpthread\.so\.0|lib(rt|util)\.so\.1|ld-linux.*")

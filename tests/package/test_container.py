@@ -16,7 +16,7 @@ import pytest
 from foreman.maintenance.check import check
 from foreman.server.http_server import GRACE
 from tests.package.container import PATIENCE, Container, Image, build, running
-from tests.package.tools import lacking, need
+from tests.support.programs import lacking, need
 from tests.support.source import ROOT
 
 OWNER = 10001

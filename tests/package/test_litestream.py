@@ -12,9 +12,9 @@ from pathlib import Path
 import httpx
 
 from foreman.maintenance.check import check
-from tests.package.tools import need
 from tests.support.api import PLAIN, make_run
 from tests.support.contents import stored_runs
+from tests.support.programs import need
 from tests.support.server_process import server_process
 from tests.support.source import ROOT
 from tests.support.waiting import PATIENCE, until

@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.package.tools import need
 from tests.support.api import METRICS_TOKEN, PLAIN, make_run
+from tests.support.programs import need
 from tests.support.running import Running, Start
 from tests.support.source import ROOT
 from tests.support.waiting import PATIENCE

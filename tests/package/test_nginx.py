@@ -16,8 +16,8 @@ from flask import g
 from limits import parse
 
 from foreman.auth import rate_limit
-from tests.package.tools import need
 from tests.support.api import GUESS, assert_error, make_run, ok
+from tests.support.programs import need
 from tests.support.running import Running, Start
 from tests.support.source import ROOT
 from tests.support.waiting import PATIENCE, until

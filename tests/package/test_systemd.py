@@ -19,8 +19,8 @@ import pytest
 
 from foreman.server.http_server import GRACE
 from foreman.server.listener import MOST_CONNECTIONS
-from tests.package.tools import need
 from tests.support.api import PLAIN, make_run, ok
+from tests.support.programs import need
 from tests.support.source import APP, ROOT
 
 UNITS = ["foreman.service", "foreman-backup.service", "foreman-backup.timer"]
