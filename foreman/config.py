@@ -332,7 +332,9 @@ def of(environment: Mapping[str, str | None], flags: Mapping[str, str | None]) -
                 text.encode()
             values[entry.name] = about["cast"](text)
         except ValueError:
-            is_secret = re.search("PASSWORD|TOKEN|STORAGE", about["variable"]) or re.search("(?s)://.*(@|password)", text)
+            is_secret = re.search("PASSWORD|TOKEN|STORAGE", about["variable"]) or re.search(
+                "(?s)://.*(@|password)", text
+            )
             shown = "(hidden)" if is_secret else repr(text)
             raise WrongSetting(f"{name} is {shown}; allowed: {about['allowed']}") from None
     return Settings(**values)

@@ -50,7 +50,7 @@ def refuse(settings: Settings) -> None:
     said = f"FOREMAN_PROCESSES is {settings.processes}"
     if not is_postgres(settings.database):
         raise WrongUsage(f"{said}, but an SQLite file is served by one process: use 1, or a database on PostgreSQL")
-    if settings.rate_limit is not None and settings.rate_limit_storage == "memory":
+    if settings.rate_limit is not None and settings.rate_limit_storage is None:
         raise WrongUsage(
             f"{said}, but each process would count requests for itself: set FOREMAN_RATE_LIMIT_STORAGE to a Redis "
             "server, or FOREMAN_RATE_LIMIT to off"
