@@ -131,7 +131,7 @@ def assert_globs_agree(
 def test_globs_at_random(postgres: Connection, sqlite: sqlite3.Connection) -> None:
     chance = random.Random(1)
     pairs = []
-    for _ in range(much(200_000, 6_000)):
+    for _ in range(much(100_000, 6_000)):
         alphabet = some_alphabet(chance)
         pattern = some_pattern(chance, alphabet, chance.choice([2, 4, 8]))
         pairs.append((pattern, some_value(chance, pattern, alphabet)))
