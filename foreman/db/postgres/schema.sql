@@ -19,6 +19,9 @@
 -- their counterpart. A varchar is a text of a type of its own, by which the driver tells it from others.
 CREATE DOMAIN blob AS varchar;
 
+-- Opaque JSON as it is stored. A CHECK of the table would parse all JSON of a row again whenever any column changes.
+CREATE DOMAIN document AS text COLLATE "C" CONSTRAINT document_is_json CHECK (json_valid(value));
+
 CREATE TABLE schema_migration (
     version         bigint NOT NULL PRIMARY KEY,
     applied_at      bigint NOT NULL,
@@ -51,10 +54,10 @@ CREATE TABLE run (
     org_id       text   NOT NULL COLLATE "C",
     status       text   NOT NULL COLLATE "C" CONSTRAINT run_status
                      CHECK (status IN ('pending', 'running', 'completed', 'failed', 'cancelled')),
-    input_data   text   NOT NULL COLLATE "C" CONSTRAINT run_input_is_json    CHECK (json_valid(input_data)),
-    output_data  text            COLLATE "C" CONSTRAINT run_output_is_json   CHECK (json_valid(output_data)),
-    error_data   text            COLLATE "C" CONSTRAINT run_error_is_json    CHECK (json_valid(error_data)),
-    metadata     text            COLLATE "C" CONSTRAINT run_metadata_is_json CHECK (json_valid(metadata)),
+    input_data   document NOT NULL,
+    output_data  document,
+    error_data   document,
+    metadata     document,
     created_at   bigint NOT NULL,
     updated_at   bigint NOT NULL,
     started_at   bigint,
@@ -84,10 +87,10 @@ CREATE TABLE task (
     type           text    NOT NULL COLLATE "C" CONSTRAINT task_type_is_not_empty CHECK (type <> ''),
     status         text    NOT NULL COLLATE "C" CONSTRAINT task_status
                        CHECK (status IN ('pending', 'queued', 'running', 'completed', 'failed', 'cancelled', 'retrying')),
-    input_data     text    NOT NULL COLLATE "C" CONSTRAINT task_input_is_json    CHECK (json_valid(input_data)),
-    output_data    text             COLLATE "C" CONSTRAINT task_output_is_json   CHECK (json_valid(output_data)),
-    error_data     text             COLLATE "C" CONSTRAINT task_error_is_json    CHECK (json_valid(error_data)),
-    metadata       text             COLLATE "C" CONSTRAINT task_metadata_is_json CHECK (json_valid(metadata)),
+    input_data     document NOT NULL,
+    output_data    document,
+    error_data     document,
+    metadata       document,
     retry_count    integer NOT NULL DEFAULT 0 CONSTRAINT retry_count_is_not_negative CHECK (retry_count >= 0),
     max_retries    integer NOT NULL CONSTRAINT max_retries_is_0_to_10 CHECK (max_retries BETWEEN 0 AND 10),
     queue_job_id   text             COLLATE "C",
@@ -125,9 +128,9 @@ CREATE TABLE run_data (
     run_id     text   NOT NULL COLLATE "C",
     task_id    text   NOT NULL COLLATE "C",
     key        text   NOT NULL COLLATE "C" CONSTRAINT run_data_key_is_not_empty CHECK (key <> ''),
-    value      text   NOT NULL COLLATE "C" CONSTRAINT run_data_value_is_json    CHECK (json_valid(value)),
+    value      document NOT NULL,
     tags       text   NOT NULL COLLATE "C" CONSTRAINT run_data_tags_are_a_list  CHECK (json_typeof(tags::json) = 'array'),
-    metadata   text            COLLATE "C" CONSTRAINT run_data_metadata_is_json CHECK (json_valid(metadata)),
+    metadata   document,
     created_at bigint NOT NULL,
     updated_at bigint NOT NULL,
     UNIQUE (run_seq, id)
