@@ -19,7 +19,7 @@ install: $(VENV)/installed ## Create .venv and install what requirements.txt pin
 run: install ## Serve on http://localhost:3000; on an empty database print a first key and how to use it
 	@$(BIN)/python app.py serve --first-key
 
-test: $(VENV)/installed-dev ## Run the test suite; COVERAGE=1 measures what it covers
+test: $(VENV)/installed-dev ## Run the test suite; COVERAGE=1 measures what it covers, ENGINE=postgres runs it on PostgreSQL
 	@$(compile)
 	@$(BIN)/python -m pytest -n 2 $(if $(COVERAGE),--cov)
 

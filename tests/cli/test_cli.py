@@ -23,6 +23,8 @@ from foreman.db.sqlite import Database
 from tests.support import commands
 from tests.support.api import TRUSTED, ok
 from tests.support.commands import assert_fails, environment, lines_until_it_listens, serving
+from tests.support.contents import stored_runs
+from tests.support.engines import ON_POSTGRES, engine
 from tests.support.source import APP, ROOT
 from tests.support.waiting import until
 
@@ -33,14 +35,16 @@ Serve = Callable[..., subprocess.Popen[str]]
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     """Run a command to its end, in a directory of its own."""
-    return lambda *arguments, **variables: commands.fork(tmp_path, *arguments, env=environment(**variables))
+    own = engine.variables(tmp_path)
+    return lambda *arguments, **variables: commands.fork(tmp_path, *arguments, env=environment(**own, **variables))
 
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
     """Start `serve` on a free port and leave it running."""
     with ExitStack() as started:
-        yield lambda *arguments: started.enter_context(serving(tmp_path, *arguments))
+        env = environment(**engine.variables(tmp_path))
+        yield lambda *arguments: started.enter_context(serving(tmp_path, *arguments, env=env))
 
 
 def url_in_log(process: subprocess.Popen[str]) -> str:
@@ -69,7 +73,7 @@ def test_first_start_prints_a_key_and_a_curl_line_that_works(serve: Serve, run: 
     assert (key["orgId"], key["environment"]) == ("default", "dev")
 
 
-def test_first_key_is_made_once(serve: Serve, run: Run) -> None:
+def test_first_key_is_made_once(serve: Serve, run: Run, tmp_path: Path) -> None:
     first = serve("--first-key")
     url_in_log(first)
     first.terminate()
@@ -77,10 +81,11 @@ def test_first_key_is_made_once(serve: Serve, run: Run) -> None:
     second = serve("--first-key")
     url = url_in_log(second)
     second.terminate()
+    options = f" --database {engine.url(tmp_path / 'foreman.db')}" if ON_POSTGRES else ""
     assert second.communicate(timeout=30)[0].splitlines() == [
         f"Foreman 0.3.0 listens on {url}",
         "",
-        f"Another API key: {sys.executable} {APP} keys create --org NAME",
+        f"Another API key: {sys.executable} {APP} keys create --org NAME{options}",
         "",
         f"API documentation: {url}/docs",
         "",
@@ -93,6 +98,8 @@ def test_without_first_key_no_key_is_printed_but_how_to_make_one_in_this_databas
     serve: Serve, run: Run, tmp_path: Path, database: str | None
 ) -> None:
     (tmp_path / "other place").mkdir()
+    if database and ON_POSTGRES:
+        database = engine.url(tmp_path / database)
     process = serve(*(["--database", database] if database else []))
     assert process.stderr is not None
     line = process.stderr.readline()
@@ -106,7 +113,7 @@ def test_without_first_key_no_key_is_printed_but_how_to_make_one_in_this_databas
     assert pasted.stdout.startswith("fmn_prod_acme_"), pasted.stderr
     process.terminate()
     assert process.communicate(timeout=30)[0] == ""
-    listed = json.loads(run("keys", "list", "--json", "--database", database or "foreman.db").stdout)
+    listed = json.loads(run("keys", "list", "--json", *(["--database", database] if database else [])).stdout)
     assert [key["orgId"] for key in listed] == ["acme"]
 
 
@@ -136,7 +143,9 @@ def test_ephemeral_prints_its_url_alone_trusts_and_leaves_nothing(tmp_path: Path
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signal_stops_cleanly_and_leaves_one_file(serve: Serve, tmp_path: Path, number: signal.Signals) -> None:
+def test_signal_stops_cleanly_and_leaves_the_database_alone(
+    serve: Serve, tmp_path: Path, number: signal.Signals
+) -> None:
     process = serve("--auth", "trust")
     url = url_in_log(process)
     for number_of_run in range(5):
@@ -145,10 +154,8 @@ def test_signal_stops_cleanly_and_leaves_one_file(serve: Serve, tmp_path: Path, 
     log = process.communicate(timeout=30)[1]
     assert process.returncode == 0, log
     assert "Traceback" not in log
-    assert [path.name for path in tmp_path.iterdir()] == ["foreman.db"]
-    connection = sqlite3.connect(tmp_path / "foreman.db")
-    assert connection.execute("SELECT count(*) FROM run").fetchone() == (5,)
-    connection.close()
+    assert [path.name for path in tmp_path.iterdir()] == ([] if ON_POSTGRES else ["foreman.db"])
+    assert len(stored_runs(engine.url(tmp_path / "foreman.db"))) == 5
 
 
 def test_port_in_use_is_one_clear_line(run: Run) -> None:
@@ -165,7 +172,8 @@ def test_port_in_use_is_one_clear_line(run: Run) -> None:
 def test_json_log_has_one_object_per_line(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, APP, "serve", "--port", "0", "--log-format", "json"],
-        cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        cwd=tmp_path, env=environment(**engine.variables(tmp_path)), text=True,
+        stderr=subprocess.PIPE, stdout=subprocess.PIPE,
     )  # fmt: skip
     ok(httpx.get(f"{url_in_log(process)}/health"))
     process.terminate()
@@ -195,6 +203,7 @@ def test_wrong_usage_exits_2(run: Run, arguments: list[str]) -> None:
     assert "Error:" in result.stderr
 
 
+@pytest.mark.sqlite
 def test_file_of_something_else_is_refused_untouched(run: Run, tmp_path: Path) -> None:
     other = tmp_path / "foreman.db"
     other.write_bytes(b"a diary, not a database" * 20)
@@ -205,6 +214,7 @@ def test_file_of_something_else_is_refused_untouched(run: Run, tmp_path: Path) -
     assert [path.name for path in tmp_path.iterdir()] == ["foreman.db"]
 
 
+@pytest.mark.sqlite
 def test_broken_database_is_one_clear_line(run: Run, tmp_path: Path) -> None:
     Database(tmp_path / "foreman.db").close()
     with closing(sqlite3.connect(tmp_path / "foreman.db")) as connection:
@@ -212,6 +222,7 @@ def test_broken_database_is_one_clear_line(run: Run, tmp_path: Path) -> None:
     assert_fails(run("keys", "create", "--org", "acme"), 1, "foreman.db: no such table: api_key")
 
 
+@pytest.mark.sqlite
 def test_database_in_a_missing_directory_is_one_clear_line(run: Run) -> None:
     assert_fails(run("keys", "list", "--database", "no/such/foreman.db"), 1, "does not exist")
 
@@ -315,5 +326,6 @@ def test_keys_are_created_listed_and_revoked_while_the_server_runs(serve: Serve,
 
 
 def test_key_for_an_impossible_name_is_wrong_usage(run: Run, tmp_path: Path) -> None:
-    Database(tmp_path / "foreman.db").close()
+    file = tmp_path / "foreman.db"
+    engine.open(file, Settings(database=engine.url(file))).close()
     assert_fails(run("keys", "create", "--org", "Acme Inc"), 2, "[a-z0-9-]{1,64}")

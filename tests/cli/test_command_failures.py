@@ -22,6 +22,8 @@ from tests.support.proof import much
 from tests.support.source import APP, ROOT
 from tests.support.waiting import PATIENCE
 
+pytestmark = pytest.mark.sqlite
+
 # Each command with everything that it needs, but for the database.
 ON_A_DATABASE: dict[str, list[str]] = {
     "keys create": ["keys", "create", "--org", "acme"],

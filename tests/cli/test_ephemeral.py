@@ -18,6 +18,8 @@ from tests.support.commands import environment, line_of, run, serving, url_of, w
 from tests.support.source import APP
 from tests.support.waiting import PATIENCE
 
+pytestmark = pytest.mark.sqlite
+
 # What starts a server as a test runner does: it says the server's process id, then its URL, and then does nothing.
 RUNNER = """
 import subprocess, sys, time

@@ -25,6 +25,8 @@ from tests.support.databases import ENDLESS, create, miscount, names, names_in, 
 from tests.support.source import ROOT
 from tests.support.waiting import PATIENCE
 
+pytestmark = pytest.mark.sqlite
+
 BOTH = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 
 

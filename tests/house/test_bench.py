@@ -18,6 +18,8 @@ from bench.targets import outcomes
 from bench.traffic import Request, Script
 from foreman.maintenance.check import check
 
+pytestmark = pytest.mark.sqlite
+
 FLOOR, CASE = Place("floor GET", "floor", 16), Place("get run", "work", 16)
 
 

@@ -16,6 +16,8 @@ from bench.servers import ROOT
 from bench.stall import report, stalls
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.sqlite
+
 QUIET, ANEW = Look(0, 100, 1, 5, 0), Look(9, 200, 2, 6, 30_000)
 
 

@@ -13,8 +13,9 @@ from typing import Any
 import psycopg
 
 from foreman.config import is_postgres
-from foreman.maintenance.check import check
-from tests.support.counting import Rows, Select, miscounts
+from foreman.maintenance.opening import checking
+from foreman.maintenance.progress import NOBODY
+from tests.support.counting import Rows, Select
 from tests.support.statuses import TASK_STATUSES
 from tests.support.waiting import until
 
@@ -148,8 +149,6 @@ def size_of(location: str | Path) -> tuple[int, int, int]:
 
 
 def violations_in(location: str | Path) -> list[str]:
-    """What is wrong in the database; nothing if it is sound."""
-    if not is_postgres(str(location)):
-        return check(Path(location))
-    with looking(location) as select:
-        return miscounts(select)
+    """What `check` finds wrong in the database; nothing if it is sound."""
+    with checking(str(location)) as view:
+        return [str(each) for each in view.violations(NOBODY)]

@@ -70,13 +70,3 @@ def kept(select: Select) -> dict[str, Rows]:
             if number
         }
     return rows
-
-
-def miscounts(select: Select) -> list[str]:
-    """A line for each row that is not as it was counted."""
-    found, told = counted(select), kept(select)
-    return [
-        f"{table}: {'kept' if row in told[table] else 'counted'}: {row}"
-        for table in found
-        for row in sorted(found[table] ^ told[table], key=str)
-    ]

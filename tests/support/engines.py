@@ -65,6 +65,10 @@ class Engine:
             self._created.add(name)
         return name
 
+    def variables(self, directory: Path) -> dict[str, str]:
+        """What the environment of a command must have, so that it uses the database foreman.db of its directory."""
+        return {"FOREMAN_DATABASE": self.url(directory / "foreman.db")} if ON_POSTGRES else {}
+
     def open(self, file: Path, settings: Settings) -> Database:
         """Open the database of this name, as a server does."""
         return open_database(settings) if ON_POSTGRES else SQLite(file, settings.durability)
