@@ -122,6 +122,9 @@ class Nodes:
         with load.paused():
             effect.violations += self._compare(load, everything=False)
         self._examples(load, begin, now, fault)
+        if took is None or took > WINDOW:
+            rates = load.record.buckets(begin, now)
+            self._report(f"    answered in each second; it ended after {end - begin:.0f}: {' '.join(map(str, rates))}")
         return effect
 
     def _examples(self, load: Load, begin: float, end: float, fault: Fault) -> None:
