@@ -349,6 +349,7 @@ class _Single:
 
     def __enter__(self) -> Session:
         self._session = self._database.take()
+        self._session.most = None  # a row that was committed is answered, however large: the request must not run again
         self._begun_at = time.monotonic()
         return self._session
 

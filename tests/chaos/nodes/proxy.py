@@ -37,7 +37,7 @@ hdr Retry-After 1 hdr {mark} haproxy
 backend nodes
     balance leastconn
     option httpchk
-    http-check send meth GET uri /ready
+    http-check send meth GET uri /health
     timeout check 2s
 
     # What has not reached a node may go to another one, whatever it is. What may have been handled is sent again only
@@ -47,23 +47,33 @@ backend nodes
     retry-on conn-failure empty-response
     http-request disable-l7-retry unless METH_GET
 
-    default-server check inter 500ms fastinter 200ms downinter 200ms fall 2 rise 1
+    default-server inter 500ms fastinter 200ms downinter 200ms fall 2 rise 1
 {servers}
+
+    # While no node says that it is healthy, as during a fault of the database that they share, all are asked: what they
+    # answer is better than what the proxy could say.
+    option allbackups
+{backups}
 """
 
 
 class Proxy(Listening):
     """HAProxy.
 
-    It asks each node's `/ready` twice a second, and passes over those that do not say yes.
+    It asks each node's `/health` twice a second, and passes over those that do not say yes if others do. `/ready` would
+    be wrong here: a node that cannot write at the moment can read.
     """
 
     def __init__(self, directory: Path, nodes: Sequence[Node]) -> None:
         self.port = free_port()
         configuration = directory / "haproxy.cfg"
-        servers = "\n".join(f"    server {node.name} {HOST}:{node.port}" for node in nodes)
+        servers = [f"    server {node.name} {HOST}:{node.port} check" for node in nodes]
+        backups = [f"    server {node.name}-unchecked {HOST}:{node.port} backup" for node in nodes]
         configuration.write_text(
-            _CONFIGURATION.format(host=HOST, port=self.port, mark=MARK, servers=servers), encoding="ascii"
+            _CONFIGURATION.format(
+                host=HOST, port=self.port, mark=MARK, servers="\n".join(servers), backups="\n".join(backups)
+            ),
+            encoding="ascii",
         )
         # -db: in the foreground, as one process.
         super().__init__("haproxy", ["/usr/sbin/haproxy", "-db", "-f", str(configuration)], directory)

@@ -56,10 +56,10 @@ class Nodes:
             if refusing:
                 running.set("FOREMAN_RATE_LIMIT_OUTAGE", "refuse")
                 self._go_through(running, load, refusing)
-            if hot_seconds:
-                self._write_to_one_run(running, load, hot_seconds)
             with load.paused():
                 self.broken += self._compare(load, everything=True)
+                if hot_seconds:
+                    self._write_to_one_run(running, load, hot_seconds)
                 time.sleep(3)
                 self._look_for_leaks(running)
             self.broken += totals.violations
@@ -122,6 +122,9 @@ class Nodes:
         with load.paused():
             effect.violations += self._compare(load, everything=False)
         self._examples(load, begin, now, fault)
+        if took is None or took > WINDOW:
+            rates = load.record.buckets(begin, now)
+            self._report(f"    answered in each second; it ended after {end - begin:.0f}: {' '.join(map(str, rates))}")
         return effect
 
     def _examples(self, load: Load, begin: float, end: float, fault: Fault) -> None:
@@ -137,13 +140,12 @@ class Nodes:
         return [*load.violations(), *verification.violations]
 
     def _write_to_one_run(self, running: Site, load: Load, seconds: float) -> None:
-        with load.paused():
-            before = running.deadlocks()
-            begin = time.monotonic()
-            hot = HotRun(load)
-            hot.work(seconds)
-            deadlocks = running.deadlocks() - before
-            failed = load.record.kinds(begin, time.monotonic())
+        before = running.deadlocks()
+        begin = time.monotonic()
+        hot = HotRun(load)
+        hot.work(seconds)
+        deadlocks = running.deadlocks() - before
+        failed = load.record.kinds(begin, time.monotonic())
         line = (
             f"{WRITERS} writers on one run for {seconds:.0f} s: {hot.answered} writes, {hot.answered / seconds:.0f} a "
             f"second, {deadlocks} deadlocks, failed: {dict(failed)}"
