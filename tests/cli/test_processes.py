@@ -117,7 +117,12 @@ def test_number_of_processes_is_a_number_of_which_a_machine_has_use(tmp_path: Pa
 
 def test_rate_limit_that_each_process_would_count_alone_is_refused(tmp_path: Path) -> None:
     refused = fork(tmp_path, "serve", "--port", "0", "--processes", "2", "--database", NOWHERE)
-    assert_fails(refused, 2, "FOREMAN_PROCESSES is 2", "count requests for itself", "FOREMAN_RATE_LIMIT")
+    assert_fails(refused, 2, "FOREMAN_PROCESSES is 2", "count requests for itself", "FOREMAN_RATE_LIMIT_STORAGE")
+
+
+def test_rate_limit_that_is_counted_in_redis_is_not_refused(tmp_path: Path) -> None:
+    arguments = ["--processes", "2", "--rate-limit-storage", "redis://127.0.0.1:1", "--database", NOWHERE]
+    assert_fails(run(tmp_path, "serve", "--port", "0", *arguments), 1, "cannot be reached")
 
 
 def test_metrics_of_one_process_at_a_time_are_refused(tmp_path: Path) -> None:
