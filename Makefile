@@ -58,8 +58,8 @@ test-clients: $(VENV)/installed-dev $(CLIENTS)/installed-python $(CLIENTS)/insta
 test-waitress: $(VENV)/installed-dev ## Run waitress's own functional tests against the server
 	@$(BIN)/python -m tests.server.waitress_functional
 
-bench: $(VENV)/installed-bench ## Measure everything and write docs/performance.md; QUICK=1 takes minutes, into build/; BASE=REVISION compares
-	@$(BIN)/python -m bench $(if $(QUICK),--quick) $(if $(BASE),--base "$(BASE)") $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY))
+bench: $(VENV)/installed-bench $(if $(ENGINE),$(VENV)/installed-dev) ## Measure everything and write docs/performance.md; QUICK=1 takes minutes, into build/; BASE=REVISION or ENGINE=postgres compares
+	@$(BIN)/python -m bench $(if $(QUICK),--quick) $(if $(BASE),--base "$(BASE)") $(if $(ENGINE),--engine "$(ENGINE)") $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY))
 
 bench-stall: $(VENV)/installed-bench ## The longest waits of writes on a large database, into build/; MINUTES=10 GIGABYTES=5
 	@$(BIN)/python -m bench.stall --minutes $(or $(MINUTES),10) --gigabytes $(or $(GIGABYTES),5)

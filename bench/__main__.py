@@ -10,7 +10,8 @@ from pathlib import Path
 
 from bench import benchmark, comparison, load, machine, plots, trees
 from bench.comparison_report import ComparisonReport
-from bench.data import Progress, Unsound
+from bench.data import Progress
+from bench.engines import Unsound
 from bench.load import LoadGenerator
 from bench.report import Report
 from bench.servers import ROOT, ServerFailed, end_on_sigterm
@@ -19,10 +20,11 @@ from bench.targets import outcomes
 REPORT = ROOT / "docs" / "performance.md"
 QUICK_REPORT = ROOT / "build" / "performance.md"
 COMPARISON = ROOT / "build" / "comparison.md"
+ENGINES = ROOT / "build" / "postgres.md"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the benchmark, or compare with another tree, and write the report."""
+    """Run the benchmark, or compare with another tree or engine, and write the report."""
     parser = _parser()
     chosen = parser.parse_args(arguments)
     generator = load.generator(chosen.generator)
@@ -34,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stderr.flush()
 
     try:
-        measure = _benchmark if chosen.base is None else _compare
+        measure = _compare_engines if chosen.engine else _compare if chosen.base else _benchmark
         summary, output = measure(chosen, generator, progress)
     except (Unsound, ServerFailed, trees.NoSuchRevision) as error:
         parser.exit(1, f"\n{error}\n")
@@ -48,12 +50,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--only", nargs="+", default=[], metavar="NAME",
         help=f"measure these sections or cases only, also as patterns; sections: {', '.join(benchmark.SECTIONS)}; "
-        f"with --base {', '.join(comparison.SECTIONS)}",
+        f"with --base {', '.join(comparison.SECTIONS)}; with --engine operations, workflow, sizes, nodes, dispatcher",
     )  # fmt: skip
-    parser.add_argument("--base", metavar="REVISION", help="compare this tree with a revision of the repository")
+    against = parser.add_mutually_exclusive_group()
+    against.add_argument("--base", metavar="REVISION", help="compare this tree with a revision of the repository")
+    against.add_argument("--engine", choices=("postgres",), help="compare a throwaway PostgreSQL with SQLite")
     parser.add_argument(
         "--output", type=Path,
-        help="where the report goes, its plots beside it (docs/performance.md; with --quick, --only or --base build/)",
+        help="where the report goes, its plots beside it (docs/performance.md; build/ with --quick, --only, --base or "
+        "--engine)",
     )  # fmt: skip
     parser.add_argument("--rounds", type=int, help="how often everything is measured")
     parser.add_argument("--generator", choices=("wrk", "python"), help="what makes the load (wrk where installed)")
@@ -96,6 +101,26 @@ def _compare(chosen: argparse.Namespace, generator: LoadGenerator, progress: Pro
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(report.text(), encoding="utf-8")
     return report.summary(), output
+
+
+def _compare_engines(chosen: argparse.Namespace, generator: LoadGenerator, progress: Progress) -> tuple[str, Path]:
+    """Measure this tree on both engines; the section for docs/performance.md, and where the report is."""
+    # They need what only the tests and a server on PostgreSQL need.
+    from bench import engine_comparison, postgres
+    from bench.engine_report import EngineReport
+
+    plan = engine_comparison.QUICK if chosen.quick else engine_comparison.FULL
+    plan = replace(plan, rounds=chosen.rounds or plan.rounds)
+    output: Path = chosen.output or ENGINES
+    with tempfile.TemporaryDirectory(prefix="foreman-bench-") as directory, postgres.running() as server:
+        measured = engine_comparison.run(plan, server, Path(directory), generator, progress, chosen.only)
+        described = server.describe()
+    report = EngineReport(
+        measured, plan.rounds, plan.seconds, chosen.quick, [*machine.describe(generator.name), described]
+    )
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(report.text(), encoding="utf-8")
+    return report.section(), output
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Databases loaded straight into the file, with the schema's triggers at work, before a server starts.
+"""Databases loaded straight into the engine, with the schema's triggers at work, before a server starts.
 
 What they hold is in `contents.py`.
 """
@@ -7,14 +7,12 @@ import json
 import random
 import shutil
 from collections.abc import Callable, Iterable
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bench.contents import COMMON_TAGS, KEYS, Work, key_name, key_of, status_of, tags_of
+from bench.engines import SQLITE, Engine, Load, Row, Unsound
 from foreman.clock import new_id, now_ms
-from foreman.db.sqlite import Database
 from foreman.maintenance.check import check
 
 Progress = Callable[[str], None]
@@ -40,12 +38,6 @@ INSERT_ENTRY = """
     WHERE org_id = :org_id AND id = :run_id
     """
 
-Row = dict[str, Any]
-
-
-class Unsound(Exception):
-    """A database is not one that a server could have written, so what was measured on it means nothing."""
-
 
 @dataclass
 class Sized:
@@ -57,18 +49,18 @@ class Sized:
     file_bytes: int
 
 
-def load_sized(path: Path, entries: int, org_id: str, progress: Progress) -> Sized:
+def load_sized(path: Path, entries: int, org_id: str, progress: Progress, engine: Engine = SQLITE) -> Sized:
     """Make a database with `entries` entries in one run, and as many runs.
 
     :param entries: a multiple of 10,000
     """
     dice = random.Random(entries)
     begin = now_ms() - _DAY_MS
-    with closing(Database(path, "normal")) as database:
+    with engine.loading(path) as load:
         run_id, task_id = new_id(), new_id()
         first = {"org_id": org_id, "id": run_id, "status": "running", "input_data": "{}", "now": begin}
-        insert(database, INSERT_RUN, [first])
-        insert(database, INSERT_TASK, [{"org_id": org_id, "id": task_id, "run_id": run_id, "now": begin}])
+        insert(load, INSERT_RUN, [first])
+        insert(load, INSERT_TASK, [{"org_id": org_id, "id": task_id, "run_id": run_id, "now": begin}])
         runs = (
             {
                 "org_id": org_id,
@@ -79,7 +71,7 @@ def load_sized(path: Path, entries: int, org_id: str, progress: Progress) -> Siz
             }
             for number in range(1, entries)
         )
-        insert(database, INSERT_RUN, runs, lambda done: progress(f"loading {done:,} of {entries:,} runs"))
+        insert(load, INSERT_RUN, runs, lambda done: progress(f"loading {done:,} of {entries:,} runs"))
         rows = (
             {
                 "org_id": org_id,
@@ -93,22 +85,22 @@ def load_sized(path: Path, entries: int, org_id: str, progress: Progress) -> Siz
             }
             for number in range(entries)
         )
-        insert(database, INSERT_ENTRY, rows, lambda done: progress(f"loading {done:,} of {entries:,} entries"))
-    return Sized(path, entries, run_id, path.stat().st_size)
+        insert(load, INSERT_ENTRY, rows, lambda done: progress(f"loading {done:,} of {entries:,} entries"))
+    return Sized(path, entries, run_id, engine.size(path))
 
 
-def load_work(path: Path, org_id: str, rows: int, deletions: int) -> Work:
+def load_work(path: Path, org_id: str, rows: int, deletions: int, engine: Engine = SQLITE) -> Work:
     """Add what the operations need: runs with a task and an entry each, and entries to delete."""
     work = Work()
     now = now_ms()
-    with closing(Database(path, "normal")) as database:
+    with engine.loading(path) as load:
         work.run_ids = [new_id() for _ in range(rows + 1)]
         work.task_ids = [new_id() for _ in work.run_ids]
         work.entry_ids = [new_id() for _ in work.run_ids]
         common = {"org_id": org_id, "status": "pending", "input_data": '{"customer": 42}', "now": now}
-        insert(database, INSERT_RUN, ({**common, "id": run_id} for run_id in work.run_ids))
+        insert(load, INSERT_RUN, ({**common, "id": run_id} for run_id in work.run_ids))
         insert(
-            database,
+            load,
             INSERT_TASK,
             (
                 {"org_id": org_id, "id": task_id, "run_id": run_id, "now": now}
@@ -117,7 +109,7 @@ def load_work(path: Path, org_id: str, rows: int, deletions: int) -> Work:
         )
         entry = {"org_id": org_id, "key": "result", "value": '{"celsius": 21.5}', "tags": '["new", "raw"]', "now": now}
         insert(
-            database,
+            load,
             INSERT_ENTRY,
             (
                 {**entry, "id": entry_id, "run_id": run_id, "task_id": task_id}
@@ -129,21 +121,21 @@ def load_work(path: Path, org_id: str, rows: int, deletions: int) -> Work:
         work.delete_ids = [new_id() for _ in range(deletions)]
         work.delete_keys = [f"old.{number}" for number in range(deletions)]
         entry |= {"run_id": work.delete_run_id, "task_id": task_id}
-        insert(database, INSERT_ENTRY, ({**entry, "id": data_id, "key": "gone"} for data_id in work.delete_ids))
-        insert(database, INSERT_ENTRY, ({**entry, "id": new_id(), "key": key} for key in work.delete_keys))
+        insert(load, INSERT_ENTRY, ({**entry, "id": data_id, "key": "gone"} for data_id in work.delete_ids))
+        insert(load, INSERT_ENTRY, ({**entry, "id": new_id(), "key": key} for key in work.delete_keys))
     return work
 
 
 def bytes_per_entry(path: Path, entries: int, payload: int, tags: int) -> float:
     """How much a database file grows by an entry whose value has `payload` bytes, with so many of the 50 tags."""
     dice = random.Random(tags)
-    with closing(Database(path, "normal")) as database:
+    with SQLITE.loading(path) as load:
         run_id, task_id, now = new_id(), new_id(), now_ms()
         run = {"org_id": "acme", "id": run_id, "status": "running", "input_data": "{}", "now": now}
-        insert(database, INSERT_RUN, [run])
-        insert(database, INSERT_TASK, [{"org_id": "acme", "id": task_id, "run_id": run_id, "now": now}])
+        insert(load, INSERT_RUN, [run])
+        insert(load, INSERT_TASK, [{"org_id": "acme", "id": task_id, "run_id": run_id, "now": now}])
     before = path.stat().st_size
-    with closing(Database(path, "normal")) as database:
+    with SQLITE.loading(path) as load:
         rows = (
             {
                 "org_id": "acme",
@@ -157,7 +149,7 @@ def bytes_per_entry(path: Path, entries: int, payload: int, tags: int) -> float:
             }
             for number in range(entries)
         )
-        insert(database, INSERT_ENTRY, rows)
+        insert(load, INSERT_ENTRY, rows)
     return (path.stat().st_size - before) / entries
 
 
@@ -176,21 +168,14 @@ def copy(path: Path, name: str) -> Path:
     return Path(shutil.copyfile(path, path.with_name(name)))
 
 
-def insert(
-    database: Database, statement: str, rows: Iterable[Row], progress: Callable[[int], None] = lambda _: None
-) -> None:
+def insert(load: Load, statement: str, rows: Iterable[Row], progress: Callable[[int], None] = lambda _: None) -> None:
     """Run the statement for every row, in transactions of a size that stays in memory."""
     batch: list[Row] = []
-
-    def flush() -> None:
-        with database.write() as tx:
-            for row in batch:
-                tx.run(statement, **row)
-        batch.clear()
-
     for done, row in enumerate(rows, 1):
         batch.append(row)
         if len(batch) == _BATCH:
-            flush()
+            load(statement, batch)
+            batch.clear()
             progress(done)
-    flush()
+    if batch:
+        load(statement, batch)

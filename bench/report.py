@@ -103,21 +103,10 @@ class Report:
 
     def summary(self) -> str:
         """The table of targets."""
-        return table(["what", "target", "measured", "met"], self._outcomes(), "lrrl")
+        return outcome_table(self.outcomes)
 
     def _targets(self) -> str:
         return f"## Targets\n\nAt {COMPARED} connections; cost against size at one connection.\n\n" + self.summary()
-
-    def _outcomes(self) -> list[list[str]]:
-        return [
-            [
-                outcome.what,
-                f"{'≥' if outcome.at_least else '≤'} {outcome.bound:g} {outcome.unit}".strip(),
-                spread_of(outcome.measured, outcome.unit),
-                {True: "yes", False: "**no**", None: NOT_MEASURED}[outcome.met],
-            ]
-            for outcome in self.outcomes
-        ]
 
     def _operations(self) -> str:
         return (
@@ -167,26 +156,11 @@ class Report:
         )
 
     def _sizes(self) -> str:
-        sizes = [sized.entries for sized in self.sized]
-        header = ["query", *(f"p50 ms at {size:,}" for size in sizes), "largest / smallest"]
-        align = "l" + "r" * (len(sizes) + 1)
-
-        def cost(title: str, shown: str) -> list[str]:
-            spent = (self.results.typical(Place(title, str(size), 1), p50) for size in sizes)
-            return [shown, *(number(value) for value in spent), spread_of(growth(self.results, title, sizes))]
-
-        def part(same: bool, mode: str) -> list[list[str]]:
-            return [cost(form.title, form.title) for form in FORMS if form.same is same and form.mode == mode]
-
+        same, growing = size_tables(self.results, [sized.entries for sized in self.sized])
         return (
             "## Cost against size\n\n"
             f"![Median latency against size]({self.plots[1]})\n\n"
-            f"{SIZES}\n{SAME}\n"
-            + table(
-                header, [*part(True, LATEST), *part(True, ALL), cost(LIST_RUNS, f"{LIST_RUNS}, total included")], align
-            )
-            + f"\n{GROWING}\n"
-            + table(header, [*part(False, LATEST), *part(False, ALL)], align)
+            f"{SIZES}\n{SAME}\n{same}\n{GROWING}\n{growing}"
         )
 
     def _footprint(self) -> str:
@@ -232,6 +206,39 @@ class Report:
         per_second = self.results.typical(place, rate)
         middle, slow = (self.results.typical(place, metric) for metric in (p50, p99))
         return [f"{per_second:,.0f}", number(middle), number(slow), str(self.results.errors(place))]
+
+
+def outcome_table(outcomes: Sequence[Outcome]) -> str:
+    """The targets, and whether they are met."""
+    rows = [
+        [
+            outcome.what,
+            f"{'≥' if outcome.at_least else '≤'} {outcome.bound:g} {outcome.unit}".strip(),
+            spread_of(outcome.measured, outcome.unit),
+            {True: "yes", False: "**no**", None: NOT_MEASURED}[outcome.met],
+        ]
+        for outcome in outcomes
+    ]
+    return table(["what", "target", "measured", "met"], rows, "lrrl")
+
+
+def size_tables(results: Results, sizes: Sequence[int]) -> tuple[str, str]:
+    """What queries cost by size: those with the same response at every size, and the others."""
+    header = ["query", *(f"p50 ms at {size:,}" for size in sizes), "largest / smallest"]
+    align = "l" + "r" * (len(sizes) + 1)
+
+    def cost(title: str, shown: str) -> list[str]:
+        spent = (results.typical(Place(title, str(size), 1), p50) for size in sizes)
+        return [shown, *(number(value) for value in spent), spread_of(growth(results, title, sizes))]
+
+    def part(same: bool, mode: str) -> list[list[str]]:
+        return [cost(form.title, form.title) for form in FORMS if form.same is same and form.mode == mode]
+
+    runs = cost(LIST_RUNS, f"{LIST_RUNS}, total included")
+    return (
+        table(header, [*part(True, LATEST), *part(True, ALL), runs], align),
+        table(header, [*part(False, LATEST), *part(False, ALL)], align),
+    )
 
 
 def form_titles(same: bool, mode: str) -> list[Form]:

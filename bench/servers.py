@@ -20,6 +20,7 @@ from bench.traffic import Request
 ROOT = Path(__file__).parent.parent
 APP = [str(ROOT / "app.py")]
 COMMIT_EACH = ["-m", "bench.commit_each"]
+ONE_LEADER = ["-m", "bench.one_leader"]
 FLOOR = ["-m", "bench.floor"]
 
 # On, and never reached.
@@ -61,7 +62,7 @@ class Server:
         tree: Path = ROOT,
     ) -> None:
         port = _free_port()
-        self._port, self._keys = port, keys or {}
+        self._port, self.keys = port, keys or {}
         self._log = log
         begin = time.perf_counter()
         with log.open("ab") as output:
@@ -82,9 +83,14 @@ class Server:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.stop()
 
+    @property
+    def pid(self) -> int:
+        """The id of the process."""
+        return self._process.pid
+
     def target(self, org_id: str = "") -> Target:
         """Where load for an organisation goes."""
-        return Target(self._port, self._keys.get(org_id, "none"))
+        return Target(self._port, self.keys.get(org_id, "none"))
 
     def ask(self, request: Request, org_id: str = "") -> tuple[int, Any]:
         """Send one request; the answer's status and JSON."""
@@ -144,24 +150,33 @@ def foreman(
     database: Path,
     keys: Mapping[str, str],
     *,
+    url: str | None = None,
     program: list[str] | None = None,
     rate_limit: str = RATE_LIMIT,
+    threads: int | None = None,
+    log: Path | None = None,
     tree: Path = ROOT,
 ) -> Server:
     """A Foreman server with the default settings, but for a limit that is never reached.
 
+    :param url: what the settings call the database, if not by its path
     :param program: what Python runs; the tree's `app.py` when not given
+    :param threads: how many handle requests; as usual when not given
+    :param log: where its log goes; beside the database when not given
     """
-    arguments = ["serve", "--database", str(database), "--rate-limit", rate_limit]
-    return Server(program or [str(tree / "app.py")], arguments, database.with_suffix(".log"), keys, tree)
+    arguments = ["serve", "--database", url or str(database), "--rate-limit", rate_limit]
+    if threads is not None:
+        arguments += ["--threads", str(threads)]
+    return Server(program or [str(tree / "app.py")], arguments, log or database.with_suffix(".log"), keys, tree)
 
 
-def create_key(database: Path, org_id: str, tree: Path = ROOT) -> str:
+def create_key(database: Path, org_id: str, tree: Path = ROOT, url: str | None = None) -> str:
     """A new API key, by the command that users type."""
-    command = [sys.executable, str(tree / "app.py"), "keys", "create", "--org", org_id, "--database", str(database)]
+    command = [sys.executable, str(tree / "app.py"), "keys", "create", "--org", org_id]
     return subprocess.run(
-        command, check=True, capture_output=True, text=True, cwd=database.parent, env=environment(tree)
-    ).stdout.strip()
+        [*command, "--database", url or str(database)],
+        check=True, capture_output=True, text=True, cwd=database.parent, env=environment(tree),
+    ).stdout.strip()  # fmt: skip
 
 
 def environment(tree: Path = ROOT) -> dict[str, str]:

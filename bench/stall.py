@@ -6,7 +6,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,12 +14,12 @@ from bench.cases import COMPARED
 from bench.contents import WORKERS
 from bench.crowd import Wait, Writes, keep_busy
 from bench.data import INSERT_ENTRY, INSERT_RUN, INSERT_TASK, insert, verify
+from bench.engines import SQLITE
 from bench.load import percentile
 from bench.observer import Look, Observer, around
 from bench.report import number, table
 from bench.servers import ROOT, create_key, end_on_sigterm, environment, foreman
 from foreman.clock import new_id, now_ms
-from foreman.db.sqlite import Database
 
 LONG_SECONDS = 0.1
 _ENTRIES_OF_RUN = 50
@@ -98,16 +97,16 @@ def grow(path: Path, gigabytes: float, progress: Callable[[str], None]) -> list[
     dice = random.Random(1)
     writes = Writes([], dice)
     rows: list[tuple[str, str]] = []
-    with closing(Database(path, "normal")) as database:
+    with SQLITE.loading(path) as load:
         while path.stat().st_size < gigabytes * _GB:
             now = now_ms()
             new = [(new_id(), new_id()) for _ in range(50)]
             common = {"org_id": WORKERS, "status": "running", "input_data": "{}", "now": now}
-            insert(database, INSERT_RUN, ({**common, "id": run_id} for run_id, _ in new))
-            insert(database, INSERT_TASK, ({**common, "id": task_id, "run_id": run_id} for run_id, task_id in new))
+            insert(load, INSERT_RUN, ({**common, "id": run_id} for run_id, _ in new))
+            insert(load, INSERT_TASK, ({**common, "id": task_id, "run_id": run_id} for run_id, task_id in new))
             entry = {"org_id": WORKERS, "tags": '["raw", "europe"]', "now": now}
             insert(
-                database,
+                load,
                 INSERT_ENTRY,
                 (
                     {**entry, "id": new_id(), "run_id": run_id, "task_id": task_id, "key": f"result.{number}",

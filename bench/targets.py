@@ -52,7 +52,6 @@ class Outcome:
 
 def outcomes(results: Results, footprint: Footprint, sizes: Sequence[int]) -> list[Outcome]:
     """All targets."""
-    small, large = str(sizes[0]), str(sizes[-1])
     return [
         *(
             Outcome(
@@ -69,9 +68,7 @@ def outcomes(results: Results, footprint: Footprint, sizes: Sequence[int]) -> li
                 _pair(results, LIMITER, ("work", "unlimited"))),
         Outcome("p50 of create run data: 20 tags relative to none", 1.6, False,
                 results.ratio(Place(TAGS[0], "work", COMPARED), Place(TAGS[1], "work", COMPARED), p50)),
-        _worst_form(results, small, large, sizes),
-        Outcome(f"p50 of list runs: {sizes[-1]:,} runs relative to {sizes[0]:,}", 1.5, False,
-                results.ratio(Place(LIST_RUNS, large, 1), Place(LIST_RUNS, small, 1), p50)),
+        *of_sizes(results, sizes, 1.5),
         Outcome("start to first response, relative to importing Flask, marshmallow and Flask-Limiter", 2.5, False,
                 footprint.start_ratio),
         Outcome("resident memory, idle", 70, False, _exactly(footprint.idle), "MiB"),
@@ -85,6 +82,23 @@ def outcomes(results: Results, footprint: Footprint, sizes: Sequence[int]) -> li
     ]  # fmt: skip
 
 
+def of_sizes(results: Results, sizes: Sequence[int], most: float) -> list[Outcome]:
+    """What the same response costs in the largest size relative to the smallest: the worst query, and a list.
+
+    :param most: the target for both
+    """
+    what = f"p50 of a query with the same response: {sizes[-1]:,} entries relative to {sizes[0]:,}"
+    grown = [(form.title, growth(results, form.title, sizes)) for form in FORMS if form.same]
+    measured = [(spread, title) for title, spread in grown if spread is not None]
+    if measured:
+        spread, title = max(measured, key=lambda pair: pair[0].middle)
+        worst = Outcome(f"{what}, worst query ({title})", most, False, spread)
+    else:
+        worst = Outcome(f"{what}, worst query", most, False, None)
+    of_list = f"p50 of list runs: {sizes[-1]:,} runs relative to {sizes[0]:,}"
+    return [worst, Outcome(of_list, most, False, growth(results, LIST_RUNS, sizes))]
+
+
 def growth(results: Results, name: str, sizes: Sequence[int]) -> Spread | None:
     """The p50 of a case in the largest size relative to the smallest, with one connection."""
     return results.ratio(Place(name, str(sizes[-1]), 1), Place(name, str(sizes[0]), 1), p50)
@@ -93,16 +107,6 @@ def growth(results: Results, name: str, sizes: Sequence[int]) -> Spread | None:
 def _pair(results: Results, names: tuple[str, str], servers: tuple[str, str]) -> Spread | None:
     first, second = (Place(name, server, COMPARED) for name, server in zip(names, servers, strict=True))
     return results.ratio(first, second, rate)
-
-
-def _worst_form(results: Results, small: str, large: str, sizes: Sequence[int]) -> Outcome:
-    what = f"p50 of a query with the same response: {int(large):,} entries relative to {int(small):,}"
-    grown = [(form.title, growth(results, form.title, sizes)) for form in FORMS if form.same]
-    measured = [(spread, title) for title, spread in grown if spread is not None]
-    if not measured:
-        return Outcome(f"{what}, worst query", 1.5, False, None)
-    spread, title = max(measured, key=lambda pair: pair[0].middle)
-    return Outcome(f"{what}, worst query ({title})", 1.5, False, spread)
 
 
 def _exactly(value: float | None) -> Spread | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.data import Unsound
+from bench.engines import Unsound
 from bench.servers import ROOT, environment
 
 

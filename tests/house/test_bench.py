@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import benchmark, contents, data, load
+from bench import benchmark, contents, data, engines, load
 from bench.benchmark import Plan
 from bench.cases import Case
 from bench.cores import PINNED, UNPINNED, pinnings
@@ -120,7 +120,7 @@ def test_loaded_databases_are_sound(tmp_path: Path) -> None:
 def test_benchmark_fails_when_a_database_is_unsound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = Plan(sizes=(10_000,), rounds=1, seconds=0.1, sized_seconds=0.1, rows=20, deletions=1500)
     monkeypatch.setattr(data, "check", lambda _: ["started: it is running"] * 2)
-    with pytest.raises(data.Unsound, match=r"^work.db is not sound: 2 violations, such as started: it is running$"):
+    with pytest.raises(engines.Unsound, match=r"^work.db is not sound: 2 violations, such as started: it is running$"):
         benchmark.run(plan, tmp_path, PurePython(), lambda _: None)
 
 
