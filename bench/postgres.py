@@ -21,7 +21,7 @@ SETTINGS = {
     "autovacuum_naptime": "1min",
 }
 
-# Rows that are loaded in a transaction. In a larger one, a row that each of them changes would be found ever more slowly.
+# Rows that are loaded in a transaction. In a larger one, a row that each of them changes is found ever more slowly.
 _TOGETHER = 500
 
 
