@@ -36,12 +36,15 @@ from tests.support.api import Json, assert_error, make_run, make_task, ok, put_d
 from tests.support.commands import assert_fails, run, run_command, serving, uncovered, url_of, without_rights
 from tests.support.contents import looking, rows, size_of, violations_in
 from tests.support.databases import DEEPER_THAN_TRIGGERS, fold_log_in
-from tests.support.engines import engine, transaction_class
+from tests.support.engines import ON_POSTGRES, engine, transaction_class
 from tests.support.running import Running
 from tests.support.statuses import ENDED
 from tests.support.waiting import PATIENCE, until
 
 DAY = 86_400_000
+
+# What is said of the space of what was deleted, on PostgreSQL.
+KEPT = "PostgreSQL keeps their space for new rows as soon as it has vacuumed"
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -131,13 +134,15 @@ def test_runs_that_ended_long_enough_ago_are_deleted_and_no_others(
         tx.run("UPDATE run SET started_at = 1 WHERE status = 'running'")
     told = command("--older-than", "30d")
     assert told.returncode == 0, told.stderr
-    assert re.fullmatch(r"deleted 4 runs, 8 tasks, 12 entries; freed \d+ bytes\n", told.stdout)
+    space = KEPT if ON_POSTGRES else r"freed \d+ bytes"
+    assert re.fullmatch(rf"deleted 4 runs, 8 tasks, 12 entries; {space}\n", told.stdout)
     assert told.stderr == ""
     assert ids(client) == {*kept, pending["id"], running["id"]}
     assert ids(rival) == set()
     assert ok(client.get("/tasks"))["total"] == 4
     assert violations_in(served.location) == []
-    assert command("--older-than", "30d").stdout == "deleted 0 runs, 0 tasks, 0 entries; freed 0 bytes\n"
+    again = command("--older-than", "30d").stdout
+    assert again == f"deleted 0 runs, 0 tasks, 0 entries; {KEPT if ON_POSTGRES else 'freed 0 bytes'}\n"
 
 
 def test_status_and_organisation_narrow_it_down(

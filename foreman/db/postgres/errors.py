@@ -19,7 +19,6 @@ _OF_STATE = {
     "25P03": Failure.AGAIN,  # idle in transaction for too long
     "40": Failure.AGAIN,  # a deadlock, or not serializable
     "42": Failure.MISUSE,
-    "42P01": Failure.UNAVAILABLE,  # a table is missing, as while a dump is restored
     "42501": Failure.READ_ONLY,  # the role may not
     "53100": Failure.FULL,
     "54001": Failure.TOO_DEEP,  # of the stack, by JSON
