@@ -132,7 +132,7 @@ class Nodes:
         return effect
 
     def _usual(self, load: Load) -> float:
-        """Requests answered per second without a fault, at a moment when others leave the machine to this if possible."""
+        """Requests answered per second without a fault, if possible while others leave the machine to this."""
         for _ in range(_MOMENTS):
             began = time.monotonic()
             time.sleep(_BEFORE_LONG if self._long else _BEFORE)
