@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CLIENTS := build/clients
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test proof flaky test-packages test-waitress test-clients lint format demo binary wheel bench bench-stall chaos soak pins clean
+.PHONY: help install run test proof flaky test-packages test-waitress test-clients lint format demo binary wheel bench bench-stall chaos chaos-nodes soak pins clean
 
 # The tests start the program hundreds of times, and may not write bytecode where they do.
 compile = $(BIN)/python -m compileall -q foreman app.py
@@ -66,6 +66,9 @@ bench-stall: $(VENV)/installed-bench ## The longest waits of writes on a large d
 
 chaos: $(VENV)/installed-dev ## Kill the server again and again under load and check that nothing is lost; KILLS=200
 	@$(BIN)/python -m tests.chaos crash --kills $(or $(KILLS),200)
+
+chaos-nodes: $(VENV)/installed-dev ## Three nodes on PostgreSQL behind HAProxy, with Redis, while each of these fails; LONG=1 ROUNDS=3 ONLY=Redis
+	@$(BIN)/python -m tests.chaos nodes $(if $(LONG),--long) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only "$(ONLY)")
 
 soak: $(VENV)/installed-dev ## The highest load for a while: is everything as flat at the end as at the start? MINUTES=3
 	@$(BIN)/python -m tests.chaos soak --minutes $(or $(MINUTES),3)

@@ -98,6 +98,7 @@ class Load:
     :param sharing: how many of them write to one run, too
     :param readers: how many read lists
     :param pace: seconds from one request of a client to the next, on average
+    :ivar offered: requests per second, as far as all are answered in time
     """
 
     def __init__(
@@ -113,6 +114,7 @@ class Load:
         self.shared: dict[str, SharedEntry] = {}
         self._site, self._pace, self._seed = site, pace, seed
         self._fronts: list[Front] = []
+        self.offered = (writers + readers) / pace
         self._stopped = threading.Event()
         self._working = threading.Condition()
         self._paused = False

@@ -84,7 +84,12 @@ def _leader_killed(stage: Stage) -> None:
 
 def _rolling(stage: Stage) -> None:
     for node in stage.site.nodes:
-        stage.site.restart(node)
+        stage.site.restart(node, told=True)
+
+
+def _stopped_untold(stage: Stage) -> None:
+    for node in stage.site.nodes:
+        stage.site.restart(node, told=False)
 
 
 def _postgres_restarted(stage: Stage) -> None:
@@ -164,7 +169,9 @@ FAULTS = (
     Fault("none, for comparison", _nothing, ()),
     Fault("a node killed, and started again", _node_killed, _OF_PROXY),
     Fault("the leading node killed", _leader_killed, _OF_PROXY),
-    Fault("all nodes restarted, one after the other", _rolling, ()),
+    Fault("nodes restarted in turn, the proxy told before", _rolling, ()),
+    # A request may be on its way to a connection that the node closes because it is idle.
+    Fault("nodes restarted in turn, by SIGTERM alone", _stopped_untold, (CLOSED, "502 of the proxy")),
     Fault("PostgreSQL restarted", _postgres_restarted),
     Fault("PostgreSQL crashed and started", _postgres_crashed),
     Fault("PostgreSQL down for a while", _postgres_down),

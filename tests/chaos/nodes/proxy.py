@@ -1,8 +1,10 @@
 """HAProxy in front of the nodes."""
 
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.servers import ServerFailed
 from tests.chaos.api import HOST
 from tests.chaos.nodes.processes import Listening, Node, free_port
 
@@ -13,6 +15,7 @@ _CONFIGURATION = """\
 global
     maxconn 4000
     hard-stop-after 5s
+    stats socket {orders} mode 600 level admin
 
 defaults
     mode http
@@ -66,14 +69,30 @@ class Proxy(Listening):
 
     def __init__(self, directory: Path, nodes: Sequence[Node]) -> None:
         self.port = free_port()
+        self._orders = directory / "haproxy.sock"
         configuration = directory / "haproxy.cfg"
         servers = [f"    server {node.name} {HOST}:{node.port} check" for node in nodes]
         backups = [f"    server {node.name}-unchecked {HOST}:{node.port} backup" for node in nodes]
         configuration.write_text(
             _CONFIGURATION.format(
-                host=HOST, port=self.port, mark=MARK, servers="\n".join(servers), backups="\n".join(backups)
+                orders=self._orders,
+                host=HOST,
+                port=self.port,
+                mark=MARK,
+                servers="\n".join(servers),
+                backups="\n".join(backups),
             ),
             encoding="ascii",
         )
         # -db: in the foreground, as one process.
         super().__init__("haproxy", ["/usr/sbin/haproxy", "-db", "-f", str(configuration)], directory)
+
+    def use(self, node: Node, *, use: bool) -> None:
+        """Send a node nothing more from now on, or again; what it is doing is not disturbed."""
+        for server in (node.name, f"{node.name}-unchecked"):
+            with socket.socket(socket.AF_UNIX) as orders:
+                orders.connect(str(self._orders))
+                orders.sendall(f"set server nodes/{server} state {'ready' if use else 'drain'}\n".encode())
+                said = orders.recv(4096).decode().strip()
+            if said:
+                raise ServerFailed(f"haproxy: {said}")

@@ -101,15 +101,21 @@ class Site:
             return None
         return next((node for node in self.nodes if row and node.name == row[0]), None)
 
-    def restart(self, node: Node) -> None:
+    def restart(self, node: Node, *, told: bool) -> None:
         """Stop a node in good order and start it again.
 
+        :param told: whether the proxy is told before
         :raises ServerFailed: when it does not stop, or does not start
         """
+        if told:
+            self.proxy.use(node, use=False)
+            time.sleep(1)
         node.stop()
         node.start()
         node.wait_until_it_listens()
-        time.sleep(1.5)  # until the proxy knows
+        if told:
+            self.proxy.use(node, use=True)
+        time.sleep(1)  # until the proxy knows
 
     def stop_postgres(self, mode: str) -> None:
         """Stop PostgreSQL: `immediate` as after a crash."""
@@ -124,7 +130,7 @@ class Site:
         for node in self.nodes:
             if node.environment[name] != value:
                 node.environment[name] = value
-                self.restart(node)
+                self.restart(node, told=True)
 
     def sessions(self) -> dict[tuple[str, str], int]:
         """How many sessions each node has in each state."""
