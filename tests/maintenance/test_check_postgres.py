@@ -115,7 +115,8 @@ DIFFERENT = {
             ("run_data_tag_extra", "run_seq=1 tag='blue' key='key' seq=2"),
             (
                 "run_data_latest",
-                "run_seq=1 tag='blue' key='key' seq=1 created_at=1 entries=1 newest_seq=2 newest_created_at=2 counted=2",
+                "run_seq=1 tag='blue' key='key' seq=1 created_at=1 entries=1 "
+                "newest_seq=2 newest_created_at=2 counted=2",
             ),
         ],
     ),
