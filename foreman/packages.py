@@ -5,10 +5,12 @@ import sys
 
 
 def how_to_install(error: ModuleNotFoundError, extra: str = "metrics") -> str:
-    """One line that names the missing package and the command that installs it.
+    """One line that names the missing package and the command that installs it. An executable has no such command.
 
     :param extra: the extra in pyproject.toml that it is part of
     """
+    if hasattr(sys, "frozen"):
+        return f"{error.name} is not part of this executable: see docs/install.md for other ways to install Foreman"
     from foreman.requirements import requirements  # only a start that fails needs it
 
     command = shlex.join([sys.executable, "-m", "pip", "install", *requirements(extra=extra)])

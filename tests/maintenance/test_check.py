@@ -1265,6 +1265,6 @@ def test_file_that_is_not_ours_is_one_clear_line_and_left_as_it_was(place: Path,
 
 def test_command_has_help_and_names_a_wrong_setting() -> None:
     assert "FOREMAN_DATABASE" in run_command("check", "--help").stdout
-    wrong = run_command("check", "--database", "postgresql://localhost/foreman")
+    wrong = run_command("check", "--database", "mysql://localhost/foreman")
     assert (wrong.returncode, wrong.stdout) == (2, "")
-    assert wrong.stderr.startswith("foreman: --database is 'postgresql://localhost/foreman'; allowed: ")
+    assert wrong.stderr.startswith("foreman: --database is 'mysql://localhost/foreman'; allowed: ")

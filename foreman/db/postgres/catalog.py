@@ -1,7 +1,8 @@
 """What is in a schema, as the server's catalogue has it: to compare a database with what this version creates.
 
-A definition is told by its hash. Before that, what versions of PostgreSQL print differently is left out of it: the
-names of schemas and tables before a dot, parentheses and layout.
+A definition is told by its hash. Before that, what versions of PostgreSQL print differently, or print differently after
+a dump was restored, is left out of it: the names of schemas and tables before a dot, names that PostgreSQL has chosen,
+parentheses and layout.
 """
 
 import json
@@ -83,7 +84,7 @@ _OBJECTS = """
 # The same, with the hash of each definition.
 CATALOG = rf"""
     SELECT type, CAST(name AS text) AS name, left(encode(sha256(convert_to(
-        regexp_replace(regexp_replace(definition, '\m\w+\.', '', 'g'), '[\s()]+', ' ', 'g'), 'UTF8'
+        regexp_replace(regexp_replace(definition, '\m\w+\.|\mAS text\M', '', 'g'), '[\s()]+', '', 'g'), 'UTF8'
     )), 'hex'), 16) AS hash
     FROM ({_OBJECTS}) AS object
     """
