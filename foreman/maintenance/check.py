@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 from foreman.db.file import (
     APPLICATION_ID,
     SCHEMA_VERSION,
+    UNFINISHED_ID,
     NotAForemanDatabase,
+    UnfinishedCopy,
     refuse_earlier,
     refuse_missing,
     refuse_newer,
@@ -210,6 +212,8 @@ def _refuse_others(connection: sqlite3.Connection, path: Path) -> None:
                 "a change, such as an upgrade, was interrupted: `migrate`, or the server at its start, rolls it back"
             ) from None
         raise
+    if application_id == UNFINISHED_ID:
+        raise UnfinishedCopy.called(path)
     if application_id != APPLICATION_ID:
         raise NotAForemanDatabase.at(path)
     refuse_newer(path, version)

@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from foreman import __version__
 from foreman.clock import now_ms
-from foreman.db.file import SCHEMA_VERSION, EarlierVersion, NotAForemanDatabase
+from foreman.db.file import SCHEMA_VERSION, EarlierVersion, NotAForemanDatabase, UnfinishedCopy
 from foreman.db.schema import Migration, read_migrations
 
 SCHEMA = tuple(Path(__file__).parent / name for name in ("functions.sql", "schema.sql", "counts.sql"))
@@ -23,7 +23,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 OLDEST = 15
 
 # The advisory lock of whoever creates or upgrades the schema: "FMAN" and a number.
-_LOCK = 0x464D414E_00000001
+LOCK = 0x464D414E_00000001
 
 Tell = Callable[[str], object]
 
@@ -53,7 +53,7 @@ def prepare(url: str, tell: Tell, *, create: bool = True) -> None:
     """
     name = shown(url)
     with connected(url) as connection, connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
         version = version_in(connection, name)
         if version == 0:
             if not create:
@@ -129,7 +129,10 @@ def version_in(connection: "psycopg.Connection[Any]", name: str) -> int:
     """The schema version of a database; 0 if it is empty.
 
     :raises NotAForemanDatabase: when it holds something else, or is from a newer version
+    :raises UnfinishedCopy: when a copy into it has not come to its end
     """
+    if connection.execute("SELECT to_regclass('unfinished_copy')").fetchone() != (None,):
+        raise UnfinishedCopy.called(name)
     (ours, tables) = connection.execute(
         """
         SELECT to_regclass('schema_migration') IS NOT NULL AND to_regclass('run_data_latest') IS NOT NULL,
