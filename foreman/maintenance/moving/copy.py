@@ -1,6 +1,7 @@
 """Copying a database, row by row, to another place or engine, and verifying the copy."""
 
 import threading
+from contextlib import closing
 from functools import partial
 
 from foreman.maintenance.gentle_writes import Stopped
@@ -32,17 +33,16 @@ def copy(source: Source, target: Target, stopping: threading.Event, progress: Pr
     progress.doing("Copying")
     _write_all(source, target, stopping, progress.stretch(0, _WRITTEN), every)
     progress.doing("Indexing")
-    for part in target.complete():
-        progress.at(_WRITTEN + part * (_COMPLETE - _WRITTEN))
-        if stopping.is_set():
-            raise Stopped
+    with closing(target.complete()) as steps:
+        for part in steps:
+            progress.at(_WRITTEN + part * (_COMPLETE - _WRITTEN))
+            if stopping.is_set():
+                raise Stopped
 
     progress.doing("Verifying")
     of_end, tables, read = progress.stretch(_COMPLETE, 1), [], 0
     for table in TABLES:
-        tables.append(
-            verified(table, source, target, stopping, partial(_at, of_end, every, read))
-        )
+        tables.append(verified(table, source, target, stopping, partial(_at, of_end, every, read)))
         read += number[table]
     source.renew()
     if source.signs() != origin.signs:

@@ -1,6 +1,6 @@
 """The two ends of a copy, whatever their engine: what is read from, and what is written to."""
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -8,6 +8,8 @@ from typing import NamedTuple, Protocol
 from foreman.config import is_postgres
 from foreman.db.file import SCHEMA_VERSION, refuse_loop
 from foreman.db.values import Row
+from foreman.maintenance.moving.mending import Found
+from foreman.maintenance.moving.parents import Order
 from foreman.maintenance.moving.tables import Table
 from foreman.packages import how_to_install
 
@@ -105,10 +107,10 @@ class Target(Readable, Protocol):
     def refused(self, table: Table, rows: Iterable[Row]) -> tuple[Row, str] | None:
         """The first of these rows that cannot be written, and why. Nothing is written."""
 
-    def derive(self, parts: Iterable[tuple[Table, str]]) -> Iterator[None]:
+    def derive(self, parts: Iterable[tuple[Table, str]]) -> Generator[None, None, None]:
         """Fill tables from others, each by a SELECT, all in one transaction."""
 
-    def complete(self) -> Iterator[float]:
+    def complete(self) -> Generator[float, None, None]:
         """Create what makes writing slow, step by step: indexes and references. Yield what part of it is done.
 
         :raises MovingFailed: when the rows do not fit together
@@ -116,6 +118,36 @@ class Target(Readable, Protocol):
 
     def finish(self) -> None:
         """Make it a database like any other."""
+
+
+class Original(Protocol):
+    """A snapshot of a database of the TypeScript original. Values are as the target has them, but not mended.
+
+    :ivar name: what messages call it, without a password
+    """
+
+    name: str
+
+    def count(self, table: str) -> int:
+        """The number of rows."""
+
+    def organisations(self) -> dict[str, str]:
+        """The organisations, each with the name that it has here.
+
+        :raises MovingFailed: when two would have the same
+        """
+
+    def task_order(self) -> Order:
+        """The order of tasks in which each comes after its parent."""
+
+    def runs(self) -> Generator[Found, None, None]:
+        """The runs in order of time."""
+
+    def tasks(self) -> Generator[Found, None, None]:
+        """The tasks in order of time: `run_seq` is None without a run of the same organisation."""
+
+    def entries(self) -> Generator[Found, None, None]:
+        """The entries in order: with `own_task` if that is of its run, and its run's `first_task` if it has any."""
 
 
 def refuse_another(name: str, found: dict[str, str], origin: Origin, remedy: str) -> None:
@@ -128,7 +160,8 @@ def refuse_another(name: str, found: dict[str, str], origin: Origin, remedy: str
     """
     if (found["kind"], found["identity"]) != (origin.kind, origin.identity):
         raise MovingFailed(
-            f"{name} is an unfinished {found['kind']} of {found['source']}, not of {origin.source}; to begin anew, {remedy}"
+            f"{name} is an unfinished {found['kind']} of {found['source']}, not of {origin.source}; to begin anew, "
+            f"{remedy}"
         )
     if found["version"] != str(SCHEMA_VERSION):
         raise MovingFailed(f"{name} was begun with another version of Foreman; to begin anew, {remedy}")
@@ -176,6 +209,18 @@ def open_target(database: str) -> AbstractContextManager[Target]:
     from foreman.maintenance.moving.of_sqlite import target_on_sqlite
 
     return target_on_sqlite(Path(database))
+
+
+def open_original(url: str) -> AbstractContextManager[Original]:
+    """A snapshot of a database of the original, which is never written to.
+
+    :raises MovingFailed: when it cannot be reached, or is something else
+    :raises NotAForemanDatabase: when that is no URL
+    """
+    _refuse_missing_package()
+    from foreman.maintenance.moving.original import original_on_postgres
+
+    return original_on_postgres(url)
 
 
 def refuse_same(source: str, target: str) -> None:

@@ -73,7 +73,7 @@ class _Readable:
         key = sql.SQL(", ").join(
             sql.SQL(how).format(sql.Identifier(column)) for how, column in zip(collated, table.key, strict=True)
         )
-        beyond = sql.SQL("")
+        beyond: sql.Composable = sql.SQL("")
         if after is not None:
             beyond = sql.SQL(" AND ({}) > ({})").format(key, sql.SQL(", ").join(map(sql.Literal, after)))
         query = sql.SQL("COPY (SELECT {} FROM {} WHERE ({}){} ORDER BY {}) TO STDOUT").format(
@@ -120,7 +120,7 @@ class _Source(_Readable):
 
 
 class _Target(_Readable):
-    """A database that is written without triggers, and without those indexes and references that are not needed for that.
+    """A database that is written without triggers, and without indexes and references that only make that slower.
 
     The table `unfinished_copy` says what it is a copy of, and how to create them again.
     """
@@ -137,7 +137,9 @@ class _Target(_Readable):
             try:
                 version = version_in(self._connection, self.name)
             except UnfinishedCopy:
-                found = dict(self._connection.execute("SELECT name, value FROM unfinished_copy").fetchall())
+                found: dict[str, str] = dict(
+                    self._connection.execute("SELECT name, value FROM unfinished_copy").fetchall()
+                )
                 refuse_another(self.name, found, origin, self.remedy)
             else:
                 self._prepare(version, origin)
@@ -152,7 +154,7 @@ class _Target(_Readable):
             if self._one(f"SELECT EXISTS (SELECT FROM {table.name})") != (False,):
                 raise MovingFailed(f"{self.name} has rows already: choose a database without any")
         self._connection.execute(
-            "CREATE TABLE unfinished_copy (name text COLLATE \"C\" NOT NULL PRIMARY KEY, value text NOT NULL)"
+            'CREATE TABLE unfinished_copy (name text COLLATE "C" NOT NULL PRIMARY KEY, value text NOT NULL)'
         )
         remembered = {**origin._asdict(), "version": str(SCHEMA_VERSION)}
         steps = self._drop_what_is_slow()
@@ -169,7 +171,9 @@ class _Target(_Readable):
         constraints = self._connection.execute(
             """
             SELECT format('ALTER TABLE %%s DROP CONSTRAINT %%I', conrelid::regclass, conname),
-                   format('ALTER TABLE %%s ADD CONSTRAINT %%I %%s', conrelid::regclass, conname, pg_get_constraintdef(oid))
+                   format(
+                       'ALTER TABLE %%s ADD CONSTRAINT %%I %%s', conrelid::regclass, conname, pg_get_constraintdef(oid)
+                   )
             FROM pg_constraint
             WHERE contype = 'f' AND connamespace = current_schema()::regnamespace
               AND (SELECT relname FROM pg_class WHERE pg_class.oid = conrelid) = ANY (%s)
@@ -237,7 +241,7 @@ class _Target(_Readable):
             for row in rows:
                 copy.write_row(row)
 
-    def derive(self, parts: Iterable[tuple[Table, str]]) -> Iterator[None]:
+    def derive(self, parts: Iterable[tuple[Table, str]]) -> Generator[None, None, None]:
         """Fill tables from others, all in one transaction; see `ends.Target`."""
         with told(self.name), self._connection.transaction():
             for table, select in parts:
@@ -245,7 +249,7 @@ class _Target(_Readable):
                 self._connection.execute(f"{into} {select}".encode())
                 yield
 
-    def complete(self) -> Iterator[float]:
+    def complete(self) -> Generator[float, None, None]:
         """Create the indexes and references; see `ends.Target`."""
         with told(self.name):
             steps = self._connection.execute(

@@ -4,7 +4,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from foreman.db.file import (
@@ -47,10 +47,8 @@ def source_on_sqlite(path: Path) -> "Iterator[_Source]":
 @contextmanager
 def target_on_sqlite(path: Path) -> "Iterator[_Target]":
     """A database file to copy into; see `ends.open_target`."""
-    try:
+    with suppress(UnfinishedCopy):
         refuse_foreign_file(path)
-    except UnfinishedCopy:
-        pass
     if path.exists() and not os.access(path, os.W_OK):
         raise MovingFailed(f"{path.absolute()} cannot be written to: permission denied")
     uri = f"{path.absolute().as_uri()}?mode=rwc"
@@ -125,7 +123,10 @@ class _Target(_Readable):
 
     def _refuse_foreign_file(self) -> None:
         """Its header alone does not say whose it is, if it has no id."""
-        (application_id,), (tables,) = self._one("PRAGMA application_id"), self._one("SELECT count(*) FROM sqlite_schema")
+        (application_id,), (tables,) = (
+            self._one("PRAGMA application_id"),
+            self._one("SELECT count(*) FROM sqlite_schema"),
+        )
         if application_id not in (APPLICATION_ID, UNFINISHED_ID) and (application_id or tables):
             raise NotAForemanDatabase.at(self.path)
 
@@ -193,7 +194,7 @@ class _Target(_Readable):
                 self._connection.execute("ROLLBACK")
         return None
 
-    def derive(self, parts: Iterable[tuple[Table, str]]) -> Iterator[None]:
+    def derive(self, parts: Iterable[tuple[Table, str]]) -> Generator[None, None, None]:
         """Fill tables from others, all in one transaction; see `ends.Target`."""
         with _told(self.path), self._transaction():
             for table, select in parts:
@@ -201,7 +202,7 @@ class _Target(_Readable):
                     self._connection.execute(f"INSERT INTO {table.name} ({', '.join(table.columns)}) {select}")
                 yield
 
-    def complete(self) -> Iterator[float]:
+    def complete(self) -> Generator[float, None, None]:
         """Create the indexes, and look for references that lead nowhere; see `ends.Target`."""
         with _told(self.path):
             there = {name for (name,) in self._connection.execute("SELECT name FROM sqlite_schema")}

@@ -53,7 +53,8 @@ def verified(
     if differs or ours.digest() != theirs.digest():
         raise MovingFailed(
             f"the table {table.name} is not the same: {source.name} has {rows[0]} rows with the checksum "
-            f"{ours.hexdigest()}, {target.name} {rows[1]} with {theirs.hexdigest()}; the first that differs is {differs}"
+            f"{ours.hexdigest()}, {target.name} {rows[1]} with {theirs.hexdigest()}; the first that "
+            f"differs is {differs}"
         )
     return Verified(table.name, rows[0], ours.hexdigest())
 
