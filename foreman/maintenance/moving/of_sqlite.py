@@ -49,13 +49,18 @@ def target_on_sqlite(path: Path) -> "Iterator[_Target]":
     """A database file to copy into; see `ends.open_target`."""
     with suppress(UnfinishedCopy):
         refuse_foreign_file(path)
-    if path.exists() and not os.access(path, os.W_OK):
+    is_new = not path.exists()
+    if not is_new and not os.access(path, os.W_OK):
         raise MovingFailed(f"{path.absolute()} cannot be written to: permission denied")
     uri = f"{path.absolute().as_uri()}?mode=rwc"
-    with _unserved(path, needed=True), _told(path), closing(sqlite3.connect(uri, uri=True)) as connection:
-        connection.isolation_level = None
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        yield _Target(path, connection)
+    with _unserved(path, needed=True), _told(path):
+        try:
+            with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
+                connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+                yield _Target(path, connection)
+        finally:
+            if is_new and path.exists() and path.stat().st_size == 0:
+                path.unlink()  # nothing was begun
 
 
 class _Readable:

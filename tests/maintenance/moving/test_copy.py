@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
@@ -69,7 +70,7 @@ def moved(
         return copy(at_source, at_target, stopping or threading.Event(), progress)
 
 
-def rows_of(database: str) -> dict[str, list[tuple[object, ...]]]:
+def rows_of(database: str) -> dict[str, list[tuple[Any, ...]]]:
     return rows_on_postgres(database) if "://" in database else rows_of_file(Path(database))
 
 
@@ -191,7 +192,8 @@ def test_schema_of_a_copy_is_that_of_a_new_database(
                     SELECT 'constraint', conname, pg_get_constraintdef(oid) FROM pg_constraint
                     WHERE connamespace = 'public'::regnamespace
                     UNION ALL
-                    SELECT 'trigger', tgname, tgenabled || pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+                    SELECT 'trigger', tgname, tgenabled::text || pg_get_triggerdef(oid) FROM pg_trigger
+                    WHERE NOT tgisinternal
                     UNION ALL
                     SELECT 'table', relname, relkind::text FROM pg_class WHERE relnamespace = 'public'::regnamespace
                     ORDER BY 1, 2, 3
