@@ -3,7 +3,7 @@
 import click
 
 from foreman import __version__
-from foreman.cli import maintenance
+from foreman.cli import maintenance, moving
 from foreman.cli.about import licenses, openapi
 from foreman.cli.keys import keys_group
 from foreman.cli.options import Commands
@@ -19,5 +19,5 @@ def main() -> None:
     """
 
 
-for each in (serve, openapi, licenses, keys_group, *maintenance.COMMANDS):
+for each in (serve, openapi, licenses, keys_group, *maintenance.COMMANDS, *moving.COMMANDS):
     main.add_command(each)

@@ -7,6 +7,10 @@ from foreman.db.schema import migrations
 
 # "FMAN" in the file's header (https://www.sqlite.org/fileformat2.html, offset 68) tells our files from others.
 APPLICATION_ID = 0x464D414E
+
+# "FMCP": of a file that another database is being copied into.
+UNFINISHED_ID = 0x464D4350
+
 SCHEMA_VERSION = migrations()[-1].version
 
 _MAGIC = b"SQLite format 3\x00"
@@ -26,10 +30,22 @@ class EarlierVersion(NotAForemanDatabase):
     """The file is ours and needs an upgrade. It has not been touched."""
 
 
+class UnfinishedCopy(NotAForemanDatabase):
+    """Another database was being copied or imported into it, and that has not come to its end."""
+
+    @classmethod
+    def called(cls, name: Path | str) -> "UnfinishedCopy":
+        """The error for the database of this name."""
+        return cls(
+            f"{name} is the unfinished copy of another database: run the command that began it again, or delete it"
+        )
+
+
 def refuse_foreign_file(path: Path) -> None:
     """Check a file's header without opening it as a database, so that somebody else's file stays untouched.
 
     :raises NotAForemanDatabase: when the file is not ours, or a new one cannot be created there
+    :raises UnfinishedCopy: when a copy into it has not come to its end
     """
     refuse_loop(path)
     if path.exists() and not path.is_file():
@@ -41,6 +57,8 @@ def refuse_foreign_file(path: Path) -> None:
     with path.open("rb") as file:
         header = file.read(100)
     application_id, in_wal_mode = int.from_bytes(header[68:72]), header[18:19] == b"\x02"
+    if header.startswith(_MAGIC) and application_id == UNFINISHED_ID:
+        raise UnfinishedCopy.called(path)
     # Without an id and in rollback-journal mode it may be ours: empty, or being created by another process.
     if not header.startswith(_MAGIC) or (application_id != APPLICATION_ID and (application_id != 0 or in_wal_mode)):
         raise NotAForemanDatabase.at(path)

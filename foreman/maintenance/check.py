@@ -12,7 +12,9 @@ from typing import Any
 from foreman.db.file import (
     APPLICATION_ID,
     SCHEMA_VERSION,
+    UNFINISHED_ID,
     NotAForemanDatabase,
+    UnfinishedCopy,
     refuse_earlier,
     refuse_missing,
     refuse_newer,
@@ -147,6 +149,8 @@ def _refuse_others(connection: sqlite3.Connection, path: Path) -> None:
                 "a change, such as an upgrade, was interrupted: `migrate`, or the server at its start, rolls it back"
             ) from None
         raise
+    if application_id == UNFINISHED_ID:
+        raise UnfinishedCopy.called(path)
     if application_id != APPLICATION_ID:
         raise NotAForemanDatabase.at(path)
     refuse_newer(path, version)

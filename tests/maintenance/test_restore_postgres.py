@@ -30,7 +30,8 @@ TRANSACTIONS = 3_000
 
 def documented(heading: str) -> str:
     """The commands under a heading."""
-    return re.findall(rf"^### {heading}\n.*?```sh\n(.*?)```", PAGE, re.MULTILINE | re.DOTALL)[0]
+    found: list[str] = re.findall(rf"^### {heading}\n.*?```sh\n(.*?)```", PAGE, re.MULTILINE | re.DOTALL)
+    return found[0]
 
 
 def run(script: str, on: Cluster, directory: Path) -> str:

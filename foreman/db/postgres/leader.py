@@ -17,7 +17,7 @@ from foreman.db.postgres.session import NETWORK, NETWORK_OF_SERVER, configure
 log = logging.getLogger(__name__)
 
 # The advisory lock of the node that leads: "FMAN" and a number.
-_LOCK = 0x464D414E_00000002
+LEADER_LOCK = 0x464D414E_00000002
 
 # Seconds between two folds of counts by the leader, and between two attempts of the others to lead.
 _FOLD_EVERY, _TRY_EVERY = 1.0, 3.0
@@ -83,7 +83,7 @@ class Leader:
             self._look_at_clock = time.monotonic() + _LOOK_AT_CLOCK
             follow_clock(connection)
         if not self._leads.is_set():
-            (taken,) = connection.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK,)).fetchone() or (False,)
+            (taken,) = connection.execute("SELECT pg_try_advisory_lock(%s)", (LEADER_LOCK,)).fetchone() or (False,)
             if not taken:
                 return _TRY_EVERY
             log.info("This node leads")

@@ -17,7 +17,7 @@ import psycopg
 from foreman import __version__
 from foreman.clock import now_ms
 from foreman.config import shown
-from foreman.db.file import SCHEMA_VERSION, EarlierVersion, NotAForemanDatabase
+from foreman.db.file import SCHEMA_VERSION, EarlierVersion, NotAForemanDatabase, UnfinishedCopy
 from foreman.db.postgres.catalog import CATALOG, catalog_of
 from foreman.db.postgres.connecting import connected, line_of
 from foreman.db.schema import Migration, read_migrations
@@ -27,7 +27,7 @@ SCHEMA = tuple(Path(__file__).parent / name for name in ("functions.sql", "schem
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 # The advisory lock of whoever creates or upgrades the schema: "FMAN" and a number.
-_LOCK = 0x464D414E_00000001
+LOCK = 0x464D414E_00000001
 
 # How long a migration waits for a table that somebody else uses.
 _LOCK_PATIENCE = "30s"
@@ -48,7 +48,7 @@ def prepare(url: str, tell: Tell, *, create: bool = True) -> None:
     name = shown(url)
     with connected(url, Connection) as connection, connection.transaction():
         connection.execute("SELECT set_config('statement_timeout', '0', true)")
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
         version = version_in(connection, name)
         if version == 0:
             if not create:
@@ -121,7 +121,10 @@ def version_in(connection: Connection, name: str) -> int:
     """The schema version of a database; 0 if it is empty.
 
     :raises NotAForemanDatabase: when it holds something else, or is from a newer version
+    :raises UnfinishedCopy: when a copy into it has not come to its end
     """
+    if connection.execute("SELECT to_regclass('unfinished_copy')").fetchone() != (None,):
+        raise UnfinishedCopy.called(name)
     (ours, others) = connection.execute(
         """
         SELECT EXISTS (
