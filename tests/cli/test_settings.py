@@ -70,7 +70,7 @@ def test_each_variable(
         ("FOREMAN_PORT", "-1"),
         ("FOREMAN_PORT", "http"),
         ("FOREMAN_PORT", "٣٠٠٠"),
-        ("FOREMAN_DATABASE", "postgresql://localhost/foreman"),
+        ("FOREMAN_DATABASE", "mysql://localhost/foreman"),
         ("FOREMAN_AUTH", "none"),
         ("FOREMAN_RATE_LIMIT", "many"),
         ("FOREMAN_RATE_LIMIT", "5/fortnight"),

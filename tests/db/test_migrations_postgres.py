@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from foreman.config import Settings
-from foreman.db.file import EarlierVersion, NotAForemanDatabase
+from foreman.db.file import SCHEMA_VERSION, EarlierVersion, NotAForemanDatabase
 from foreman.db.postgres import catalog, schema
 from foreman.db.postgres.snapshot import snapshot
 from foreman.maintenance import check_postgres
@@ -20,7 +20,7 @@ from tests.support.engines import engine
 
 pytestmark = pytest.mark.postgres
 
-THIS, NEXT = schema.SCHEMA_VERSION, schema.SCHEMA_VERSION + 1
+THIS, NEXT = SCHEMA_VERSION, SCHEMA_VERSION + 1
 
 TITLE = "Priorities"
 

@@ -11,7 +11,7 @@ from tests.support.source import PACKAGE, ROOT, modules, name_of, tree_of
 
 # From the ground up. What stands on one floor does not use each other, nor what is above.
 FLOORS = (
-    {"foreman", "clock", "config", "pending", "requirements", "resources", "stop_signals", "vocabulary"},
+    {"foreman", "clock", "config", "packages", "pending", "requirements", "resources", "stop_signals", "vocabulary"},
     {"db"},
     {"http", "maintenance"},
     {"api", "auth", "background"},
@@ -28,6 +28,8 @@ ON_THE_GROUND = FLOORS[0]
 # Libraries that only these rooms may use.
 BELONG_TO = {
     "sqlite3": {"db", "maintenance"},
+    "psycopg": {"db"},
+    "psycopg_pool": {"db"},
     "waitress": {"server"},
     "limits": {"auth", "config"},
     "flask_limiter": {"auth"},
