@@ -28,12 +28,11 @@ ON_THE_GROUND = FLOORS[0]
 # Libraries that only these rooms may use.
 BELONG_TO = {
     "sqlite3": {"db", "maintenance"},
-    "psycopg": {"db", "maintenance"},
+    "psycopg": {"db"},
     "psycopg_pool": {"db"},
     "waitress": {"server"},
     "limits": {"auth", "config"},
     "flask_limiter": {"auth"},
-    "redis": {"auth"},
     "click": {"cli"},
 }
 

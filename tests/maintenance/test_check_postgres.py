@@ -90,7 +90,7 @@ DIFFERENT = {
         BROKEN["tags that are not an array"].script,
         [
             ("tags", f"org_id='acme' id='{NEW}' type='object' tags=0"),
-            ("unchecked", "tag, tag_repeated, run_data_tag_missing, run_data_tag_extra"),
+            ("unchecked", "tag, run_data_tag_missing, run_data_tag_extra"),
         ],
         triggers=False,
     ),

@@ -228,10 +228,9 @@ VALUES = (
         """
         SELECT org_id, id
         FROM run_data
-        WHERE json_array_length(CASE WHEN json_valid(tags) THEN tags ELSE '[]' END) > (
-            SELECT count(DISTINCT tag.value)
-            FROM json_each(CASE WHEN json_valid(run_data.tags) THEN run_data.tags ELSE '[]' END) AS tag
-        )
+        WHERE CASE WHEN json_valid(tags) THEN json_array_length(tags) > 1 AND json_array_length(tags) > (
+            SELECT count(DISTINCT tag.value) FROM json_each(run_data.tags) AS tag
+        ) END
         """,
     ),
     Rule(
