@@ -33,6 +33,7 @@ BELONG_TO = {
     "waitress": {"server"},
     "limits": {"auth", "config"},
     "flask_limiter": {"auth"},
+    "redis": {"auth"},
     "click": {"cli"},
 }
 
