@@ -13,7 +13,7 @@ from bench.comparison_report import ComparisonReport
 from bench.data import Progress
 from bench.engines import Unsound
 from bench.load import LoadGenerator
-from bench.report import Report
+from bench.report import Report, kept_section
 from bench.servers import ROOT, ServerFailed, end_on_sigterm
 from bench.targets import outcomes
 
@@ -81,6 +81,7 @@ def _benchmark(chosen: argparse.Namespace, generator: LoadGenerator, progress: P
         measured.results, measured.footprint, outcomes(measured.results, measured.footprint, sizes),
         measured.operations, measured.sized, machine.describe(generator.name),
         plan.rounds, plan.seconds, chosen.quick, (ratio_plot.name, size_plot.name), measured.pages, plan.grown,
+        kept_section(output.read_text(encoding="utf-8")) if output.exists() else "",
     )  # fmt: skip
     output.write_text(report.text(), encoding="utf-8")
     return report.summary(), output
@@ -116,7 +117,7 @@ def _compare_engines(chosen: argparse.Namespace, generator: LoadGenerator, progr
         measured = engine_comparison.run(plan, server, Path(directory), generator, progress, chosen.only)
         described = server.describe()
     report = EngineReport(
-        measured, plan.rounds, plan.seconds, chosen.quick, [*machine.describe(generator.name), described]
+        measured, plan.rounds, plan.seconds, plan.rows, chosen.quick, [*machine.describe(generator.name), described]
     )
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(report.text(), encoding="utf-8")

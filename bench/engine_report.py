@@ -8,7 +8,18 @@ from bench.cases import COMPARED, FLOOR_POST, Case
 from bench.engine_comparison import DISPATCHERS, READS, WRITES, Measured
 from bench.nodes import CONNECTIONS as CONNECTIONS_OF_NODES
 from bench.nodes import ONE, TWO
-from bench.report import GROWING, NOT_MEASURED, QUICK, SAME, number, outcome_table, size_tables, spread_of, table
+from bench.report import (
+    GROWING,
+    NOT_MEASURED,
+    ON_POSTGRES,
+    QUICK,
+    SAME,
+    number,
+    outcome_table,
+    size_tables,
+    spread_of,
+    table,
+)
 from bench.results import Place, Results, Spread, p50, rate
 from bench.shares import Shares
 from bench.targets import Outcome, of_sizes
@@ -21,8 +32,6 @@ READS_TARGET, WRITES_TARGET = 0.5, 0.4
 # At most this many times the latency in the smallest size, and at least this many times one node's requests per second.
 SIZES_TARGET, NODES_TARGET = 2.0, 1.6
 
-TITLE = "## On PostgreSQL"
-
 HEAD = """\
 {quick}One server with a database on PostgreSQL, and one with an SQLite file, both with default settings and full
 durability (`fsync`, `synchronous_commit` and `full_page_writes` are on). PostgreSQL runs on the same machine, as does
@@ -33,7 +42,7 @@ maximum in brackets. The target at {compared} connections is {reads:g} for reads
 """
 SIZES = """\
 p50 on PostgreSQL with one connection. Each size has its own database, with one run of that many entries and as many
-runs as entries.
+runs as entries, and {rows:,} runs with one entry.
 
 """
 NODES = """\
@@ -52,11 +61,15 @@ NODES_HEADER = ["operation", "servers", "requests/s", "p50 ms", "errors", "nodes
 
 @dataclass(frozen=True)
 class EngineReport:
-    """Everything that the report tells."""
+    """Everything that the report tells.
+
+    :param rows: how many runs of one entry are beside the large ones
+    """
 
     measured: Measured
     rounds: int
     seconds: float
+    rows: int
     quick: bool
     machine: Sequence[tuple[str, str]]
 
@@ -74,7 +87,7 @@ class EngineReport:
 
     def section(self) -> str:
         """What docs/performance.md has of it."""
-        parts = [f"{TITLE}\n\n{self._head()}" + self._ratios()]
+        parts = [f"{ON_POSTGRES}\n\n{self._head()}" + self._ratios()]
         if self.measured.sizes and self._worst()[0].measured:
             parts.append(outcome_table(self._worst()))
         return "\n".join([*parts, *self._nodes()])
@@ -140,7 +153,7 @@ class EngineReport:
         if not self.measured.sizes:
             return []
         same, growing = size_tables(self._results, self.measured.sizes)
-        return [f"## Cost against size\n\n{SIZES}{SAME}\n{same}\n{GROWING}\n{growing}"]
+        return [f"## Cost against size\n\n{SIZES.format(rows=self.rows)}{SAME}\n{same}\n{GROWING}\n{growing}"]
 
     def _nodes(self) -> list[str]:
         results, rows = self.measured.loads.results, []
@@ -174,13 +187,6 @@ class EngineReport:
             return []
         header = ["operation", "connections", *names, f"{names[1]} / {names[0]}"]
         return [f"## Dispatcher\n\n{DISPATCHER}{table(header, rows, 'l' + 'r' * (len(names) + 2))}"]
-
-
-def kept_section(text: str) -> str:
-    """The section of a former docs/performance.md, which another run has measured; empty if there is none."""
-    _, found, rest = text.partition(f"\n{TITLE}\n")
-    section = rest.partition("\n## ")[0].strip()
-    return f"{TITLE}\n\n{section}\n" if found else ""
 
 
 def _target(case: Case) -> tuple[str, float]:

@@ -15,6 +15,9 @@ from bench.traffic import REQUESTS_OF_WORKFLOW
 
 NOT_MEASURED = "-"
 
+# The section that comes from another run, see `engine_report.py`.
+ON_POSTGRES = "## On PostgreSQL"
+
 QUICK = "**A quick run: its figures are rough.** "
 HEAD = """\
 # Performance
@@ -77,6 +80,7 @@ class Report:
     :param operations: the cases that are compared with the floor
     :param plots: the files of the two plots, relative to the report
     :param pages: what each kind of commit has written, in a database of `grown` rows
+    :param on_postgres: the section about PostgreSQL
     """
 
     results: Results
@@ -91,11 +95,13 @@ class Report:
     plots: tuple[str, str]
     pages: Mapping[str, Written] | None = None
     grown: int = 0
+    on_postgres: str = ""
 
     def text(self) -> str:
         """The whole page."""
         parts = [self._head(), self._targets(), self._operations(), *self._pinned(), self._comparisons(), self._sizes()]
-        return "\n".join([*parts, self._footprint(), *self._pages(), self._machine()])
+        kept = [self.on_postgres] if self.on_postgres else []
+        return "\n".join([*parts, *kept, self._footprint(), *self._pages(), self._machine()])
 
     def _head(self) -> str:
         rounds = f"{self.rounds} round{'s' if self.rounds > 1 else ''} of {self.seconds:g} s"
@@ -206,6 +212,13 @@ class Report:
         per_second = self.results.typical(place, rate)
         middle, slow = (self.results.typical(place, metric) for metric in (p50, p99))
         return [f"{per_second:,.0f}", number(middle), number(slow), str(self.results.errors(place))]
+
+
+def kept_section(text: str) -> str:
+    """The section about PostgreSQL of a former report; empty if there is none."""
+    _, found, rest = text.partition(f"\n{ON_POSTGRES}\n")
+    section = rest.partition("\n## ")[0].strip()
+    return f"{ON_POSTGRES}\n\n{section}\n" if found else ""
 
 
 def outcome_table(outcomes: Sequence[Outcome]) -> str:
