@@ -18,11 +18,11 @@ def losing(served: Running, times: int, failure: Failure = Failure.AGAIN) -> Ite
     """Let as many blocks fail before they begin; what is yielded has an item for each that was asked for."""
     write, asked = served.database.write, []
 
-    def lose() -> Any:
+    def lose(**options: Any) -> Any:
         asked.append(1)
         if len(asked) <= times:
             raise EngineError(failure, "lost to others")
-        return write()
+        return write(**options)
 
     with patch.object(served.database, "write", lose):
         yield asked

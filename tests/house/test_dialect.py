@@ -14,7 +14,8 @@ import pytest
 
 from tests.support.source import modules, name_of, tree_of
 
-# Rooms and modules of one engine alone: those that open it, and the commands that work on SQLite files.
+# Rooms and modules of one engine alone: those that open it, the commands that work on SQLite files, and what moves rows
+# from one engine, or from the original, to another.
 APART = (
     "db/checkpoints.py",
     "db/file.py",
@@ -27,6 +28,9 @@ APART = (
     "maintenance/check.py",
     "maintenance/check_postgres.py",
     "maintenance/invariants/",
+    "maintenance/moving/of_postgres.py",
+    "maintenance/moving/of_sqlite.py",
+    "maintenance/moving/original.py",
     "maintenance/restore.py",
     "maintenance/upgrade.py",
 )
