@@ -30,7 +30,8 @@ TRANSACTIONS = 3_000
 
 def documented(heading: str) -> str:
     """The commands under a heading."""
-    return re.findall(rf"^### {heading}\n.*?```sh\n(.*?)```", PAGE, re.MULTILINE | re.DOTALL)[0]
+    (commands, *_) = re.findall(rf"^### {heading}\n.*?```sh\n(.*?)```", PAGE, re.MULTILINE | re.DOTALL)
+    return str(commands)
 
 
 def run(script: str, on: Cluster, directory: Path) -> str:
