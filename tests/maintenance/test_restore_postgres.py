@@ -30,8 +30,8 @@ TRANSACTIONS = 3_000
 
 def documented(heading: str) -> str:
     """The commands under a heading."""
-    found: list[str] = re.findall(rf"^### {heading}\n.*?```sh\n(.*?)```", PAGE, re.MULTILINE | re.DOTALL)
-    return found[0]
+    (commands, *_) = re.findall(rf"^### {heading}\n.*?```sh\n(.*?)```", PAGE, re.MULTILINE | re.DOTALL)
+    return str(commands)
 
 
 def run(script: str, on: Cluster, directory: Path) -> str:
