@@ -31,13 +31,15 @@ _IDLE_TRANSACTION = 30.0
 
 # What every session is set to. Indexes answer every statement of a request, whatever its values and the tables' sizes.
 # So each is planned once, and no table is read as a whole where an index can be walked. Left alone, the planner chooses
-# by what it guesses, and often plans anew to guess better, which takes longer than most statements.
+# by what it guesses, and often plans anew to guess better, which takes longer than most statements. A nested loop looks
+# up what it needs at each turn, instead of keeping all that it might need.
 _SETTINGS = {
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
+    "enable_material": "off",
     **NETWORK_OF_SERVER,
     "lock_timeout": f"{_LOCK_PATIENCE}s",
     "idle_in_transaction_session_timeout": f"{_IDLE_TRANSACTION}s",
