@@ -244,6 +244,7 @@ def test_process_that_is_told_to_stop_finishes_its_requests_and_is_replaced(tmp_
             connection.sendall(rest)
             assert connection.recv(100).startswith(b"HTTP/1.1 201 ")
         until(lambda: len(children(process)) == 2 and not {*before} & {*children(process)})
+        until(lambda: not is_free(url))  # where nobody listens, not even a supervisor keeps others out
         ok(get_runs(url))
 
 
