@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def documented(heading: str) -> str:
 def run(script: str, on: Cluster, directory: Path) -> str:
     """Run commands where a dump lies, with the programs of the cluster; what they print."""
     variables = environment(PGHOST="127.0.0.1", PGPORT=str(on.port), PGUSER="postgres")
-    script = script.replace(".venv/bin/python app.py", f"{ROOT}/.venv/bin/python {ROOT}/app.py")
+    script = script.replace(".venv/bin/python app.py", f"{sys.executable} {ROOT}/app.py")
     done = subprocess.run(
         ["sh", "-e", "-c", script], cwd=directory, env={**variables, "PATH": f"{binaries()}:{variables['PATH']}"},
         capture_output=True, text=True, timeout=PATIENCE,
