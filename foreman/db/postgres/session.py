@@ -43,7 +43,8 @@ _PREPARED_AFTER, _PREPARED = 1, 400
 # Seconds that a request to cancel a statement may take.
 _CANCELLING = 2.0
 
-# In place of NUL in a value. PostgreSQL has no text with either, so what is looked up is not found all the same.
+# In place of NUL in a value, which no text of PostgreSQL can have. Only ids in a path may have it, and no id has this:
+# so what is looked up is not found all the same.
 _REPLACEMENT = "\ufffd"
 
 
