@@ -18,6 +18,9 @@ from dotenv.parser import parse_stream
 from limits import RateLimitItem, parse
 
 AGES = "a duration such as 30d, 12h, 90m or 45s"
+# There, a thread waits for the database most of the time: 8 of them create runs 1.9 times as fast as 4.
+THREADS_ON_POSTGRES = 8
+
 SIZES = "a size such as 500KB, 10MB or 1GB"
 
 # A URL as PostgreSQL's library reads it, but only if what is meant as a password cannot be taken for something else,
@@ -209,7 +212,12 @@ class Settings:
         "largest request body; a larger one gets a 413", "--max-body",
     )  # fmt: skip
     threads: int = _setting(
-        "FOREMAN_THREADS", "4", "a number from 1 to 256", _number(1, 256), "threads that handle requests", "--threads"
+        "FOREMAN_THREADS",
+        "4",
+        "a number from 1 to 256",
+        _number(1, 256),
+        f"threads that handle requests; on PostgreSQL, {THREADS_ON_POSTGRES} by default",
+        "--threads",
     )
     processes: int = _setting(
         "FOREMAN_PROCESSES", "1", "a number from 1 to 64", _number(1, 64),
@@ -337,4 +345,6 @@ def of(environment: Mapping[str, str | None], flags: Mapping[str, str | None]) -
             )
             shown = "(hidden)" if is_secret else repr(text)
             raise WrongSetting(f"{name} is {shown}; allowed: {about['allowed']}") from None
+    if is_postgres(values.get("database", "")):
+        values.setdefault("threads", THREADS_ON_POSTGRES)
     return Settings(**values)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from foreman.db.file import SCHEMA_VERSION, EarlierVersion, refuse_foreign_file
+from foreman.db.file import SCHEMA_VERSION, EarlierVersion, refuse_foreign_file, refuse_missing
 from foreman.db.schema import Migration, set_version, since, statements
 from foreman.db.sqlite import Database
 from foreman.maintenance.backup import CopyFailed, link, now, sync, told, verified_copy
@@ -57,6 +57,8 @@ def open_upgraded(
     :raises UpgradeFailed: when it cannot be upgraded, such as when another process has it open
     :raises NotAForemanDatabase: when the file is not ours to write to
     """
+    if not create:
+        refuse_missing(path)
     refuse_foreign_file(path)
     with _turn(path.resolve().parent):
         try:

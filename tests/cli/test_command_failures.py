@@ -138,7 +138,8 @@ def test_wrong_argument_is_one_line(place: Path, wrong: str) -> None:
     Database(place / "foreman.db").close()
     make, path = WRONG[wrong]
     make(place)
-    commands = [[*words, path] for words in (["restore"], ["backup"], ["backup", "--keep", "1"])]
+    taking = (["restore"], ["backup"], ["backup", "--keep", "1"], ["copy", "--from", "good.db", "--to"])
+    commands = [[*words, path] for words in (*taking, ["copy", "--to", "new.db", "--from"])]
     if wrong != "a pipe":  # there it waits for a reader, as everything does
         commands.append(["openapi", "--output", path])
     for command in commands:

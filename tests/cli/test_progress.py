@@ -50,6 +50,7 @@ COMMANDS = {
     "backup": (["backup", "new.db", "--database", "foreman.db"], " bytes, 2 runs, 0 tasks"),
     "restore": (["restore", "copy.db", "--database", "foreman.db"], " bytes, 1 runs, 0 tasks"),
     "migrate": (["migrate", "--database", "earlier.db"], f"earlier.db has schema version {SCHEMA_VERSION}"),
+    "copy": (["copy", "--from", "foreman.db", "--to", "new.db"], "new.db: 3 rows"),
     "prune": (["prune", "--older-than", "30s", "--database", "foreman.db"], "deleted 1 runs"),
 }
 
@@ -90,7 +91,7 @@ def test_scripts_get_no_bar(live: Path, which: str) -> None:
     assert COMMANDS[which][1] in done.stdout
 
 
-@pytest.mark.parametrize("which", ["backup", "restore"])
+@pytest.mark.parametrize("which", ["backup", "restore", "copy"])
 def test_bar_says_what_is_being_done(live: Path, which: str) -> None:
     _, shown = on_a_terminal(*call(live, which))
     assert "Copying" in shown

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from limits import parse
 
-from foreman.config import Settings, WrongSetting, load
+from foreman.config import Settings, WrongSetting, load, of
 from foreman.requirements import requirements
 from tests.support.api import assert_error, ok
 from tests.support.commands import assert_fails, environment, run, serving, url_of
@@ -200,3 +200,10 @@ def test_body_limit_is_the_setting(start: Start) -> None:
     with start(max_body=100).client() as client:
         assert_error(client.post("/runs", json={"inputData": "x" * 100}), 413)
         ok(client.post("/runs", json={"inputData": "x" * 10}), 201)
+
+
+def test_there_are_more_threads_on_postgresql_unless_a_number_is_given() -> None:
+    database = {"FOREMAN_DATABASE": "postgresql://localhost/foreman"}
+    assert of(database, {}).threads == 8
+    assert of({**database, "FOREMAN_THREADS": "3"}, {}).threads == 3
+    assert of({}, {}).threads == 4

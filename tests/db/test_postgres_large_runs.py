@@ -47,8 +47,8 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
             f"""
             INSERT INTO run (org_id, id, status, input_data, created_at, updated_at)
             SELECT 'acme', 'run' || n, 'pending', '1', n, n FROM generate_series(0, {SMALL_RUNS}) AS n;
-            INSERT INTO task (org_id, id, run_seq, run_id, type, status, input_data, max_retries, created_at,
-                              updated_at)
+            INSERT INTO task (org_id, id, run_seq, run_id, type, status, input_data, max_retries,
+                              created_at, updated_at)
             SELECT org_id, 'of ' || id, seq, id, 'step', 'pending', '1', 3, 1, 1 FROM run;
             INSERT INTO run_data (org_id, id, run_seq, run_id, task_id, key, value, tags, created_at, updated_at)
             SELECT org_id, 'entry' || n, seq, id, 'of ' || id, 'key' || n, '1', '["tag' || n || '", "all"]', n, n

@@ -28,7 +28,7 @@ ON_THE_GROUND = FLOORS[0]
 # Libraries that only these rooms may use.
 BELONG_TO = {
     "sqlite3": {"db", "maintenance"},
-    "psycopg": {"db"},
+    "psycopg": {"db", "maintenance"},
     "psycopg_pool": {"db"},
     "waitress": {"server"},
     "limits": {"auth", "config"},

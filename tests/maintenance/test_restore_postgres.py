@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -30,14 +31,14 @@ TRANSACTIONS = 3_000
 
 def documented(heading: str) -> str:
     """The commands under a heading."""
-    found: list[str] = re.findall(rf"^### {heading}\n.*?```sh\n(.*?)```", PAGE, re.MULTILINE | re.DOTALL)
-    return found[0]
+    (commands, *_) = re.findall(rf"^### {heading}\n.*?```sh\n(.*?)```", PAGE, re.MULTILINE | re.DOTALL)
+    return str(commands)
 
 
 def run(script: str, on: Cluster, directory: Path) -> str:
     """Run commands where a dump lies, with the programs of the cluster; what they print."""
     variables = environment(PGHOST="127.0.0.1", PGPORT=str(on.port), PGUSER="postgres")
-    script = script.replace(".venv/bin/python app.py", f"{ROOT}/.venv/bin/python {ROOT}/app.py")
+    script = script.replace(".venv/bin/python app.py", f"{sys.executable} {ROOT}/app.py")
     done = subprocess.run(
         ["sh", "-e", "-c", script], cwd=directory, env={**variables, "PATH": f"{binaries()}:{variables['PATH']}"},
         capture_output=True, text=True, timeout=PATIENCE,

@@ -42,11 +42,11 @@ def test_says_what_it_is(metadata: Message) -> None:
 
 
 def test_requires_what_the_code_imports_in_the_versions_that_are_tested(metadata: Message) -> None:
-    pins, on_request = requirements(), requirements(extra="metrics")
+    pins, extras = requirements(), ["metrics", "postgres", "redis"]
     assert len(pins) > 10
-    expected = [*pins, *(f"{pin}; extra == 'metrics'" for pin in on_request)]
+    expected = [*pins, *(f"{pin}; extra == '{extra}'" for extra in extras for pin in requirements(extra))]
     assert sorted(metadata.get_all("Requires-Dist", [])) == sorted(expected)
-    assert metadata.get_all("Provides-Extra") == ["metrics"]
+    assert metadata.get_all("Provides-Extra") == extras
 
 
 def test_lists_the_licences_of_what_is_installed(installed: Program) -> None:

@@ -30,7 +30,7 @@ from tests.promises.power.survey import activity, answers_before_sync, survey
 from tests.support.proof import FULL, much
 from tests.support.source import ROOT
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.sqlite]
 
 PATIENCE = 120  # seconds until a server under watch that does not end fails its test
 

@@ -99,7 +99,7 @@ def everything_beside(location: str | Path) -> set[Any]:
                 SELECT 'column', attrelid::regclass || '.' || attname FROM pg_attribute UNION ALL
                 SELECT 'function', proname FROM pg_proc UNION ALL
                 SELECT 'constraint', conname || pg_get_constraintdef(oid) FROM pg_constraint UNION ALL
-                SELECT 'trigger', tgname || tgenabled FROM pg_trigger
+                SELECT 'trigger', tgname || CAST(tgenabled AS text) FROM pg_trigger
                 """
             )
         )

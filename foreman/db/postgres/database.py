@@ -363,7 +363,10 @@ class _Single:
             if error is None:
                 database.committed(time.monotonic() - self._begun_at, None)
             elif isinstance(error, EngineError):
-                _raise_if_unknown(error, session)
+                if error.failure is Failure.READ_ONLY:
+                    session.close()  # see _Block
+                else:
+                    _raise_if_unknown(error, session)
         finally:
             database.give_back(session)
 

@@ -65,7 +65,8 @@ def target_on_sqlite(path: Path) -> "Iterator[_Target]":
 
 class _Readable:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        self.path, self.name, self._connection = path, str(path), connection
+        self.path, self._connection = path, connection
+        self.name = str(path).encode("utf-8", "backslashreplace").decode()  # a path need not be UTF-8
 
     def rows(self, table: Table, after: Row | None = None) -> Generator[Row, None, None]:
         """The rows of a table in the order of its primary key; see `ends.Readable`."""

@@ -8,7 +8,7 @@ from itertools import islice
 from random import Random
 from urllib.parse import urlencode
 
-from tests.chaos.api import Api, Object, Unexpected, decode_list, number, text
+from tests.chaos.api import TIMEOUT, Api, Object, Unexpected, decode_list, number, text
 from tests.chaos.clients import Client, Ids
 from tests.chaos.nodes.front import Front, Unknown
 from tests.chaos.nodes.record import Record
@@ -133,8 +133,9 @@ class Load:
         self._go_on()
         for front in self._fronts:
             front.stopped.set()
+        deadline = time.monotonic() + 2 * TIMEOUT
         for each in self._threads:
-            each.join(60)
+            each.join(max(0.0, deadline - time.monotonic()))
 
     @contextmanager
     def paused(self) -> Iterator[None]:

@@ -1,6 +1,7 @@
 """A copy has everything that its source has, on whichever engine; and nothing else passes for one."""
 
 import os
+import re
 import signal
 import sqlite3
 import threading
@@ -14,6 +15,7 @@ import httpx
 import psycopg
 import pytest
 
+from foreman.cli.main import main
 from foreman.db.server_lock import only_server
 from foreman.db.sqlite import Database as SQLite
 from foreman.maintenance.check import check
@@ -441,3 +443,36 @@ def test_wrong_use_is_one_line(arguments: list[str], words: str) -> None:
     done = run_command("copy", *arguments)
     assert_fails(done, 1 if "exist" in words else 2, words)
     assert "secret" not in done.stderr
+
+
+@pytest.mark.parametrize("kind", ALL_WAYS)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stop_signal_ends_the_command_between_batches_and_it_goes_on(
+    original: Path, empty: Callable[[str], str], tmp_path: Path, kind: str, number: signal.Signals
+) -> None:
+    target = empty(kind)
+    child = os.fork()
+    if child == 0:
+        handle = os.open(tmp_path / "stderr", os.O_WRONLY | os.O_CREAT)
+        os.dup2(handle, 2)
+        writing.ROWS = 7
+        following, steps = writing._Batch.__next__, iter(range(100))
+
+        def count(batch: writing._Batch) -> Any:
+            if next(steps, None) == 99:
+                os.kill(os.getpid(), number)
+            return following(batch)
+
+        writing._Batch.__next__ = count  # type: ignore[assignment,method-assign]
+        try:
+            main(["copy", "--from", str(original), "--to", target])
+        except SystemExit as end:
+            os._exit(int(end.code or 0))
+        finally:
+            os._exit(99)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 130
+    said = (tmp_path / "stderr").read_text()
+    assert re.fullmatch(r"foreman: stopped at \d+ %: the same command goes on from there\n", said), said
+    assert 50 < number_of_rows(target) < 150
+    moved(original, target)
+    assert rows_of(target)["run_data"] == rows_of_file(original)["run_data"]
