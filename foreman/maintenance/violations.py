@@ -96,9 +96,9 @@ def as_text(columns: Iterable[str], row: Iterable[Any]) -> str:
     return " ".join(f"{column}={value!r}" for column, value in zip(columns, row, strict=True))
 
 
-def contents_in(tx: Transaction) -> tuple[int, int, int]:
-    """The number of runs, tasks and entries of run data."""
-    runs, tasks, entries = tx.one(
+def contents_in(view: Transaction) -> tuple[int, int, int]:
+    """The number of runs, tasks and entries of run data in a snapshot of a whole database."""
+    runs, tasks, entries = view.one(
         "SELECT (SELECT count(*) FROM run), (SELECT count(*) FROM task), (SELECT count(*) FROM run_data)"
     ) or (0, 0, 0)
     return runs, tasks, entries

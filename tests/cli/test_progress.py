@@ -50,7 +50,7 @@ COMMANDS = {
     "backup": (["backup", "new.db", "--database", "foreman.db"], " bytes, 2 runs, 0 tasks"),
     "restore": (["restore", "copy.db", "--database", "foreman.db"], " bytes, 1 runs, 0 tasks"),
     "migrate": (["migrate", "--database", "earlier.db"], f"earlier.db has schema version {SCHEMA_VERSION}"),
-    "copy": (["copy", "--from", "foreman.db", "--to", "new.db"], "new.db: 3 rows"),
+    "copy": (["copy", "--from", "foreman.db", "--to", "new.db"], "new.db: 4 rows"),
     "prune": (["prune", "--older-than", "30s", "--database", "foreman.db"], "deleted 1 runs"),
 }
 

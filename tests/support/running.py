@@ -76,6 +76,7 @@ class Running:
 
         def refuse() -> Exception:
             writer._connection.execute("ROLLBACK")
+            writer.observe(writer._shared.members, 0.0, error)
             return error
 
         with patch.object(writer, "_try_to_commit", refuse):

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import sqlite3
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -454,7 +455,7 @@ def test_stop_signal_ends_the_command_between_batches_and_it_goes_on(
     child = os.fork()
     if child == 0:
         handle = os.open(tmp_path / "stderr", os.O_WRONLY | os.O_CREAT)
-        os.dup2(handle, 2)
+        sys.stderr = os.fdopen(handle, "w")
         writing.ROWS = 7
         following, steps = writing._Batch.__next__, iter(range(100))
 
