@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from foreman.db.postgres.statements import for_driver
 from foreman.db.values import as_list, as_pairs
 from foreman.vocabulary import LONGEST_TEXT
 from tests.support.cluster import cluster
@@ -179,6 +180,20 @@ def test_each_character_as_itself(postgres: Connection, sqlite: sqlite3.Connecti
 
 def test_glob_of_null_is_null(postgres: Connection) -> None:
     assert postgres.execute("SELECT glob(NULL, 'a'), glob('a', NULL), glob('[a]', NULL)").fetchone() == (None,) * 3
+
+
+def test_glob_of_a_parameter_is_the_function(postgres: Connection) -> None:
+    """For statements with a pattern as a parameter, the driver is given the function's body."""
+    chance = random.Random(3)
+    for _ in range(much(3_000, 300)):
+        alphabet = some_alphabet(chance)
+        pattern = some_pattern(chance, alphabet, chance.choice([2, 4, 8]))
+        values = [some_value(chance, pattern, alphabet) for _ in range(10)]
+        asked = for_driver("SELECT value, glob(:pattern, given.value) FROM unnest(:values::text[]) AS given (value)")
+        assert b"glob(" not in asked
+        found = postgres.execute(asked, {"pattern": pattern, "values": values}).fetchall()
+        function = "SELECT value, glob(%s, given.value) FROM unnest(%s::text[]) AS given (value)"
+        assert found == postgres.execute(function, (pattern, values)).fetchall()
 
 
 # Lists --------------------------------------------------------------------------------------------------------------

@@ -23,8 +23,7 @@ RETURN translate(
 -- to negate it, `]` as its first member, then members and ranges. What begins a range is a member, even of an empty
 -- range such as [z-a]. A set that is not closed matches nothing. SQLite takes U+FFFE and U+FFFF for U+FFFD.
 --
--- This takes as long as hundreds of matches. The cost says so to PostgreSQL, which therefore does not keep the plan of
--- a prepared statement for all patterns: that plan would translate the pattern for each row.
+-- This takes as long as hundreds of matches, so it is done once for each parameter: see `_GLOB` in statements.py.
 CREATE FUNCTION glob_regex(pattern text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 100000
 RETURN (

@@ -9,6 +9,14 @@ from psycopg.types.numeric import Int8Dumper, IntLoader
 
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)")
 
+# A glob whose pattern is a parameter, and the body of glob() with a subquery for all that depends on the pattern alone:
+# PostgreSQL runs each of them once, where in a plan for any values it would translate the pattern again for each row.
+_GLOB = re.compile(r"\bglob\((:\w+), ([\w.]+)\)")
+_GLOB_OF_ONE_PATTERN = (
+    r"""(\2 COLLATE "C" LIKE (SELECT glob_like(\1))"""
+    r""" AND ((SELECT \1 !~ '[[\\uFFFD-\\uFFFF]') OR regexp_like(\2 COLLATE "C", (SELECT glob_regex(\1)))))"""
+)
+
 # Statement texts that are remembered: there are several hundred forms of the run-data query.
 _REMEMBERED = 4096
 
@@ -19,7 +27,8 @@ def for_driver(sql: str) -> bytes:
 
     psycopg keeps what it has parsed of statements of up to 4 KiB.
     """
-    return _PARAMETER.sub(r"%(\1)s", " ".join(sql.replace("%", "%%").split())).encode()
+    sql = _GLOB.sub(_GLOB_OF_ONE_PATTERN, " ".join(sql.replace("%", "%%").split()))
+    return _PARAMETER.sub(r"%(\1)s", sql).encode()
 
 
 class _Bytes(Loader):

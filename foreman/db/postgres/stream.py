@@ -15,8 +15,6 @@ from psycopg.pq import ExecStatus
 
 from foreman.db.values import Row
 
-_GLOB = b"glob("
-
 
 class PreparedStream(psycopg.Cursor[Row]):
     """A cursor whose `stream` prepares its statement, as `execute` does."""
@@ -28,8 +26,7 @@ class PreparedStream(psycopg.Cursor[Row]):
         yield from prepared.maintain_gen(self._conn)
         yield from self._start_query(query)
         asked = self._convert_query(query, params)
-        # A glob's pattern is translated once if the planner knows it, but in a prepared plan for every row.
-        how, name = prepared.get(asked, False if _GLOB in asked.query else None)
+        how, name = prepared.get(asked, None)
         if how is Prepare.SHOULD:
             self._send_prepare(name, asked)
             results = yield from execute(self._pgconn)
