@@ -23,6 +23,7 @@ from bench.report import (
 from bench.results import Place, Results, Spread, p50, rate
 from bench.shares import Shares
 from bench.targets import Outcome, of_sizes
+from foreman.config import THREADS_ON_POSTGRES
 
 POSTGRES, SQLITE = "PostgreSQL", "SQLite"
 
@@ -174,18 +175,18 @@ class EngineReport:
 
     def _dispatcher(self) -> list[str]:
         names = [name for name, _, _ in DISPATCHERS]
+        (usual,) = [name for name, program, threads in DISPATCHERS if not program and threads == THREADS_ON_POSTGRES]
         rows = []
         for connections in (COMPARED, 1):
             for operation in (*READS, *WRITES):
-                places = [Place(operation, name, connections) for name in names]
-                if self._results.at(places[0]):
-                    best = self._results.ratio(places[1], places[0], rate)
-                    rows.append(
-                        [operation, str(connections), *(self._rate(place) for place in places), spread_of(best)]
-                    )
+                places = {name: Place(operation, name, connections) for name in names}
+                if self._results.at(places[usual]):
+                    rates = (self._rate(place) for place in places.values())
+                    ratio = self._results.ratio(places[usual], places[names[0]], rate)
+                    rows.append([operation, str(connections), *rates, spread_of(ratio)])
         if not rows:
             return []
-        header = ["operation", "connections", *names, f"{names[1]} / {names[0]}"]
+        header = ["operation", "connections", *names, f"{usual} / {names[0]}"]
         return [f"## Dispatcher\n\n{DISPATCHER}{table(header, rows, 'l' + 'r' * (len(names) + 2))}"]
 
 

@@ -98,7 +98,7 @@ def test_report_marks_what_misses_its_target() -> None:
     assert "worst query (key, latest per key) | ≤ 2 | 1.25 | yes |" in text
     assert "| p50 of list runs: 50,000 runs relative to 10,000 | ≤ 2 | 2.50 | **no** |" in text
     assert "| get run | 2 nodes | 150 | 6.67 | 0 | 50% | 25% | 10% | 10% | 5% | 1.50 |" in text
-    assert "| get run | 16 | 100 | 200 | 300 | 400 | 2.00 |" in text
+    assert "| get run | 16 | 100 | 200 | 300 | 400 | 3.00 |" in text
     assert report.section() in text
 
 
