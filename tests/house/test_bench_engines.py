@@ -46,7 +46,7 @@ def test_shares_of_the_processor_are_those_of_each_group() -> None:
     assert node.nodes > 0.25
     assert after.postgres - before.postgres > 0.45
     assert 0.15 < after.generator - before.generator < after.postgres - before.postgres
-    assert groups.spent().postgres >= after.postgres  # what has ended still counts
+    assert groups.spent().postgres > after.postgres - 0.05  # what has ended still counts, in ticks of 10 ms
 
 
 def test_shares_between_two_moments_are_parts_of_one() -> None:

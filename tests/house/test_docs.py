@@ -111,6 +111,7 @@ def names_of(command: click.Command) -> list[str]:
     return [str(command.name)]
 
 
+@pytest.mark.sqlite  # its metrics are those of PostgreSQL and two more, of files
 def test_every_metric_is_documented(start: Start) -> None:
     served = start(metrics_token=METRICS_TOKEN)
     with served.client() as client:

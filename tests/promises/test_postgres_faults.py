@@ -48,12 +48,12 @@ def other(served: Running) -> "psycopg.Connection[tuple[Any, ...]]":
 
 
 def end_sessions(served: Running) -> int:
-    """End the server's sessions; return how many there were."""
+    """End the server's sessions, and wait until they have ended; return how many there were."""
     with looking(served.location) as select:
         return len(
             select(
                 """
-                SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
                 WHERE datname = current_database() AND application_name LIKE 'foreman%'
                 """
             )

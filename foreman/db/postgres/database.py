@@ -147,9 +147,12 @@ class Postgres:
     def end(self) -> None:
         """End this thread's request. What it wrote is on disk already."""
         local = self._local
+        was_large = local.in_request and local.most is None
         local.in_request, local.most = False, None
         if local.session is not None:
             session, local.session = local.session, None
+            if was_large:  # libpq's buffer keeps the size of the largest row
+                session.close()
             self.give_back(session)
 
     def commit(self) -> None:
@@ -171,7 +174,7 @@ class Postgres:
             session = self._from_pool()
             if local.in_request:
                 local.session = session
-        session.most = None if local.most is None else local.most // _VALUES
+        session.limit(None if local.most is None else local.most // _VALUES)
         return session
 
     def _from_pool(self) -> Session:

@@ -44,6 +44,10 @@ def engine_error(error: psycopg.Error) -> EngineError:
 def failure(error: psycopg.Error) -> Failure:
     """Classify an error of a statement that was not a COMMIT."""
     state = error.sqlstate
+    if error.diag.constraint_name == "blob_is_not_too_large":
+        return Failure.TOO_LARGE
+    if error.diag.constraint_name == "document_is_json":  # of what is well-formed, so it is nested too deep
+        return Failure.TOO_DEEP
     if state is None:
         # Without a state it is not from the server, but from the driver, or from libpq: what that reports as the result
         # of a command, such as a connection that was closed meanwhile, is a DatabaseError and nothing more exact.

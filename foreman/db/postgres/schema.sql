@@ -16,8 +16,11 @@
 
 
 -- JSON is stored as text, to the letter as it was sent, and read as bytes: `CAST(value AS BLOB)` gives SQLite's bytes
--- their counterpart. A varchar is a text of a type of its own, by which the driver tells it from others.
-CREATE DOMAIN blob AS varchar;
+-- their counterpart. A varchar is a text of a type of its own, by which the driver tells it from others. A session may set
+-- how many bytes one may have: a larger one fails on the server, before it takes memory here.
+CREATE DOMAIN blob AS varchar CONSTRAINT blob_is_not_too_large CHECK (
+    octet_length(value) <= coalesce(nullif(current_setting('foreman.largest', true), '')::bigint, 2147483647)
+);
 
 -- Opaque JSON as it is stored. A CHECK of the table would parse all JSON of a row again whenever any column changes.
 CREATE DOMAIN document AS text COLLATE "C" CONSTRAINT document_is_json CHECK (json_valid(value));
