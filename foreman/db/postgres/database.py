@@ -3,10 +3,11 @@
 import logging
 import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
@@ -19,6 +20,8 @@ from foreman.db.postgres.session import NETWORK, NETWORK_OF_SERVER, Session, con
 from foreman.db.values import Row
 
 log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 # Seconds that a request waits for a connection, and for a lock that others hold.
 _PATIENCE, _LOCK_PATIENCE = 3.0, 5.0
@@ -100,12 +103,9 @@ class Postgres:
 
     def one(self, sql: str, /, **values: Any) -> Row | None:
         """The first row of a single statement, which is a transaction by itself."""
-        try:
-            with self._session() as session:
-                return session.one(sql, **values)
-        except EngineError as error:
-            if error.failure is not Failure.AGAIN:
-                raise
+        return _at_second_try(partial(self._one, sql, values))
+
+    def _one(self, sql: str, values: dict[str, Any]) -> Row | None:
         with self._session() as session:
             return session.one(sql, **values)
 
@@ -246,12 +246,7 @@ class Postgres:
         :return: the schema version
         :raises EngineError: when the database cannot be written to
         """
-        try:
-            return self._prove_writable()
-        except EngineError as error:
-            if error.failure is not Failure.AGAIN:
-                raise
-        return self._prove_writable()
+        return _at_second_try(self._prove_writable)
 
     def _prove_writable(self) -> int:
         with self.write() as tx:
@@ -372,6 +367,16 @@ class _Single:
                     _raise_if_unknown(error, session)
         finally:
             database.give_back(session)
+
+
+def _at_second_try(do: Callable[[], Result]) -> Result:
+    """The result of something that stores nothing: done again, on another connection, if the first was lost."""
+    try:
+        return do()
+    except EngineError as error:
+        if error.failure is not Failure.AGAIN:
+            raise
+    return do()
 
 
 def _raise_if_unknown(error: EngineError, session: Session) -> None:

@@ -84,7 +84,7 @@ class Session(psycopg.Connection[Row]):
         self.most = most
         if most != self._limited:
             with suppress(EngineError):  # whoever uses the session learns of what is wrong with it
-                self._command(f"SET foreman.largest = {most or 0}".encode() if most else b"RESET foreman.largest")
+                self._command(b"RESET foreman.largest" if most is None else b"SET foreman.largest = %d" % most)
                 self._limited = most
 
     # Transactions -----------------------------------------------------------------------------------------------------
