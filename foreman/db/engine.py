@@ -138,9 +138,6 @@ class Database(Protocol):
         :raises DatabaseError: when the database cannot be written to
         """
 
-    def version(self) -> int:
-        """The schema version."""
-
     def sizes(self) -> Sizes:
         """How large it is.
 

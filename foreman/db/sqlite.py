@@ -144,10 +144,6 @@ class Database:
         """Let this be called after each commit. It must not raise."""
         self._writer.observe = observe
 
-    def version(self) -> int:
-        """The schema version."""
-        return int(self.one("PRAGMA user_version")[0])  # type: ignore[index]
-
     def sizes(self) -> Sizes:
         """The sizes of its files, and what is free on their file system.
 
