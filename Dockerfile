@@ -4,10 +4,10 @@
 
 FROM python:3.13-slim-trixie AS build
 WORKDIR /opt/foreman
-COPY requirements/metrics.txt ./requirements/
+COPY requirements/all.txt ./requirements/
 RUN python -m venv --without-pip .venv \
     && python -m pip --python .venv/bin/python install --no-cache-dir --disable-pip-version-check \
-        --only-binary :all: --require-hashes -r requirements/metrics.txt
+        --only-binary :all: --require-hashes -r requirements/all.txt
 
 FROM python:3.13-slim-trixie
 RUN groupadd --gid 10001 foreman \

@@ -79,6 +79,7 @@ pins: install ## Resolve what pyproject.toml names into requirements.txt and req
 	@$(pin) pyproject.toml --extra metrics --output-file requirements/metrics.txt
 	@$(pin) pyproject.toml --extra postgres --output-file requirements/postgres.txt
 	@$(pin) pyproject.toml --extra redis --output-file requirements/redis.txt
+	@$(pin) pyproject.toml --all-extras --output-file requirements/all.txt
 	@$(pin) pyproject.toml --all-extras --group dev --output-file requirements/dev.txt
 	@$(pin) pyproject.toml --group bench --output-file requirements/bench.txt
 	@$(pin) pyproject.toml --extra metrics --group package --output-file requirements/package.txt

@@ -39,6 +39,11 @@ def key_name(number: int) -> str:
     return f"area{number // 100}.sensor{number % 100:02d}"
 
 
+def gone_key(number: int) -> str:
+    """The key of the n-th entry that is deleted by its id: one of 100, as if several workers had written them."""
+    return f"gone.{number % 100:02d}"
+
+
 def key_of(entry: int, entries: int) -> int:
     """The number of the key of the n-th entry of a run with so many entries."""
     every = entries // (FIXED_KEYS * ENTRIES_PER_FIXED_KEY)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.contents import COMMON_TAGS, KEYS, Work, key_name, key_of, status_of, tags_of
+from bench.contents import COMMON_TAGS, KEYS, Work, gone_key, key_name, key_of, status_of, tags_of
 from bench.engines import SQLITE, Engine, Load, Row, Unsound
 from foreman.clock import new_id, now_ms
 from foreman.maintenance.check import check
@@ -121,7 +121,8 @@ def load_work(path: Path, org_id: str, rows: int, deletions: int, engine: Engine
         work.delete_ids = [new_id() for _ in range(deletions)]
         work.delete_keys = [f"old.{number}" for number in range(deletions)]
         entry |= {"run_id": work.delete_run_id, "task_id": task_id}
-        insert(load, INSERT_ENTRY, ({**entry, "id": data_id, "key": "gone"} for data_id in work.delete_ids))
+        gone = enumerate(work.delete_ids)
+        insert(load, INSERT_ENTRY, ({**entry, "id": data_id, "key": gone_key(number)} for number, data_id in gone))
         insert(load, INSERT_ENTRY, ({**entry, "id": new_id(), "key": key} for key in work.delete_keys))
     return work
 

@@ -16,7 +16,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from bench.contents import OWNERS, WORKERS, Work, key_name, key_of, status_of, tags_of
+from bench.contents import OWNERS, WORKERS, Work, gone_key, key_name, key_of, status_of, tags_of
 from bench.servers import create_key
 from bench.traffic import Request, patch, post
 
@@ -153,8 +153,8 @@ def operations(application: Application, entries: int, rows: int, deletions: int
         work.entry_ids.append(worker.entry(work.run_ids[-1], work.task_ids[-1], "result", ["new", "raw"]))
     work = replace(work, delete_run_id=worker.run(), delete_keys=[f"old.{number}" for number in range(deletions)])
     task_id = worker.task(work.delete_run_id)
-    for key in work.delete_keys:
-        work.delete_ids.append(worker.entry(work.delete_run_id, task_id, "gone", ["new", "raw"]))
+    for number, key in enumerate(work.delete_keys):
+        work.delete_ids.append(worker.entry(work.delete_run_id, task_id, gone_key(number), ["new", "raw"]))
         worker.entry(work.delete_run_id, task_id, key, ["new", "raw"])
     return {"run_id": run_id, "work": asdict(work)}
 

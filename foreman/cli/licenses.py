@@ -7,7 +7,7 @@ import re
 import sys
 import sysconfig
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
@@ -17,7 +17,9 @@ from foreman.db.sqlite import LIBRARY_VERSION
 from foreman.requirements import requirements
 from foreman.resources import shipped
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+# A requirement as of PEP 508: a name and perhaps extras, such as `psycopg[binary]==3.3.9; extra == "c"`.
+_REQUIREMENT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[([^]]*)\])?")
+_FOR_EXTRA = re.compile(r"""extra == ["']([^"']+)["']""")
 _TEXT = re.compile(r"(LICEN[CS]E|COPYING|NOTICE|AUTHORS)([.-](?!py).*)?", re.IGNORECASE)
 
 _PUBLIC_DOMAIN = """\
@@ -72,28 +74,33 @@ def parts() -> list[Part]:
     return found
 
 
-def distributions() -> list[Distribution]:
+def distributions(extras: Iterable[str] = ("metrics", "postgres", "redis")) -> list[Distribution]:
     """The distributions that Foreman needs, with what they require, sorted by name.
 
     Only those that are installed: others are for other platforms, or not wanted.
+
+    :param extras: of pyproject.toml
     """
     found: dict[str, Distribution] = {}
-    wanted = list(_names([*requirements(), *requirements(extra="metrics")]))
+    followed: set[tuple[str, str]] = set()
+    wanted = [*requirements(), *(line for extra in extras for line in requirements(extra=extra))]
     while wanted:
+        if (named := _REQUIREMENT.match(wanted.pop())) is None:
+            continue
+        name, its_extras = named[1], named[2] or ""
+        if (name, its_extras) in followed:
+            continue
+        followed.add((name, its_extras))
         try:
-            each = distribution(wanted.pop())
+            each = distribution(name)
         except PackageNotFoundError:
             continue
-        if each.name not in found:
-            found[each.name] = each
-            wanted += _names(each.requires or [])
+        found[each.name] = each
+        for line in each.requires or []:
+            for_extra = _FOR_EXTRA.search(line)
+            if for_extra is None or for_extra[1] in its_extras.split(","):
+                wanted.append(line)
     return sorted(found.values(), key=lambda each: each.name.lower())
-
-
-def _names(lines: list[str]) -> Iterator[str]:
-    for line in lines:
-        if (name := _NAME.match(line)) and "extra ==" not in line:
-            yield name[0]
 
 
 def _part(each: Distribution) -> Part:

@@ -11,7 +11,7 @@ from tests.support.source import ROOT
 
 
 def test_every_pinned_distribution_of_this_platform_is_named() -> None:
-    lines = (ROOT / "requirements" / "metrics.txt").read_text().splitlines()
+    lines = (ROOT / "requirements" / "all.txt").read_text().splitlines()
     pinned = {line.split("==")[0] for line in lines if "==" in line}
     installed = {owner.lower().replace("_", "-") for owners in packages_distributions().values() for owner in owners}
     named = {each.name.lower().replace("_", "-") for each in distributions()}

@@ -106,9 +106,9 @@ def test_image_has_the_program_its_pins_and_nothing_else(image: Image) -> None:
     assert list((program / "foreman" / "server" / "__pycache__").glob("loop.*.pyc"))
     packages = next((program / ".venv" / "lib").glob("python3*")) / "site-packages"
     installed = {path.name.partition("-")[0].replace("_", "-").lower() for path in packages.glob("*.dist-info")}
-    pins = (ROOT / "requirements" / "metrics.txt").read_text()
+    pins = (ROOT / "requirements" / "all.txt").read_text()
     pinned = set(re.findall(r"^([\w-]+)==", pins, re.MULTILINE))
-    assert {"flask", "waitress", "prometheus-client"} <= installed <= pinned
+    assert {"flask", "waitress", "prometheus-client", "psycopg", "psycopg-binary", "redis"} <= installed <= pinned
     assert not (packages / "pip").exists()
     for path in [program, *program.rglob("*")]:
         assert path.lstat().st_uid == 0, path
