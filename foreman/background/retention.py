@@ -13,8 +13,8 @@ from foreman.maintenance.prune import old, prune
 
 log = logging.getLogger(__name__)
 
-# Seconds from the start of the server to the first prune, and from the end of each to the next.
-FIRST, DAY = 600.0, 86_400.0
+# Seconds from the start of the server to the first prune, from the end of each to the next, and from a failure to it.
+FIRST, DAY, HOUR = 600.0, 86_400.0, 3600.0
 
 # Seconds between two looks at whether this node leads.
 LOOK_EVERY = 5.0
@@ -47,11 +47,13 @@ def _prune_daily(database: Database, age: int, stopping: threading.Event) -> Non
             due = time.monotonic() + FIRST
         if time.monotonic() < due:
             continue
+        wait = DAY
         try:
             pruned = prune(database, old(age), stopping)
             log.info("Retention: deleted %s, freed %d bytes", pruned, pruned.bytes_given_back)
         except Stopped:
             return
         except (*DatabaseError, MemoryError):
-            log.exception("Retention has failed; the next attempt is in a day")
-        due = time.monotonic() + DAY
+            log.exception("Retention has failed; the next attempt is in an hour")
+            wait = HOUR
+        due = time.monotonic() + wait

@@ -515,7 +515,7 @@ def test_failure_is_logged_and_tried_again(
     served: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch, lines: Callable[[], list[str]]
 ) -> None:
     monkeypatch.setattr(retention, "FIRST", 0.0)
-    monkeypatch.setattr(retention, "DAY", 0.05)
+    monkeypatch.setattr(retention, "HOUR", 0.05)
     make_old(served, client, "failed", 2)
     working = removal.delete_empty_run
 
