@@ -158,6 +158,8 @@ def update_tags(change: dict[str, Any], run_id: str, data_id: str) -> Response:
     When that leaves the tags as they are, it leaves `updatedAt` too.
     """
     with db.write() as tx:
+        # The run comes first, as wherever entries change: so this and a deletion of the run do not wait for each other.
+        found(tx.held(SELECT_RUN, org_id=g.org_id, run_id=run_id.lower()), "Entry")
         entry = tx.locked(
             f"SELECT seq, tags FROM run_data WHERE run_seq = {RUN_SEQ} AND id = :id",
             org_id=g.org_id, run_id=run_id.lower(), id=data_id.lower(),

@@ -49,11 +49,20 @@ def _prune_daily(database: Database, age: int, stopping: threading.Event) -> Non
             continue
         wait = DAY
         try:
-            pruned = prune(database, old(age), stopping)
+            pruned = prune(database, old(age), stopping, lambda _: _go_on(database))
             log.info("Retention: deleted %s, freed %d bytes", pruned, pruned.bytes_given_back)
         except Stopped:
-            return
+            continue
         except (*DatabaseError, MemoryError):
             log.exception("Retention has failed; the next attempt is in an hour")
             wait = HOUR
         due = time.monotonic() + wait
+
+
+def _go_on(database: Database) -> None:
+    """Check that this node still leads.
+
+    :raises Stopped: when another one may by now
+    """
+    if not database.leads():
+        raise Stopped

@@ -23,8 +23,8 @@ SELECT_TASKS = f"SELECT seq FROM task WHERE run_seq = {RUN_SEQ} ORDER BY seq DES
 # might look for them among all tasks of the run, which are in an index.
 SOME_TASKS = f"seq IN (SELECT CAST(value AS BIGINT) FROM json_each(:tasks)) AND +run_seq = {RUN_SEQ}"
 
-STILL_OLD = """
-    EXISTS (SELECT 1 FROM run WHERE org_id = :org_id AND id = :run_id AND status = :status AND completed_at < :before)
+OLD_RUN = """
+    SELECT 1 FROM run WHERE org_id = :org_id AND id = :run_id AND status = :status AND completed_at < :before
     """
 
 
@@ -55,7 +55,8 @@ def delete_run_and_all_in_it(tx: Transaction, org_id: str, run_id: str) -> int:
 
 
 # The functions below keep counters and totals exact. They do nothing to a run that a client has resumed, by a change of
-# its status.
+# its status. Each locks the run first: so a client that resumes it, or adds to it, does so before or after the whole
+# transaction, and not to a half of what is there.
 
 
 def delete_some_entries(tx: Transaction, run: OldRun) -> int:
@@ -63,16 +64,13 @@ def delete_some_entries(tx: Transaction, run: OldRun) -> int:
 
     :return: how many
     """
+    if not _is_locked(tx, run):
+        return 0
     return tx.run(
-        """
+        f"""
         DELETE FROM run_data
         WHERE seq IN (
-            SELECT entry.seq
-            FROM run
-            JOIN run_data AS entry ON entry.run_seq = run.seq
-            WHERE run.org_id = :org_id AND run.id = :run_id AND run.status = :status AND run.completed_at < :before
-            ORDER BY entry.key, entry.created_at, entry.seq
-            LIMIT :limit
+            SELECT seq FROM run_data WHERE run_seq = {RUN_SEQ} ORDER BY key, created_at, seq LIMIT :limit
         )
         """,
         **run._asdict(), limit=ENTRIES_AT_ONCE,
@@ -86,8 +84,10 @@ def delete_tasks(tx: Transaction, run: OldRun, tasks: Sequence[int]) -> int:
 
     :return: how many
     """
-    tx.run(f"DELETE FROM run_data WHERE run_seq = {RUN_SEQ} AND {STILL_OLD}", **run._asdict())
-    deleted = tx.run(f"DELETE FROM task WHERE {SOME_TASKS} AND {STILL_OLD}", tasks=as_list(tasks), **run._asdict())
+    if not _is_locked(tx, run):
+        return 0
+    tx.run(f"DELETE FROM run_data WHERE run_seq = {RUN_SEQ}", **run._asdict())
+    deleted = tx.run(f"DELETE FROM task WHERE {SOME_TASKS}", tasks=as_list(tasks), **run._asdict())
     return len(tasks) if deleted else 0  # SQLite does not count rows deleted by a cascade
 
 
@@ -96,10 +96,14 @@ def delete_empty_run(tx: Transaction, run: OldRun) -> int:
 
     :return: how many: 1, or 0 if it has been resumed
     """
-    return tx.run(
-        "DELETE FROM run WHERE org_id = :org_id AND id = :run_id AND status = :status AND completed_at < :before",
-        **run._asdict(),
-    )
+    if not _is_locked(tx, run):
+        return 0
+    return tx.run("DELETE FROM run WHERE org_id = :org_id AND id = :run_id", **run._asdict())
+
+
+def _is_locked(tx: Transaction, run: OldRun) -> bool:
+    """Lock a run until the transaction ends, if it is still old."""
+    return tx.locked(OLD_RUN, **run._asdict()) is not None
 
 
 def groups(tasks: Sequence[Sequence[int]]) -> Iterator[list[int]]:

@@ -138,7 +138,7 @@ def test_rows_named_by_their_seq_are_looked_up_by_it(sweep: Sweep) -> None:
         for each in sweep.statements.values()
         if re.search(r"\bseq IN \(SELECT CAST\(value AS BIGINT\) FROM json_each", each.sql)
     ]
-    assert len(named) == 2
+    assert named
     for statement in named:
         assert any("INTEGER PRIMARY KEY (rowid=?)" in step.detail for step in statement.plan), str(statement)
 

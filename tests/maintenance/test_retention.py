@@ -529,6 +529,31 @@ def test_failure_is_logged_and_tried_again(
     assert any("has failed" in line for line in lines())
 
 
+@pytest.mark.usefixtures("every_statement_a_turn")
+def test_it_stops_in_the_middle_when_another_node_leads_and_goes_on_when_this_one_does_again(
+    served: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "FIRST", 0.0)
+    monkeypatch.setattr(retention, "LOOK_EVERY", 0.01)
+    make_large(served, client, TASKS_AT_ONCE, ENTRIES_AT_ONCE * 20)
+    leads, asked = threading.Event(), list[bool]()
+    leads.set()
+
+    def answer() -> bool:
+        asked.append(leads.is_set())
+        if len(asked) == 5:
+            leads.clear()
+        return asked[-1]
+
+    monkeypatch.setattr(served.database, "leads", answer)
+    with daily(served.database, DAY):
+        until(lambda: asked.count(False) > 3)
+        left = ok(client.get("/runs"))["items"]
+        assert [run["totalTasks"] for run in left] == [TASKS_AT_ONCE + 1]
+        leads.set()
+        until(lambda: ids(client) == set())
+
+
 def test_it_stops_in_the_middle_when_the_server_stops(
     served: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -538,9 +563,11 @@ def test_it_stops_in_the_middle_when_the_server_stops(
     begun, told = threading.Event(), list[threading.Event]()
     original = removal.delete_some_entries
 
-    def watched(database: Database, which: Old, stopping: threading.Event) -> Amount:
+    def watched(
+        database: Database, which: Old, stopping: threading.Event, progress: Callable[[Amount], object]
+    ) -> Amount:
         told.append(stopping)
-        return prune(database, which, stopping)
+        return prune(database, which, stopping, progress)
 
     def held(tx: Transaction, run: OldRun) -> int:
         begun.set()

@@ -15,12 +15,13 @@ _DIRECTORY = Path(__file__).parent / "catalogs"
 
 # The objects in the schema of Foreman's tables that do not belong to an extension: type, name and definition. Names of
 # what belongs to a table begin with the table's. Settings for storage and vacuum are not part of a definition: who runs
-# a server may tune them.
+# a server may tune them. Types are cast to those of the operators, or a comparison could find an operator of somebody
+# else who may create one in this schema.
 _OBJECTS = """
     WITH home AS (
         SELECT coalesce(
-            (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('schema_migration')),
-            CAST(current_schema() AS regnamespace)
+            (SELECT relnamespace FROM pg_class WHERE oid = CAST(to_regclass('schema_migration') AS oid)),
+            (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
         ) AS oid
     ),
     relation AS (
@@ -29,7 +30,7 @@ _OBJECTS = """
         JOIN home ON home.oid = relnamespace
         WHERE NOT EXISTS (
             SELECT FROM pg_depend
-            WHERE classid = CAST('pg_class' AS regclass) AND objid = pg_class.oid AND deptype = 'e'
+            WHERE classid = CAST(CAST('pg_class' AS regclass) AS oid) AND objid = pg_class.oid AND deptype = 'e'
         )
     )
     SELECT CASE relkind WHEN 'v' THEN 'view' ELSE 'table' END AS type, relname AS name,
@@ -47,7 +48,9 @@ _OBJECTS = """
     FROM relation
     WHERE relkind IN ('r', 'p', 'v')
     UNION ALL
-    SELECT 'sequence', relname, '' FROM relation WHERE relkind = 'S'
+    SELECT 'sequence', relname, concat_ws(' ', seqstart, seqincrement, seqmin, seqmax, seqcycle)
+    FROM relation
+    JOIN pg_sequence ON seqrelid = relation.oid
     UNION ALL
     SELECT 'index', index.relname, concat_ws(' ', pg_get_indexdef(indexrelid), indisvalid)
     FROM pg_index
@@ -72,13 +75,23 @@ _OBJECTS = """
     FROM pg_proc
     JOIN home ON home.oid = pronamespace
     WHERE prokind = 'f' AND NOT EXISTS (
-        SELECT FROM pg_depend WHERE classid = CAST('pg_proc' AS regclass) AND objid = pg_proc.oid AND deptype = 'e'
+        SELECT FROM pg_depend
+        WHERE classid = CAST(CAST('pg_proc' AS regclass) AS oid) AND objid = pg_proc.oid AND deptype = 'e'
     )
     UNION ALL
-    SELECT 'domain', typname, format_type(typbasetype, typtypmod)
+    SELECT 'domain', typname, concat_ws(' ', format_type(typbasetype, typtypmod), (
+               SELECT string_agg(concat_ws(' ', pg_get_constraintdef(oid), convalidated), ', ' ORDER BY conname)
+               FROM pg_constraint
+               WHERE contypid = pg_type.oid AND contype <> 'n'
+           ))
     FROM pg_type
     JOIN home ON home.oid = typnamespace
     WHERE typtype = 'd'
+    UNION ALL
+    SELECT 'rule', concat(relname, '.', rulename), pg_get_ruledef(pg_rewrite.oid)
+    FROM pg_rewrite
+    JOIN relation ON relation.oid = ev_class
+    WHERE relkind <> 'v'
     """
 
 # The same, with the hash of each definition.

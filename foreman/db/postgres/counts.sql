@@ -83,51 +83,53 @@ CREATE INDEX run_data_change_by_run ON run_data_change (run_seq, xid);
 -- organisations, as on SQLite. A part of each page is left for the next versions of its rows, which then need no new
 -- index entries.
 CREATE TABLE run_total (
-    org_id text    NOT NULL COLLATE "C",
-    status text    NOT NULL COLLATE "C",
-    runs   integer NOT NULL,
+    org_id text   NOT NULL COLLATE "C",
+    status text   NOT NULL COLLATE "C",
+    runs   bigint NOT NULL,
     PRIMARY KEY (org_id, status)
 ) WITH (fillfactor = 50);
 
 CREATE TABLE org_task_total (
-    org_id    text    NOT NULL COLLATE "C",
-    type      text    NOT NULL COLLATE "C",
-    pending   integer NOT NULL DEFAULT 0,
-    queued    integer NOT NULL DEFAULT 0,
-    running   integer NOT NULL DEFAULT 0,
-    completed integer NOT NULL DEFAULT 0,
-    failed    integer NOT NULL DEFAULT 0,
-    cancelled integer NOT NULL DEFAULT 0,
-    retrying  integer NOT NULL DEFAULT 0,
+    org_id    text   NOT NULL COLLATE "C",
+    type      text   NOT NULL COLLATE "C",
+    pending   bigint NOT NULL DEFAULT 0,
+    queued    bigint NOT NULL DEFAULT 0,
+    running   bigint NOT NULL DEFAULT 0,
+    completed bigint NOT NULL DEFAULT 0,
+    failed    bigint NOT NULL DEFAULT 0,
+    cancelled bigint NOT NULL DEFAULT 0,
+    retrying  bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (org_id, type)
 ) WITH (fillfactor = 50);
 
 CREATE TABLE run_task_total (
-    run_seq        bigint  NOT NULL,
-    parent_task_id text    NOT NULL COLLATE "C",
-    type           text    NOT NULL COLLATE "C",
-    pending   integer NOT NULL DEFAULT 0,
-    queued    integer NOT NULL DEFAULT 0,
-    running   integer NOT NULL DEFAULT 0,
-    completed integer NOT NULL DEFAULT 0,
-    failed    integer NOT NULL DEFAULT 0,
-    cancelled integer NOT NULL DEFAULT 0,
-    retrying  integer NOT NULL DEFAULT 0,
+    run_seq        bigint NOT NULL,
+    parent_task_id text   NOT NULL COLLATE "C",
+    type           text   NOT NULL COLLATE "C",
+    pending   bigint NOT NULL DEFAULT 0,
+    queued    bigint NOT NULL DEFAULT 0,
+    running   bigint NOT NULL DEFAULT 0,
+    completed bigint NOT NULL DEFAULT 0,
+    failed    bigint NOT NULL DEFAULT 0,
+    cancelled bigint NOT NULL DEFAULT 0,
+    retrying  bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (run_seq, parent_task_id, type)
 ) WITH (fillfactor = 70);
 
 CREATE TABLE run_data_total (
-    run_seq bigint  NOT NULL PRIMARY KEY,
-    keys    integer NOT NULL,
-    entries integer NOT NULL
+    run_seq bigint NOT NULL PRIMARY KEY,
+    keys    bigint NOT NULL,
+    entries bigint NOT NULL
 ) WITH (fillfactor = 70);
 
 
 -- Counts: what readers read -------------------------------------------------------------------------------------------
 
+-- Sums are cast, because the sum of bigint is numeric, which clients would get as text.
+
 -- How many runs an organisation has in each status: the `total` of every list of runs.
 CREATE VIEW run_count AS
-SELECT org_id, status, sum(runs) AS runs
+SELECT org_id, status, sum(runs)::bigint AS runs
 FROM (
     SELECT org_id, status, runs FROM run_total
     UNION ALL
@@ -139,9 +141,9 @@ GROUP BY org_id, status;
 -- A missing row means 0.
 CREATE VIEW org_task_count AS
 SELECT org_id, type,
-       sum(pending) AS pending, sum(queued) AS queued, sum(running) AS running,
-       sum(completed) AS completed, sum(failed) AS failed, sum(cancelled) AS cancelled,
-       sum(retrying) AS retrying
+       sum(pending)::bigint AS pending, sum(queued)::bigint AS queued, sum(running)::bigint AS running,
+       sum(completed)::bigint AS completed, sum(failed)::bigint AS failed, sum(cancelled)::bigint AS cancelled,
+       sum(retrying)::bigint AS retrying
 FROM (
     SELECT org_id, type, pending, queued, running, completed, failed, cancelled, retrying
     FROM org_task_total
@@ -164,9 +166,9 @@ SELECT run.seq AS run_seq, counted.*
 FROM run
 CROSS JOIN LATERAL (
     SELECT parent_task_id, type,
-           sum(pending) AS pending, sum(queued) AS queued, sum(running) AS running,
-           sum(completed) AS completed, sum(failed) AS failed, sum(cancelled) AS cancelled,
-           sum(retrying) AS retrying
+           sum(pending)::bigint AS pending, sum(queued)::bigint AS queued, sum(running)::bigint AS running,
+           sum(completed)::bigint AS completed, sum(failed)::bigint AS failed, sum(cancelled)::bigint AS cancelled,
+           sum(retrying)::bigint AS retrying
     FROM (
         SELECT parent_task_id, type, pending, queued, running, completed, failed, cancelled, retrying
         FROM run_task_total WHERE run_seq = run.seq
@@ -193,7 +195,7 @@ CREATE VIEW run_data_count AS
 SELECT run.seq AS run_seq, counted.keys, counted.entries
 FROM run
 CROSS JOIN LATERAL (
-    SELECT coalesce(sum(keys), 0) AS keys, coalesce(sum(entries), 0) AS entries
+    SELECT coalesce(sum(keys), 0)::bigint AS keys, coalesce(sum(entries), 0)::bigint AS entries
     FROM (
         SELECT keys, entries FROM run_data_total WHERE run_seq = run.seq
         UNION ALL
@@ -347,8 +349,9 @@ BEGIN
     IF NOT EXISTS (SELECT FROM run_change)
        AND NOT EXISTS (SELECT FROM task_change)
        AND NOT EXISTS (SELECT FROM run_data_change)
+       AND EXISTS (SELECT FROM count_fold WHERE folded_below <= pg_snapshot_xmax(pg_current_snapshot()))
     THEN
-        RETURN;  -- an idle service writes nothing
+        RETURN;  -- an idle service writes nothing, unless the number is another server's
     END IF;
 
     PERFORM FROM count_fold FOR UPDATE;  -- one at a time
@@ -410,7 +413,10 @@ BEGIN
         failed = kept.failed + moved.failed,
         cancelled = kept.cancelled + moved.cancelled,
         retrying = kept.retrying + moved.retrying
-    WHEN NOT MATCHED AND (moved.pending <> 0 OR moved.queued <> 0 OR moved.running <> 0 OR moved.completed <> 0 OR moved.failed <> 0 OR moved.cancelled <> 0 OR moved.retrying <> 0) THEN
+    WHEN NOT MATCHED
+     AND (moved.pending <> 0 OR moved.queued <> 0 OR moved.running <> 0 OR moved.completed <> 0 OR moved.failed <> 0
+          OR moved.cancelled <> 0 OR moved.retrying <> 0)
+    THEN
         INSERT (org_id, type, pending, queued, running, completed, failed, cancelled, retrying)
         VALUES (moved.org_id, moved.type, moved.pending, moved.queued, moved.running, moved.completed,
                 moved.failed, moved.cancelled, moved.retrying);
@@ -445,7 +451,10 @@ BEGIN
         failed = kept.failed + moved.failed,
         cancelled = kept.cancelled + moved.cancelled,
         retrying = kept.retrying + moved.retrying
-    WHEN NOT MATCHED AND (moved.pending <> 0 OR moved.queued <> 0 OR moved.running <> 0 OR moved.completed <> 0 OR moved.failed <> 0 OR moved.cancelled <> 0 OR moved.retrying <> 0) THEN
+    WHEN NOT MATCHED
+     AND (moved.pending <> 0 OR moved.queued <> 0 OR moved.running <> 0 OR moved.completed <> 0 OR moved.failed <> 0
+          OR moved.cancelled <> 0 OR moved.retrying <> 0)
+    THEN
         INSERT (run_seq, parent_task_id, type, pending, queued, running, completed, failed, cancelled, retrying)
         VALUES (moved.run_seq, moved.parent_task_id, moved.type, moved.pending, moved.queued, moved.running, moved.completed,
                 moved.failed, moved.cancelled, moved.retrying);

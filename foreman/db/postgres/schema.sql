@@ -139,17 +139,6 @@ CREATE TABLE run_data (
     UNIQUE (run_seq, id)
 );
 
--- The task of an entry is in the entry's run.
-CREATE FUNCTION run_data_task_is_of_the_run() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF NOT EXISTS (SELECT FROM task WHERE org_id = new.org_id AND id = new.task_id AND run_seq = new.run_seq) THEN
-        RAISE foreign_key_violation USING MESSAGE = 'the task of an entry must be in its run';
-    END IF;
-    RETURN new;
-END $$;
-CREATE TRIGGER run_data_task_is_of_the_run BEFORE INSERT ON run_data
-    FOR EACH ROW EXECUTE FUNCTION run_data_task_is_of_the_run();
-
 CREATE INDEX run_data_by_created_at_never_updated ON run_data (run_seq, created_at, seq) WHERE updated_at = created_at;
 CREATE INDEX run_data_by_created_at_updated       ON run_data (run_seq, created_at, seq) WHERE updated_at <> created_at;
 CREATE INDEX run_data_by_updated_at               ON run_data (run_seq, updated_at, seq) WHERE updated_at <> created_at;
@@ -187,6 +176,12 @@ CREATE FUNCTION run_data_created() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     new_keys bigint;
 BEGIN
+    -- The task of an entry is in the entry's run. By now the foreign key has waited for whoever deletes tasks of the run,
+    -- and this statement sees what they have done.
+    IF NOT EXISTS (SELECT FROM task WHERE org_id = new.org_id AND id = new.task_id AND run_seq = new.run_seq) THEN
+        RAISE foreign_key_violation USING MESSAGE = 'the task of an entry must be in its run';
+    END IF;
+
     INSERT INTO run_data_tag (run_seq, tag, key, seq, created_at)
     SELECT new.run_seq, tag.value, new.key, new.seq, new.created_at FROM json_each(new.tags) AS tag;
 
@@ -253,7 +248,7 @@ BEGIN
     FOR gone IN
         SELECT value AS tag FROM json_each(old.tags) EXCEPT SELECT value FROM json_each(new.tags) ORDER BY 1
     LOOP
-        PERFORM run_data_latest_less(old.run_seq, gone.tag, old.key, 1);
+        PERFORM run_data_latest_less(old.run_seq, gone.tag, old.key, 1::bigint);
     END LOOP;
 
     INSERT INTO run_data_tag (run_seq, tag, key, seq, created_at)

@@ -59,6 +59,28 @@ OF_POSTGRES = (
         only=POSTGRES,
     ),
     Rule(
+        "foreign_code",
+        "a function or rule of somebody else can take the place of one of the schema",
+        f"""
+        SELECT kept.type, kept.name
+        FROM ({CATALOG}) AS kept
+        WHERE (
+            kept.type = 'rule'
+            AND EXISTS (
+                SELECT FROM ({_EXPECTED}) AS expected
+                WHERE expected.type = 'table' AND expected.name = split_part(kept.name, '.', 1)
+            )
+        ) OR (
+            kept.type = 'function'
+            AND split_part(kept.name, '(', 1) IN (
+                SELECT split_part(name, '(', 1) FROM ({_EXPECTED}) AS expected WHERE type = 'function'
+            )
+            AND kept.name NOT IN (SELECT name FROM ({_EXPECTED}) AS expected WHERE type = 'function')
+        )
+        """,
+        only=POSTGRES,
+    ),
+    Rule(
         "schema_migration",
         "the newest version in schema_migration is none that this Foreman knows",
         """
