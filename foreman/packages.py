@@ -15,3 +15,11 @@ def how_to_install(error: ModuleNotFoundError, extra: str = "metrics") -> str:
 
     command = shlex.join([sys.executable, "-m", "pip", "install", *requirements(extra=extra)])
     return f"{error.name} is not installed; install it with: {command}"
+
+
+def how_to_install_postgres(error: ImportError) -> str:
+    """The same for what only PostgreSQL needs, where a package is missing, or a library that it needs."""
+    if isinstance(error, ModuleNotFoundError):
+        return how_to_install(error, "postgres")
+    reason = str(error).partition("\n")[0]  # psycopg is there, but not the library of PostgreSQL that it uses
+    return f"{how_to_install(ModuleNotFoundError(name='psycopg[binary]'), 'postgres')} ({reason})"

@@ -29,6 +29,7 @@ from foreman.db.failures import Failure as Failures
 from foreman.db.file import refuse_foreign_file
 from foreman.db.server_lock import AlreadyServed, ServerLock, only_server
 from foreman.factory import create_app
+from foreman.maintenance.opening import doubts as doubts_about
 from foreman.maintenance.opening import open_database
 from foreman.monitoring import logs
 from foreman.server.listener import Port, refuse_address
@@ -126,6 +127,8 @@ def serve(ephemeral: bool, with_parent: bool | None, first_key: bool, **given: s
             if ephemeral:
                 click.echo(server.url)
             if child is None or child.is_first:
+                for doubt in doubts_about(settings.database):
+                    log.warning(doubt)
                 if settings.auth == "keys":
                     _say_how_to_begin(server.url, settings, database, first_key=first_key)
                 elif not ephemeral:

@@ -10,6 +10,7 @@ class Failure(Enum):
 
     UNAVAILABLE = auto()  # for now; also the default
     LOCKED = auto()  # by another process, or by other transactions
+    UNKNOWN = auto()  # the connection was lost while it committed: it may be stored or not
     AGAIN = auto()  # nothing was written, and the same transaction can succeed when it is tried again
     INTERRUPTED = auto()  # by a timeout
     FULL = auto()  # its disk
@@ -48,6 +49,12 @@ _MISUSE = (sqlite3.ProgrammingError, sqlite3.DataError, sqlite3.NotSupportedErro
 # The names of the schema's CHECKs on JSON. What they refuse is well-formed, or it would have been refused earlier: so
 # it can only exceed the database's own limit of nesting.
 _IS_JSON = re.compile(r"_is_json$")
+
+
+def to_trace(error: BaseException) -> BaseException | None:
+    """The error whose traceback belongs into the log; None where its message says it all."""
+    says_it_all = isinstance(error, EngineError) and error.failure not in (Failure.MISUSE, Failure.DAMAGED)
+    return None if says_it_all else error
 
 
 def failure_of(error: BaseException) -> Failure:

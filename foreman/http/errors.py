@@ -12,7 +12,7 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import NotFound as NotFoundHTTP
 
-from foreman.db.failures import DatabaseError, Failure, failure_of
+from foreman.db.failures import DatabaseError, Failure, failure_of, to_trace
 from foreman.db.values import Row
 from foreman.http.environ import TOO_LARGE_TO_TRY
 
@@ -41,6 +41,7 @@ DatabaseFailure = tuple[int, str, list[Detail], dict[str, str]]
 # help.
 _UNAVAILABLE: DatabaseFailure = (503, "The database is not available at the moment", [], {"Retry-After": "1"})
 _DATABASE_FAILURES: dict[Failure, DatabaseFailure] = {
+    Failure.UNKNOWN: (503, "It is not known whether this is stored: read before sending it again", [], {}),
     Failure.INTERRUPTED: (503, "The query takes too long: narrow it down", [], {"Retry-After": "1"}),
     Failure.FULL: (507, "The disk of the database is full", [], {}),
     Failure.READ_ONLY: (503, "The database cannot be written to", [], {}),
@@ -185,7 +186,7 @@ def init_app(app: Flask) -> None:
             case Failure.INTERRUPTED:
                 log.warning("Request %s was interrupted: its query took too long", g.request_id)
             case _:
-                log.error("The database cannot serve request %s", g.request_id, exc_info=error)
+                log.error("The database cannot serve request %s: %s", g.request_id, error, exc_info=to_trace(error))
         return database_failed(error)
 
     for each in DatabaseError:

@@ -15,7 +15,7 @@ from foreman.maintenance import check, upgrade
 from foreman.maintenance.progress import NOBODY, Progress
 from foreman.maintenance.upgrade import Tell, open_upgraded
 from foreman.maintenance.violations import Violation, contents_in
-from foreman.packages import how_to_install
+from foreman.packages import how_to_install_postgres
 
 log = logging.getLogger(__name__)
 
@@ -66,12 +66,26 @@ def open_database(
         return SQLite(path, settings.durability, create=create)
     with _packages():
         from foreman.db.postgres import schema
+        from foreman.db.postgres.connecting import refuse_pooler
         from foreman.db.postgres.database import Postgres
+    refuse_pooler(settings.database)
     if upgrade:
         schema.prepare(settings.database, tell, create=create)
     else:
         schema.refuse_other_version(settings.database)
-    return Postgres(settings.database, settings.threads + _OTHERS)
+    return Postgres(settings.database, settings.threads + _OTHERS, settings.durability)
+
+
+def doubts(database: str) -> Iterator[str]:
+    """One line for each thing about a database's server that is probably a mistake.
+
+    :param database: as in the settings, open already
+    :raises NotAForemanDatabase: when it cannot be reached
+    """
+    if is_postgres(database):
+        from foreman.db.postgres import doubts as of_postgres  # an optional package
+
+        yield from of_postgres.doubts(database)
 
 
 @contextmanager
@@ -138,11 +152,5 @@ def _packages() -> Iterator[None]:
     """
     try:
         yield
-    except ModuleNotFoundError as error:
-        raise WrongSetting(f"FOREMAN_DATABASE is on PostgreSQL, but {how_to_install(error, 'postgres')}") from None
-    except ImportError as error:  # psycopg is there, but not the library of PostgreSQL that it uses
-        missing = ModuleNotFoundError(name="psycopg[binary]")
-        reason = str(error).partition("\n")[0]
-        raise WrongSetting(
-            f"FOREMAN_DATABASE is on PostgreSQL, but {how_to_install(missing, 'postgres')} ({reason})"
-        ) from None
+    except ImportError as error:
+        raise WrongSetting(f"FOREMAN_DATABASE is on PostgreSQL, but {how_to_install_postgres(error)}") from None

@@ -13,7 +13,7 @@ from marshmallow import fields, validate
 from foreman.clock import iso, now_ms
 from foreman.db.application import Application
 from foreman.db.engine import Database
-from foreman.db.failures import DatabaseError
+from foreman.db.failures import DatabaseError, to_trace
 from foreman.db.file import SCHEMA_VERSION
 from foreman.http import schemas, shapes
 from foreman.http.contract import BASE_PATH, Resource, answer, answers, costs, fails, public
@@ -73,7 +73,7 @@ class Readiness:
         try:
             version = self._database.prove_writable()
         except (*DatabaseError, OSError, MemoryError) as error:
-            log.error("The database cannot be written to", exc_info=error)
+            log.error("The database cannot be written to: %s", error, exc_info=to_trace(error))
             return [{"field": "database", "message": "It cannot be written to"}]
         if version == SCHEMA_VERSION:
             return []

@@ -72,6 +72,28 @@ def test_another_node_leads_when_the_leader_fails_in_an_unforeseen_way(
     assert first._thread.is_alive()
 
 
+def test_failure_is_logged_once_and_so_is_its_end(
+    nodes: list[Leader], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", leader.__name__)
+    attempts: list[int] = []
+
+    def follow_clock(_: "psycopg.Connection[object]") -> None:
+        attempts.append(1)
+        if len(attempts) < 6:
+            raise psycopg.OperationalError("it is as in a test")
+
+    def said(text: str) -> int:
+        return sum(text in record.message for record in caplog.records)
+
+    monkeypatch.setattr(leader, "_AFTER_FAILURE", 0.01)
+    monkeypatch.setattr(leader, "follow_clock", follow_clock)
+    for each in nodes:
+        each._look_at_clock = 0.0
+    until(lambda: said("PostgreSQL works again"))
+    assert said("PostgreSQL fails, and is tried again every second: it is as in a test") <= len(nodes)
+
+
 def test_the_server_looks_whether_the_leaders_machine_is_still_there(nodes: list[Leader]) -> None:
     def settings() -> list[object]:
         connection = nodes[1]._connection

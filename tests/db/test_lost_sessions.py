@@ -1,5 +1,6 @@
 """Sessions that end while they are used, or while nobody uses them: what the application is told, and what is left."""
 
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from foreman.db.postgres.database import Postgres
 from foreman.db.postgres.session import Session
 from foreman.maintenance.opening import open_database
 from tests.support.engines import engine
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.postgres
 
@@ -75,7 +76,38 @@ def test_a_block_whose_commit_is_cut_off_may_not_be_tried_again(database: Postgr
     with pytest.raises(EngineError, match="the commit may have failed") as failed, database.write() as tx:
         tx.value("SELECT 1")
         end_sessions(tmp_path)
-    assert failed.value.failure is Failure.UNAVAILABLE
+    assert failed.value.failure is Failure.UNKNOWN
+
+
+def test_a_single_statement_that_is_cut_off_may_not_be_tried_again(database: Postgres, tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="may have been committed") as failed, database.write(single=True) as tx:
+        tx.value("SELECT 1")
+        end_sessions(tmp_path)
+        tx.value("SELECT 1")
+    assert failed.value.failure is Failure.UNKNOWN
+
+
+def test_a_snapshot_that_is_cut_off_at_its_end_has_been_read(database: Postgres, tmp_path: Path) -> None:
+    with database.read() as tx:
+        version = tx.value("SELECT max(version) FROM schema_migration")
+        end_sessions(tmp_path)
+    assert version == database.version()
+
+
+def test_reads_of_a_database_that_hangs_are_interrupted_without_a_wait(database: Postgres) -> None:
+    told, hanging = threading.Event(), threading.Event()
+
+    def interrupt(_: Session, __: float) -> None:
+        told.set()
+        hanging.wait(PATIENCE)
+
+    with patch.object(Session, "interrupt", interrupt), database.read():
+        until(lambda: any(session.is_overdue(0.0) for session in database._sessions))
+        for _ in range(3):  # the second and third time, while it still hangs
+            database.interrupt_reads(0.0)
+        assert told.wait(PATIENCE)
+        assert sum(thread.name == "interruption" for thread in threading.enumerate()) == 1
+        hanging.set()
 
 
 def test_a_session_that_ended_while_nobody_used_it_is_replaced(database: Postgres, tmp_path: Path) -> None:

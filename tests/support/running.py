@@ -91,15 +91,16 @@ class Running:
 @contextmanager
 def refusing_commits(error: Exception) -> Iterator[None]:
     """Let commits fail in the block as PostgreSQL fails."""
-    from foreman.db.postgres.database import Postgres, _Block
+    from foreman.db.postgres.blocks import Block
+    from foreman.db.postgres.database import Postgres
     from foreman.db.postgres.session import Session
 
     def refuse(session: Session) -> None:
         session.undo()
         raise EngineError(failure_of(error), str(error))
 
-    def in_a_block(database: Postgres, *, single: bool = False) -> _Block:  # noqa: ARG001
-        return _Block(database, b"")
+    def in_a_block(database: Postgres, *, single: bool = False) -> Block:  # noqa: ARG001
+        return Block(database, b"")
 
     with patch.object(Session, "end", refuse), patch.object(Postgres, "write", in_a_block):
         yield

@@ -10,12 +10,24 @@ from psycopg.conninfo import conninfo_to_dict
 
 from foreman.config import shown
 from foreman.db.file import NotAForemanDatabase
+from foreman.db.postgres.session import configure
 
 # The oldest version of PostgreSQL that the tests run on.
 OLDEST = 15
 
 # Seconds that opening a connection may take.
 _PATIENCE = 5
+
+# The settings on which it depends how the server reads and writes statements.
+AS_WRITTEN = {"standard_conforming_strings": "on", "quote_all_identifiers": "off"}
+
+# Those of a session that takes its time, whatever the timeouts of its database and role are.
+OF_COMMANDS = {
+    **AS_WRITTEN,
+    "statement_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "lock_timeout": "30s",
+}
 
 # What a role needs that may read but not write.
 MAY_READ = "its role needs SELECT on all tables and sequences, as members of pg_read_all_data have it"
@@ -24,6 +36,23 @@ MAY_READ = "its role needs SELECT on all tables and sequences, as members of pg_
 _MAY_CREATE = "the database's owner may create the tables, and so may who is granted CREATE on the schema"
 
 Connection = TypeVar("Connection", bound="psycopg.Connection[tuple[object, ...]]")
+
+
+def refuse_pooler(url: str) -> None:
+    """Check that each connection has a session of its own, and not one for each transaction, as poolers can have it.
+
+    What is set for a session, prepared in it, or locked by it, would then be others'.
+
+    :raises NotAForemanDatabase: when two connections that are open at once have the same session
+    """
+    kind = psycopg.Connection[tuple[object, ...]]
+    with connected(url, kind) as first, connected(url, kind) as second:
+        pids = {connection.execute("SELECT pg_backend_pid()").fetchone() for connection in (first, second)}
+    if len(pids) == 1:
+        raise NotAForemanDatabase(
+            f"{shown(url)} is behind a pooler that shares sessions between transactions: use its session mode, or "
+            "connect to PostgreSQL itself, because Foreman has a pool of its own"
+        )
 
 
 @contextmanager
@@ -35,7 +64,7 @@ def connected(url: str, kind: type[Connection], refused: str = _MAY_CREATE) -> I
     :raises NotAForemanDatabase: when there is none, and when a statement in the block fails
     """
     name = shown(url)
-    _refuse_unknown_options(url, name)
+    _refuse_unreadable(url, name)
     try:
         connection = kind.connect(
             url, autocommit=True, connect_timeout=_PATIENCE, application_name="foreman", client_encoding="utf8"
@@ -46,6 +75,7 @@ def connected(url: str, kind: type[Connection], refused: str = _MAY_CREATE) -> I
         ) from None
     try:
         with connection:
+            configure(connection, OF_COMMANDS)
             refuse_server(connection, name)
             yield connection
     except psycopg.errors.InsufficientPrivilege as error:
@@ -80,8 +110,8 @@ def line_of(error: psycopg.Error) -> str:
     return re.sub(r"^connection failed: ", "", said.strip())
 
 
-def _refuse_unknown_options(url: str, name: str) -> None:
-    """Check that the library knows the options of a URL. Its own message might show a password.
+def _refuse_unreadable(url: str, name: str) -> None:
+    """Check that the library can read a URL and knows its options. Its own message might show a password.
 
     :raises NotAForemanDatabase: when it does not
     """
@@ -89,6 +119,6 @@ def _refuse_unknown_options(url: str, name: str) -> None:
         conninfo_to_dict(url)
     except psycopg.Error:
         raise NotAForemanDatabase(
-            f"{name}: its URL has an option after the ? that PostgreSQL does not know: see "
+            f"{name}: its URL has an option after the ? that PostgreSQL does not know, or %00: see "
             "https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS"
         ) from None

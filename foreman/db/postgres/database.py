@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from types import TracebackType
 from typing import Any, TypeVar
 
 import psycopg
@@ -15,11 +14,17 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from foreman.config import shown
 from foreman.db.engine import ObserveCommit, Sizes, Transaction
 from foreman.db.failures import EngineError, Failure
+from foreman.db.postgres.blocks import Block, Single
+from foreman.db.postgres.connecting import AS_WRITTEN
 from foreman.db.postgres.leader import Leader
 from foreman.db.postgres.session import NETWORK, NETWORK_OF_SERVER, Session, configure
 from foreman.db.values import Row
 
 log = logging.getLogger(__name__)
+
+# It warns of every attempt to connect, many times in a second, and of sessions that were closed on purpose. What
+# matters of that is logged by the session in the background (`leader.py`).
+logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
 
 Result = TypeVar("Result")
 
@@ -44,6 +49,8 @@ _SETTINGS = {
     "enable_mergejoin": "off",
     "enable_material": "off",
     **NETWORK_OF_SERVER,
+    **AS_WRITTEN,
+    "statement_timeout": "0",  # reads are interrupted, and writes wait for locks at most
     "lock_timeout": f"{_LOCK_PATIENCE}s",
     "idle_in_transaction_session_timeout": f"{_IDLE_TRANSACTION}s",
     "default_transaction_isolation": "read committed",
@@ -71,18 +78,22 @@ class Postgres:
 
     :param url: where it is
     :param connections: the most connections that it uses
+    :param durability: `full`: a commit waits until it is on the server's disk; `normal`: it does not
     """
 
     # Nearly all of a request's time its thread waits for the server.
     serves_side_by_side = True
 
-    def __init__(self, url: str, connections: int) -> None:
+    def __init__(self, url: str, connections: int, durability: str = "full") -> None:
         self.url = url
+        self._durability = durability
         self.name = shown(url)
         self._local = _OfThread()
         self._observe: ObserveCommit = lambda *_: None
         self._sessions: set[Session] = set()
         self._unreachable_since: float | None = None  # since when no connection could be made
+        self._interrupting: threading.Thread | None = None
+        self._leader: Leader | None = None
         self._pool = ConnectionPool(
             url,
             connection_class=Session,
@@ -114,16 +125,16 @@ class Postgres:
         with self._session() as session:
             yield from session.each(sql, **values)
 
-    def read(self) -> "_Block":
+    def read(self) -> Block:
         """`with db.read() as tx:` a snapshot of the database, whatever writers do meanwhile."""
-        return _Block(self, b"ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        return Block(self, b"ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
-    def write(self, *, single: bool = False) -> "_Block | _Single":
+    def write(self, *, single: bool = False) -> Block | Single:
         """`with db.write() as tx:` a transaction that is on disk once the block has ended without an error.
 
         :param single: whether one statement at most changes anything: each is a transaction by itself
         """
-        return _Single(self) if single else _Block(self, b"")
+        return Single(self) if single else Block(self, b"")
 
     @contextmanager
     def _session(self) -> Iterator[Session]:
@@ -192,6 +203,7 @@ class Postgres:
             except psycopg.Error as error:
                 raise EngineError(Failure.UNAVAILABLE, f"no connection to the database: {error}") from error
             if not session.is_lost():
+                self._unreachable_since = None
                 return session
             self._pool.putconn(session)  # which replaces it
         raise EngineError(Failure.UNAVAILABLE, f"no connection to the database within {now - begun:.1f} seconds")
@@ -223,12 +235,18 @@ class Postgres:
         return f"SELECT * FROM ({' UNION ALL '.join(first)}) AS merged ORDER BY {order} LIMIT :limit OFFSET :offset"
 
     def interrupt_reads(self, seconds: float) -> None:
-        """Interrupt reads that have taken longer than `seconds`: they fail with `Failure.INTERRUPTED`."""
-        for session in list(self._sessions):
-            if session.closed:
-                self._sessions.discard(session)
-            else:
-                session.interrupt(seconds)
+        """Interrupt reads that have taken longer than `seconds`: they fail with `Failure.INTERRUPTED`.
+
+        Another thread does that, because a server that hangs takes seconds to be told.
+        """
+        for session in [each for each in list(self._sessions) if each.closed]:
+            self._sessions.discard(session)
+        overdue = [session for session in list(self._sessions) if session.is_overdue(seconds)]
+        if overdue and not (self._interrupting and self._interrupting.is_alive()):
+            self._interrupting = threading.Thread(
+                target=_interrupt, args=(overdue, seconds), name="interruption", daemon=True
+            )
+            self._interrupting.start()
 
     # Writing ----------------------------------------------------------------------------------------------------------
 
@@ -279,10 +297,11 @@ class Postgres:
             yield
         finally:
             self._leader.stop()
+            self._leader = None
 
     def leads(self) -> bool:
         """Whether this process does what one does for all that serve the database, such as retention."""
-        return self._leader.leads()
+        return self._leader is not None and self._leader.leads()
 
     def close(self) -> None:
         """Close all connections. No other thread may be using the database."""
@@ -290,83 +309,12 @@ class Postgres:
 
     def _configure(self, session: Session) -> None:
         configure(session, _SETTINGS)
+        if self._durability == "normal":
+            configure(session, {"synchronous_commit": "off"})
+        elif session.execute("SHOW synchronous_commit").fetchone() == ("off",):
+            configure(session, {"synchronous_commit": "on"})
         self._unreachable_since = None
         self._sessions.add(session)
-
-
-class _Block:
-    """A transaction as a `with` block.
-
-    :param mode: what follows BEGIN
-    """
-
-    def __init__(self, database: Postgres, mode: bytes) -> None:
-        self._database, self._mode = database, mode
-
-    def __enter__(self) -> Session:
-        self._session = self._database.take()
-        self._session.reading(bool(self._mode))
-        try:
-            self._session.begin(self._mode)
-        except BaseException:
-            self._database.give_back(self._session)
-            raise
-        return self._session
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        session, database = self._session, self._database
-        try:
-            if kind is not None:
-                session.undo()
-                if isinstance(error, EngineError) and error.failure is Failure.READ_ONLY:
-                    session.close()  # it would stay so when the database no longer is, and on a server that was demoted
-            elif self._mode:
-                session.end()
-            else:
-                self._commit(session)
-        finally:
-            session.reading(False)
-            database.give_back(session)
-
-    def _commit(self, session: Session) -> None:
-        begun, failed = time.monotonic(), None
-        try:
-            session.end()
-        except Exception as error:
-            failed = error
-            raise
-        finally:
-            self._database.committed(time.monotonic() - begun, failed)
-
-
-class _Single:
-    """A `with` block in which each statement is a transaction by itself."""
-
-    def __init__(self, database: Postgres) -> None:
-        self._database = database
-
-    def __enter__(self) -> Session:
-        self._session = self._database.take()
-        self._session.most = None  # a row that was committed is answered, however large: the request must not run again
-        self._begun_at = time.monotonic()
-        return self._session
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        session, database = self._session, self._database
-        try:
-            if error is None:
-                database.committed(time.monotonic() - self._begun_at, None)
-            elif isinstance(error, EngineError):
-                if error.failure is Failure.READ_ONLY:
-                    session.close()  # see _Block
-                else:
-                    _raise_if_unknown(error, session)
-        finally:
-            database.give_back(session)
 
 
 def _at_second_try(do: Callable[[], Result]) -> Result:
@@ -379,10 +327,6 @@ def _at_second_try(do: Callable[[], Result]) -> Result:
     return do()
 
 
-def _raise_if_unknown(error: EngineError, session: Session) -> None:
-    """Fail if the connection was lost: then it is not known whether the statement was committed.
-
-    :raises EngineError: which must not be tried again
-    """
-    if session.broken or session.closed:
-        raise EngineError(Failure.UNAVAILABLE, f"the statement may have been committed: {error}") from error
+def _interrupt(sessions: list[Session], seconds: float) -> None:
+    for session in sessions:
+        session.interrupt(seconds)

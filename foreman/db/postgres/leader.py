@@ -1,7 +1,9 @@
-"""What one node does for all, and what every node does for itself: folding counts, and following the server's clock.
+"""A node in the background: which node leads, what it does for all, and how each follows the server's clock.
 
-Each node has a session of its own for this, outside of the pool. The one whose session holds the advisory lock leads.
-PostgreSQL releases the lock with the session, so that another node takes over when a process dies.
+The node that leads folds counts, and deletes old runs (`foreman/background/retention.py`). Each node has a session of
+its own for this, outside of the pool. The one whose session holds the advisory lock leads. PostgreSQL releases the lock
+with the session, so that another node takes over when a process dies. One that has lost its connection learns that at
+its next fold, so for some seconds two may lead: folds wait for each other, and retention gives way.
 """
 
 import logging
@@ -19,14 +21,18 @@ log = logging.getLogger(__name__)
 # The advisory lock of the node that leads: "FMAN" and a number.
 LEADER_LOCK = 0x464D414E_00000002
 
+# What each server's session in the background is called in pg_stat_activity.
+BACKGROUND = "foreman background"
+
 # Seconds between two folds of counts by the leader, and between two attempts of the others to lead.
 _FOLD_EVERY, _TRY_EVERY = 1.0, 3.0
 
 # Seconds between two looks at the server's clock.
 _LOOK_AT_CLOCK = 5.0
 
-# What its session is set to. A fold that has to wait for a lock is tried again later.
-_SETTINGS = {**NETWORK_OF_SERVER, "lock_timeout": "5s", "jit": "off"}
+# What its session is set to. A fold that has to wait for a lock is tried again later, but one of many changes may take
+# its time.
+_SETTINGS = {**NETWORK_OF_SERVER, "statement_timeout": "0", "lock_timeout": "5s", "jit": "off"}
 
 # Seconds from a failure to the next attempt, and for which a server that is stopping waits for this.
 _AFTER_FAILURE, _ENDING = 1.0, 5.0
@@ -65,13 +71,15 @@ class Leader:
         while not self._stopping.wait(wait):
             try:
                 wait = self._turn()
+                if self._failing:
+                    log.info("PostgreSQL works again")
                 self._failing = False
             except Exception as error:  # whatever it is: a thread that ended would take the lock with it for good
                 self._leads.clear()
                 self._close()
                 if not self._failing:
                     unforeseen = None if isinstance(error, psycopg.Error) else error
-                    log.error("What runs in the background has failed: %s", error, exc_info=unforeseen)
+                    log.error("PostgreSQL fails, and is tried again every second: %s", error, exc_info=unforeseen)
                 self._failing, wait = True, _AFTER_FAILURE
         self._leads.clear()
         self._close()
@@ -94,9 +102,7 @@ class Leader:
     def _connected(self) -> "psycopg.Connection[Any]":
         if self._connection is None:
             options: dict[str, Any] = NETWORK
-            self._connection = psycopg.connect(
-                self._url, autocommit=True, application_name="foreman background", **options
-            )
+            self._connection = psycopg.connect(self._url, autocommit=True, application_name=BACKGROUND, **options)
             configure(self._connection, _SETTINGS)
         return self._connection
 

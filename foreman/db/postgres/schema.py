@@ -19,7 +19,8 @@ from foreman.clock import now_ms
 from foreman.config import shown
 from foreman.db.file import SCHEMA_VERSION, EarlierVersion, NotAForemanDatabase, UnfinishedCopy
 from foreman.db.postgres.catalog import CATALOG, catalog_of
-from foreman.db.postgres.connecting import connected, line_of
+from foreman.db.postgres.connecting import OF_COMMANDS, connected, line_of
+from foreman.db.postgres.session import configure
 from foreman.db.schema import Migration, read_migrations
 
 SCHEMA = tuple(Path(__file__).parent / name for name in ("functions.sql", "schema.sql", "counts.sql"))
@@ -28,9 +29,6 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 # The advisory lock of whoever creates or upgrades the schema: "FMAN" and a number.
 LOCK = 0x464D414E_00000001
-
-# How long a migration waits for a table that somebody else uses.
-_LOCK_PATIENCE = "30s"
 
 Connection = psycopg.Connection[Any]
 Tell = Callable[[str], object]
@@ -47,8 +45,9 @@ def prepare(url: str, tell: Tell, *, create: bool = True) -> None:
     """
     name = shown(url)
     with connected(url, Connection) as connection, connection.transaction():
-        connection.execute("SELECT set_config('statement_timeout', '0', true)")
+        configure(connection, {"lock_timeout": "0"})  # another node may be upgrading it, for as long as it takes
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+        configure(connection, OF_COMMANDS)
         version = version_in(connection, name)
         if version == 0:
             if not create:
@@ -60,8 +59,12 @@ def prepare(url: str, tell: Tell, *, create: bool = True) -> None:
             return
         _refuse_reader(connection, name)
         if lacking := missing(version):
-            connection.execute("SELECT set_config('lock_timeout', %s, true)", (_LOCK_PATIENCE,))
             _apply(connection, name, lacking, tell)
+        elif version < SCHEMA_VERSION:
+            raise NotAForemanDatabase(
+                f"{name} has tables of Foreman, but no version in schema_migration: restore it from a dump that is "
+                "complete; it has not been changed"
+            )
 
 
 def plan(url: str) -> Iterator[str]:
@@ -102,7 +105,7 @@ def refuse_empty(name: str, version: int) -> None:
     :raises NotAForemanDatabase: when there is none
     """
     if version == 0:
-        raise NotAForemanDatabase(f"{name} is empty: the server creates its tables at start")
+        raise NotAForemanDatabase(f"{name} is empty: start `serve`, which creates the tables, or `copy` into it")
 
 
 def refuse_earlier(name: str, version: int) -> None:
@@ -129,14 +132,16 @@ def version_in(connection: Connection, name: str) -> int:
         """
         SELECT EXISTS (
                    SELECT FROM pg_attribute
-                   WHERE attrelid = to_regclass('schema_migration') AND attname = 'foreman_version'
+                   WHERE attrelid = CAST(to_regclass('schema_migration') AS oid) AND attname = 'foreman_version'
                ),
                EXISTS (
                    SELECT FROM pg_class
-                   WHERE relnamespace = CAST(current_schema() AS regnamespace) AND relkind IN ('r', 'p', 'v', 'm', 'f')
+                   WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
+                     AND relkind IN ('r', 'p', 'v', 'm', 'f')
                      AND NOT EXISTS (
                          SELECT FROM pg_depend
-                         WHERE classid = CAST('pg_class' AS regclass) AND objid = pg_class.oid AND deptype = 'e'
+                         WHERE classid = CAST(CAST('pg_class' AS regclass) AS oid) AND objid = pg_class.oid
+                           AND deptype = 'e'
                      )
                )
         """
@@ -147,6 +152,11 @@ def version_in(connection: Connection, name: str) -> int:
                 f"{name} has tables of something else: create a database for Foreman alone; it has not been changed"
             )
         return 0
+    if connection.execute("SELECT has_table_privilege('schema_migration', 'SELECT')").fetchone() == (False,):
+        raise NotAForemanDatabase(
+            f"{name}: its role may not read Foreman's tables: let it own them, or GRANT SELECT, INSERT, UPDATE, DELETE "
+            "ON ALL TABLES; it has not been changed"
+        )
     (version,) = connection.execute("SELECT coalesce(max(version), 0) FROM schema_migration").fetchone() or (0,)
     if version > SCHEMA_VERSION:
         raise NotAForemanDatabase(
@@ -203,12 +213,15 @@ def _refuse_reader(connection: Connection, name: str) -> None:
         """
         SELECT relname
         FROM pg_class
-        WHERE relkind IN ('r', 'v') AND relname <> 'schema_migration'
-          AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('schema_migration'))
+        WHERE CAST(relname AS text) = ANY(%s) AND relname <> 'schema_migration'
+          AND relnamespace = (
+              SELECT relnamespace FROM pg_class WHERE oid = CAST(to_regclass('schema_migration') AS oid)
+          )
           AND NOT (has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT')
                    AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE'))
         LIMIT 1
-        """
+        """,
+        ([name for kind, name, _ in catalog_of(SCHEMA_VERSION) or () if kind in ("table", "view")],),
     ).fetchone()
     if refused:
         raise NotAForemanDatabase(

@@ -102,7 +102,7 @@ class Session(psycopg.Connection[Row]):
             result = self._command(b"COMMIT")
         except EngineError as error:
             if error.failure is Failure.AGAIN and self.broken:
-                raise EngineError(Failure.UNAVAILABLE, f"the commit may have failed: {error}") from error
+                raise EngineError(Failure.UNKNOWN, f"the commit may have failed: {error}") from error
             raise
         if result != b"COMMIT":
             raise EngineError(Failure.UNAVAILABLE, "the transaction was rolled back")
@@ -189,10 +189,15 @@ class Session(psycopg.Connection[Row]):
         with self._reading:
             self._reading_since = time.monotonic() if begins else None
 
+    def is_overdue(self, seconds: float) -> bool:
+        """Whether a read has taken longer than `seconds`."""
+        since = self._reading_since
+        return since is not None and time.monotonic() - since > seconds
+
     def interrupt(self, seconds: float) -> None:
         """Cancel a read that has taken longer than `seconds`. For any thread; it may take a moment."""
         with self._reading:  # so that the next statement on this connection does not begin meanwhile
-            if self._reading_since is not None and time.monotonic() - self._reading_since > seconds:
+            if self.is_overdue(seconds):
                 self._reading_since = None
                 with suppress(psycopg.Error):
                     self.cancel_safe(timeout=_CANCELLING)

@@ -13,14 +13,12 @@ from foreman.db.file import NotAForemanDatabase
 from foreman.db.postgres.connecting import MAY_READ, connected
 from foreman.db.postgres.errors import engine_error
 from foreman.db.postgres.schema import refuse_empty, version_in
-from foreman.db.postgres.session import Session
+from foreman.db.postgres.session import Session, configure
 from foreman.db.postgres.statements import for_driver
 
-# Statements of a check read whole tables: for as long as it takes, and beside a pager that nobody looks at. What they
-# sort and hash may take this much memory at once before it goes to the server's disk.
+# Statements of a check read whole tables. What they sort and hash may take this much memory at once before it goes to
+# the server's disk.
 _SETTINGS = {
-    "statement_timeout": "0",
-    "idle_in_transaction_session_timeout": "0",
     "lock_timeout": "5s",
     "work_mem": "64MB",
     "jit": "off",
@@ -66,8 +64,7 @@ def snapshot(url: str) -> Iterator[Snapshot]:
     """
     name = shown(url)
     with connected(url, Snapshot, MAY_READ) as view:
-        for setting, value in _SETTINGS.items():
-            view.execute("SELECT set_config(%s, %s, false)", (setting, value))
+        configure(view, _SETTINGS)
         view.begin(b"ISOLATION LEVEL REPEATABLE READ READ ONLY")
         view.name, view.version = name, version_in(view, name)
         refuse_empty(name, view.version)

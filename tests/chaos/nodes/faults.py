@@ -15,7 +15,7 @@ from tests.chaos.nodes.site import Site
 
 # Answers that a fault of PostgreSQL, or of a node, may give.
 _OF_PROXY = ("502 of the proxy", "503 of the proxy", CLOSED)
-_UNAVAILABLE = ("503 of a node", *_OF_PROXY)
+_UNAVAILABLE = ("503 of a node", "503 of a node, perhaps stored", *_OF_PROXY)
 
 # Seconds within which another node must lead after the one that did has died.
 _LEADS_AGAIN = 10.0

@@ -12,6 +12,9 @@ from tests.chaos.nodes.record import Record
 # may not send it again by itself if it writes.
 CLOSED = "closed by the proxy"
 
+# What a node says whose connection to PostgreSQL was lost while it committed.
+PERHAPS_STORED = b"It is not known whether this is stored"
+
 # Seconds of pause after a failure, at most: what Retry-After says everywhere here.
 _PAUSE = 1.0
 
@@ -75,6 +78,8 @@ class Front(Api):
         kind = f"{response.status} of {'the proxy' if of_proxy else 'a node'}"
         if response.status == 500:
             kind = "500"
+        elif PERHAPS_STORED in content:
+            kind += ", perhaps stored"
         elif response.getheader("Retry-After") is None:
             kind += " without Retry-After"
         self._record.failed(kind, f"{method} {path}: {content[:200].decode(errors='replace')}")
