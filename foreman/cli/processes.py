@@ -169,6 +169,8 @@ class Supervisor:
         heard, tell = os.pipe()
         with undisturbed():  # so that every signal finds either no new process, or one that is known
             if self._stopping:
+                os.close(heard)
+                os.close(tell)
                 return None
             pid = os.fork()
             if pid == 0:
@@ -233,7 +235,7 @@ class Supervisor:
             place.due = time.monotonic()
         else:
             self._pause(place)
-        log.warning("Process %d has ended with %s; another one starts", pid, how)
+        log.warning("Process %d has ended with %s%s", pid, how, "" if self._gave_up else "; another one starts")
 
     def _pause(self, place: _Place) -> None:
         place.died_at_once += 1

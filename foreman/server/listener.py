@@ -125,7 +125,10 @@ class Port:
         refuse_address(host, port)  # alone: whoever shares it already is another server
         try:
             for family, address in addresses(host, port):
-                self._sockets.append(_bound(family, (address[0], self.number, *address[2:]), shared=True))
+                made = _bound(family, (address[0], self.number, *address[2:]), shared=True)
+                self._sockets.append(made)
+                # As long as it is set, whoever sets it too may listen here, because this socket does not.
+                made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
                 self.number = int(self._sockets[0].getsockname()[1])
         except BaseException:
             self.close()
