@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
@@ -34,6 +34,9 @@ _POSTGRES_URL = re.compile(
     r"(?P<options>\?\w+=(?:[^@?%\s]|%[0-9a-f]{2})*)?",
     re.IGNORECASE,
 )
+
+# What is meant as such a URL, or as what other programs take in its place, and not as the path of a new file.
+_ALMOST_POSTGRES_URL = re.compile(r"postgres(?:ql)?(?:\+\w+)?(?::|//)|(?:host|dbname|user|port)\s*=", re.IGNORECASE)
 
 
 class WrongSetting(Exception):
@@ -126,6 +129,8 @@ def _rate_limit_storage(text: str) -> str | None:
 
 def _database(text: str) -> str:
     path = text.removeprefix("sqlite:///")
+    if _ALMOST_POSTGRES_URL.match(path) and not is_postgres(path):
+        raise ValueError(text)
     if not path or "\x00" in path or ("://" in path and not is_postgres(path)):
         raise ValueError(text)
     if is_postgres(path) and not (path.isascii() and path.isprintable() and _POSTGRES_URL.fullmatch(path)):
@@ -143,8 +148,11 @@ def shown(database: str) -> str:
     parts = _POSTGRES_URL.fullmatch(database)
     if parts is None:
         return "a database with an unreadable URL" if is_postgres(database) else database
+    options = dict(parse_qsl((parts["options"] or "?")[1:]))  # PostgreSQL's library prefers them
     user = f"{parts['user']}@" if parts["user"] else ""
-    return f"postgresql://{user}{parts['hosts']}{parts['name'] or '/'}"
+    name = f"/{options['dbname']}" if "dbname" in options else parts["name"] or "/"
+    hosts = parts["hosts"] if options.get("host", "/").startswith("/") else options["host"]
+    return f"postgresql://{user}{hosts}{name}"
 
 
 def to_be_filled_in(database: str) -> str:
@@ -341,7 +349,7 @@ def of(environment: Mapping[str, str | None], flags: Mapping[str, str | None]) -
             values[entry.name] = about["cast"](text)
         except ValueError:
             is_secret = re.search("PASSWORD|TOKEN|STORAGE", about["variable"]) or re.search(
-                "(?s)://.*(@|password)", text
+                "(?s)(://|^postgres).*(@|password)|^(host|user|dbname).*password", text
             )
             shown = "(hidden)" if is_secret else repr(text)
             raise WrongSetting(f"{name} is {shown}; allowed: {about['allowed']}") from None

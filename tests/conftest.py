@@ -1,5 +1,6 @@
 """The real thing for each test: a server on loopback over a database file of its own."""
 
+import logging
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -39,6 +40,17 @@ def engine_is_started() -> Iterator[None]:
 def databases_are_dropped() -> Iterator[None]:
     with engine.forgotten():
         yield
+
+
+@pytest.fixture(autouse=True)
+def log_of_a_command_ends_with_it() -> Iterator[None]:
+    """Forget the stream to which a command in this process has logged: it is closed."""
+    level = logging.root.level
+    yield
+    for handler in logging.root.handlers[:]:
+        if isinstance(handler, logging.StreamHandler) and getattr(handler.stream, "closed", False):
+            logging.root.removeHandler(handler)
+    logging.root.setLevel(level)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -163,7 +163,7 @@ def _file(settings: Settings, instead: str) -> Path:
     :raises Failure: if the database is on PostgreSQL
     """
     if is_postgres(settings.database):
-        raise Failure(f"{shown(settings.database)} is on PostgreSQL, where {instead}: see docs/operations.md")
+        raise Failure(f"{shown(settings.database)} is on PostgreSQL, where {instead}: see docs/postgresql.md")
     return Path(settings.database)
 
 

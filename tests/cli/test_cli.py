@@ -102,7 +102,7 @@ def test_without_first_key_no_key_is_printed_but_how_to_make_one_in_this_databas
         database = engine.url(tmp_path / database)
     process = serve(*(["--database", database] if database else []))
     assert process.stderr is not None
-    line = process.stderr.readline()
+    line = next(line for line in process.stderr if "create one with: " in line)
     url_in_log(process)
     command = line.partition("create one with: ")[2].strip()
     assert command.startswith(f"{sys.executable} {APP} keys create --org NAME")

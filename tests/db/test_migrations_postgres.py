@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from foreman.config import Settings
 from foreman.db.file import SCHEMA_VERSION, EarlierVersion, NotAForemanDatabase
-from foreman.db.postgres import catalog, schema
+from foreman.db.postgres import catalog, connecting, schema
 from foreman.db.postgres.snapshot import snapshot
 from foreman.maintenance import check_postgres
 from foreman.maintenance.opening import open_database, plan, reading
@@ -167,11 +168,26 @@ def test_migration_that_fails_changes_nothing_and_is_named(
     assert state(url) == before
 
 
+def test_node_waits_for_the_upgrade_of_another_one_as_long_as_it_takes(
+    url: str, new_version: NewVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new_version()
+    monkeypatch.setitem(connecting.OF_COMMANDS, "lock_timeout", "50ms")
+    with psycopg.connect(url) as other, ThreadPoolExecutor(1) as node:
+        other.execute("SELECT pg_advisory_xact_lock(%s)", (schema.LOCK,))
+        started = node.submit(lambda: open_database(Settings(database=url)).close())
+        time.sleep(0.5)
+        assert not started.done()
+        other.commit()
+        started.result()
+    assert state(url)[1] == [(THIS,), (NEXT,)]
+
+
 def test_migration_waits_for_a_client_only_so_long(
     url: str, new_version: NewVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new_version()
-    monkeypatch.setattr(schema, "_LOCK_PATIENCE", "100ms")
+    monkeypatch.setitem(connecting.OF_COMMANDS, "lock_timeout", "100ms")
     with psycopg.connect(url) as client:
         client.execute("SELECT FROM task")
         with pytest.raises(NotAForemanDatabase, match="canceling statement due to lock timeout"):

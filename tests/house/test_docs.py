@@ -129,6 +129,7 @@ def test_every_dependency_is_pinned_and_justified() -> None:
     metrics = requirements(extra="metrics")
     wanted = {
         "requirements.txt": requirements(),
+        "requirements/all.txt": [*requirements(), *itertools.chain(*extras.values())],
         **{f"requirements/{extra}.txt": [*requirements(), *requirements(extra)] for extra in extras},
         "requirements/dev.txt": [*requirements(), *itertools.chain(*extras.values()), *groups["dev"]],
         "requirements/bench.txt": [*requirements(), *groups["bench"]],

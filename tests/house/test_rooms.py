@@ -143,3 +143,18 @@ def test_files_that_the_documentation_names_exist() -> None:
     }
     assert len(named) > 20
     assert {(page, file) for page, file in named if not (ROOT / file).exists()} == set()
+
+
+def test_view_writes_in_one_block() -> None:
+    """A view that has lost to others is called again from its start, so nothing of it may be stored by then."""
+    views = [
+        node
+        for path in modules()
+        if name_of(path).startswith("api/")
+        for node in tree_of(path).body
+        if isinstance(node, ast.FunctionDef) and node.decorator_list
+    ]
+    blocks = [sum("db.write(" in ast.unparse(item) for each in ast.walk(view) if isinstance(each, ast.With)
+                  for item in each.items) for view in views]  # fmt: skip
+    assert len([number for number in blocks if number]) > 5
+    assert max(blocks) == 1

@@ -3,11 +3,15 @@
 import json
 import os
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -20,11 +24,13 @@ from foreman.db.file import SCHEMA_VERSION
 from foreman.db.postgres import connecting
 from foreman.db.postgres.catalog import recorded
 from foreman.maintenance.opening import open_database
+from tests.chaos.nodes.processes import free_port
 from tests.maintenance.test_check import SOUND
 from tests.support import commands
 from tests.support.api import PLAIN
 from tests.support.commands import assert_fails, environment, line_of, lines_until_it_listens, serving
 from tests.support.engines import engine
+from tests.support.programs import need
 from tests.support.source import APP
 from tests.support.waiting import PATIENCE, until
 
@@ -184,7 +190,7 @@ def test_backup_and_restore_say_what_does_that(
     run: Run, url: str, tmp_path: Path, command: list[str], instead: str
 ) -> None:
     before = content(url)
-    assert_fails(run(url, *command), 1, "is on PostgreSQL", f"`{instead}`", "docs/operations.md")
+    assert_fails(run(url, *command), 1, "is on PostgreSQL", f"`{instead}`", "docs/postgresql.md")
     assert run(url, command[0]).returncode == 2
     assert (content(url), [*tmp_path.iterdir()]) == (before, [])
 
@@ -250,7 +256,7 @@ def test_database_of_something_else_is_refused_and_left_as_it_is(run: Run, comma
 def test_empty_database_is_refused_and_left_as_it_is(run: Run, command: list[str]) -> None:
     url = engine.cluster.create("empty")
     try:
-        assert_fails(run(url, *command), 1, "is empty: the server creates its tables at start")
+        assert_fails(run(url, *command), 1, "is empty: start `serve`, which creates the tables")
         assert content(url) == ["[\n\n]\n"]
     finally:
         engine.cluster.drop("empty")
@@ -324,7 +330,80 @@ def test_role_that_may_not_create_tables_is_told_what_it_takes(run: Run, role: s
 
 def test_role_without_any_right_is_told_what_it_takes(run: Run, url: str, role: str) -> None:
     for command in (*READING, *WRITING):
-        assert_fails(run(as_role(url, role), *command), 1, "permission denied for table schema_migration", "role")
+        assert_fails(run(as_role(url, role), *command), 1, "may not read Foreman's tables", "GRANT SELECT, INSERT")
+
+
+def test_tables_of_others_beside_its_own_are_nothing_to_a_server(run: Run, url: str, role: str) -> None:
+    execute(url, f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}; CREATE TABLE of_somebody_else (id text)")
+    execute(url, f"REVOKE ALL ON of_somebody_else FROM {role}")
+    assert run(as_role(url, role), "keys", "create", "--org", "acme").returncode == 0
+    execute(url, f"DROP OWNED BY {role}")
+
+
+def test_database_whose_version_is_gone_is_refused(run: Run, url: str) -> None:
+    execute(url, "DELETE FROM schema_migration")
+    for command in (["migrate"], ["serve", "--port", "0"]):
+        assert_fails(run(url, *command), 1, "no version in schema_migration", "dump that is complete")
+
+
+def test_settings_of_a_database_about_its_language_change_nothing(run: Run, url: str) -> None:
+    name = url.rpartition("/")[2]
+    for setting in ("quote_all_identifiers = on", "standard_conforming_strings = off"):
+        execute(url, f"ALTER DATABASE {name} SET {setting}")
+    assert run(url, "check").stdout.startswith("ok: ")
+    execute(url, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    open_database(Settings(database=url)).close()
+    assert run(url, "check").stdout.startswith("ok: ")
+
+
+def test_pooler_that_shares_sessions_between_transactions_is_refused(run: Run, url: str) -> None:
+    with pgbouncer("session") as port:
+        assert run(through(url, port), "keys", "create", "--org", "acme").returncode == 0
+    with pgbouncer("transaction") as port:
+        for command in (["keys", "create", "--org", "acme"], ["serve", "--port", "0"]):
+            assert_fails(run(through(url, port), *command), 1, "shares sessions between transactions", "session mode")
+
+
+def through(url: str, port: int) -> str:
+    return url.replace(f":{engine.cluster.port}/", f":{port}/")
+
+
+@contextmanager
+def pgbouncer(mode: str) -> Iterator[int]:
+    """PgBouncer before the cluster; its port. As the cluster, it does not run as root."""
+    port = free_port()
+    lines = [
+        "[databases]", f"* = host=127.0.0.1 port={engine.cluster.port} user=postgres",
+        "[pgbouncer]", "listen_addr = 127.0.0.1", f"listen_port = {port}", "unix_socket_dir =", "auth_type = any",
+        f"pool_mode = {mode}", "ignore_startup_parameters = extra_float_digits",
+    ]  # fmt: skip
+    with tempfile.TemporaryDirectory() as directory:
+        configuration = Path(directory) / "pgbouncer.ini"
+        configuration.write_text("\n".join(lines))
+        user = ["-u", "nobody"] if os.geteuid() == 0 else []
+        if user:
+            shutil.chown(directory, "nobody")
+        command = [need("pgbouncer"), "-q", *user, str(configuration)]
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as bouncer:
+            try:
+                until(lambda: is_listening(port))
+                yield port
+            finally:
+                bouncer.terminate()
+
+
+def is_listening(port: int) -> bool:
+    with socket.socket() as attempt:
+        return attempt.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_server_warns_of_what_endangers_its_data_or_its_role(url: str, tmp_path: Path) -> None:
+    execute(url, "GRANT CREATE ON SCHEMA public TO PUBLIC")
+    with serving(tmp_path, env=environment(FOREMAN_DATABASE=url)) as server:
+        lines, _ = lines_until_it_listens(server)
+    said = "\n".join(lines)
+    assert "fsync is off" in said  # as in all clusters of these tests
+    assert "REVOKE CREATE ON SCHEMA public FROM PUBLIC" in said
 
 
 def test_read_only_server_is_told_of(run: Run, url: str) -> None:
@@ -349,6 +428,10 @@ def test_read_only_server_is_told_of(run: Run, url: str) -> None:
         "postgresql://u:12/{0}@127.0.0.1/foreman",
         "postgresql://127.0.0.1/foreman?password {0}",
         "mysql://u:{0}@127.0.0.1/foreman",
+        "postgresql:/u:{0}@127.0.0.1/foreman",
+        "postgres//u:{0}@127.0.0.1/foreman",
+        "postgresql+psycopg://u:{0}@127.0.0.1/foreman",
+        "host=127.0.0.1 password={0}",
     ],
 )
 def test_wrong_url_is_one_line_without_its_password(run: Run, wrong: str) -> None:
@@ -356,6 +439,18 @@ def test_wrong_url_is_one_line_without_its_password(run: Run, wrong: str) -> Non
         told = run(wrong.format(SECRET), *command)
         assert_fails(told, 2, "FOREMAN_DATABASE is (hidden)", "postgresql://USER:PASSWORD@HOST:PORT/NAME")
         assert SECRET not in told.stderr
+
+
+@pytest.mark.parametrize("almost", ["postgresql:foreman", "POSTGRES:foreman", "host=127.0.0.1", "dbname = foreman"])
+def test_what_is_almost_a_url_is_not_the_path_of_a_new_file(run: Run, tmp_path: Path, almost: str) -> None:
+    told = run(almost, "serve", "--port", "0")
+    assert_fails(told, 2, f"FOREMAN_DATABASE is '{almost}'", "postgresql://USER:PASSWORD@HOST:PORT/NAME")
+    assert not list(tmp_path.glob("*foreman*"))
+
+
+def test_options_of_a_url_that_name_another_database_are_shown(run: Run) -> None:
+    told = run("postgresql://someone@127.0.0.2:1/foreman?host=127.0.0.1&dbname=other", "check")
+    assert_fails(told, 1, "postgresql://someone@127.0.0.1/other cannot be reached")
 
 
 def test_unknown_option_of_a_url_is_one_line_without_its_value(run: Run) -> None:

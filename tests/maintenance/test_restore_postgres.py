@@ -1,4 +1,4 @@
-"""Backups on PostgreSQL: the commands of docs/operations.md, as they are there, from one cluster to another."""
+"""Backups on PostgreSQL: the commands of docs/postgresql.md, as they are there, from one cluster to another."""
 
 import re
 import subprocess
@@ -23,7 +23,7 @@ from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.postgres
 
-PAGE = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs/postgresql.md").read_text(encoding="utf-8")
 
 # What it takes to be ahead of a cluster that has only just been made.
 TRANSACTIONS = 3_000
@@ -31,7 +31,7 @@ TRANSACTIONS = 3_000
 
 def documented(heading: str) -> str:
     """The commands under a heading."""
-    (commands, *_) = re.findall(rf"^### {heading}\n.*?```sh\n(.*?)```", PAGE, re.MULTILINE | re.DOTALL)
+    (commands, *_) = re.findall(rf"^## {heading}\n.*?```sh\n(.*?)```", PAGE, re.MULTILINE | re.DOTALL)
     return str(commands)
 
 
@@ -61,6 +61,12 @@ def use_up_transactions(url: str) -> None:
         )
 
 
+def create_role(on: Cluster) -> None:
+    """The role that the servers will have, as the page says."""
+    with on.connect() as connection:
+        connection.execute("CREATE ROLE foreman LOGIN")
+
+
 def fill(client: httpx.Client) -> None:
     run_ = make_run(client)
     task = make_task(client, run_)
@@ -76,6 +82,7 @@ def test_dump_that_is_made_while_clients_write_is_restored_as_documented(
 ) -> None:
     """Whichever of the two servers has had more transactions."""
     source = engine.url(tmp_path / "foreman.db")
+    name = source.rpartition("/")[2]
     if behind == "new":
         use_up_transactions(source)
     stop = threading.Event()
@@ -85,22 +92,30 @@ def test_dump_that_is_made_while_clients_write_is_restored_as_documented(
             fill(client)
 
     fill(client)
+    with psycopg.connect(source) as connection:  # to a role that the other server does not have
+        connection.execute(f'CREATE ROLE "reader {name}"'.encode())
+        connection.execute(f'GRANT SELECT ON ALL TABLES IN SCHEMA public TO "reader {name}"'.encode())
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        name = source.rpartition("/")[2]
-        backup = documented("Backups on PostgreSQL")
+        backup = documented("Backups")
         run(backup.replace("/foreman\n", f"/{name}\n"), engine.cluster, tmp_path)
     finally:
         stop.set()
         writer.join()
 
     with cluster() as other:
-        restored = other.url("foreman_restored")
+        create_role(other)
+        restored = other.url("foreman_restored", "foreman")
         if behind == "old":
             for _ in range(3):
                 use_up_transactions(other.url("postgres"))
-        assert run(documented("Restoring on PostgreSQL"), other, tmp_path).splitlines()[-1].startswith("ok: ")
+        assert run(documented("Restoring"), other, tmp_path).splitlines()[-1].startswith("ok: ")
+        with psycopg.connect(restored) as connection:
+            (is_right,) = connection.execute(
+                "SELECT folded_below <= pg_snapshot_xmax(pg_current_snapshot()) FROM count_fold"
+            ).fetchone() or (None,)
+        assert is_right
         before = of_database(restored)
         assert before["runs"]["pending"] > 0
         with checking(restored) as view:
@@ -127,7 +142,8 @@ def test_restored_totals_are_exact_before_anything_is_folded(client: httpx.Clien
     name = engine.url(tmp_path / "foreman.db").rpartition("/")[2]
     fill(client)
     run(f"pg_dump --format=custom --file=foreman.dump postgresql:///{name}", engine.cluster, tmp_path)
-    steps = documented("Restoring on PostgreSQL").splitlines()
+    steps = documented("Restoring").splitlines()
     with cluster() as other:
+        create_role(other)
         told = run("\n".join(step for step in steps if "fold_counts" not in step), other, tmp_path)
     assert told == "ok: 2 runs, 2 tasks, 2 entries\n"

@@ -11,7 +11,7 @@ from foreman.db.values import Row
 from foreman.maintenance.moving.mending import Found
 from foreman.maintenance.moving.parents import Order
 from foreman.maintenance.moving.tables import Table
-from foreman.packages import how_to_install
+from foreman.packages import how_to_install_postgres
 
 # What tells whether a database has changed: rows that were added, changed or deleted change one of these numbers, with
 # a probability of a million to one. All of it is in indexes. `%` keeps the sums small.
@@ -247,5 +247,5 @@ def refuse_same(source: str, target: str) -> None:
 def _refuse_missing_package() -> None:
     try:
         import psycopg  # noqa: F401  # an optional package
-    except ModuleNotFoundError as error:
-        raise MovingFailed(f"the database is on PostgreSQL, but {how_to_install(error, 'postgres')}") from None
+    except ImportError as error:
+        raise MovingFailed(f"the database is on PostgreSQL, but {how_to_install_postgres(error)}") from None

@@ -11,7 +11,7 @@ from psycopg import errors, sql
 from foreman.config import shown
 from foreman.db.file import SCHEMA_VERSION, NotAForemanDatabase, UnfinishedCopy
 from foreman.db.postgres.connecting import connected
-from foreman.db.postgres.leader import LEADER_LOCK
+from foreman.db.postgres.leader import BACKGROUND, LEADER_LOCK
 from foreman.db.postgres.schema import LOCK, SCHEMA, refuse_other_version, set_version, version_in
 from foreman.db.values import Row
 from foreman.maintenance.moving.ends import SIGNS, MovingFailed, Origin, Refused, refuse_another
@@ -293,10 +293,12 @@ def _columns(table: Table) -> sql.Composed:
 def _keep_servers_away(connection: Connection, name: str) -> None:
     """Take the lock of the server that leads, until the connection is closed.
 
-    :raises MovingFailed: when a server, or another copy, has it
+    :raises MovingFailed: when a server, or another copy, has it, or will try to have it
     """
     with told(name):
-        if connection.execute("SELECT pg_try_advisory_lock(%s)", (LEADER_LOCK,)).fetchone() != (True,):
+        is_taken = connection.execute("SELECT pg_try_advisory_lock(%s)", (LEADER_LOCK,)).fetchone() != (True,)
+        servers = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
+        if is_taken or connection.execute(servers, (BACKGROUND,)).fetchone() is not None:
             raise MovingFailed(f"{name} is being served, or copied: stop its servers first")
 
 

@@ -8,6 +8,8 @@ import psycopg
 from psycopg import sql
 
 from foreman.config import shown
+from foreman.db.postgres.connecting import OF_COMMANDS
+from foreman.db.postgres.session import configure
 from foreman.maintenance.moving.ends import MovingFailed
 from foreman.maintenance.moving.mending import Found, organisation
 from foreman.maintenance.moving.of_postgres import Connection, line, told
@@ -118,7 +120,7 @@ def original_on_postgres(url: str) -> "Iterator[_Original]":
     except psycopg.Error as error:
         raise MovingFailed(f"{name} cannot be reached: {line(error)}") from None
     with told(name), connection:
-        connection.execute("SET TIME ZONE 'UTC'")
+        configure(connection, {**OF_COMMANDS, "timezone": "UTC"})
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         _refuse_others(connection, name)
         yield _Original(connection, name)

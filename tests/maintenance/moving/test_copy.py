@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import sqlite3
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -27,10 +28,11 @@ from foreman.maintenance.moving.ends import MovingFailed, open_source, open_targ
 from foreman.maintenance.moving.verify import Verified
 from foreman.maintenance.progress import NOBODY, Progress
 from tests.support.api import PLAIN, TRUSTED
-from tests.support.commands import assert_fails, run_command
+from tests.support.commands import assert_fails, environment, run_command
 from tests.support.engines import ON_POSTGRES, engine
 from tests.support.moving import answering, answers, random_file, rows_of_file, rows_on_postgres
-from tests.support.waiting import until
+from tests.support.source import APP
+from tests.support.waiting import PATIENCE, until
 
 # What is copied, and into what. Those that need PostgreSQL are left out on SQLite.
 ALL_WAYS = ["sqlite", "postgres"] if ON_POSTGRES else ["sqlite"]
@@ -411,6 +413,33 @@ def test_source_and_target_with_a_server_are_not_copied(original: Path, empty: C
     with answering(served) as _:
         until(lambda: "is being served" in run_command("copy", "--from", served, "--to", empty("sqlite")).stderr)
         assert_fails(run_command("copy", "--from", original, "--to", served), 1, "is being served")
+
+
+@pytest.mark.postgres
+def test_copy_takes_its_time_whatever_the_timeouts_of_a_database_are(
+    original: Path, empty: Callable[[str], str]
+) -> None:
+    source, target = empty("postgres"), empty("postgres")
+    moved(original, source)
+    for url in (source, target):
+        for timeout in ("statement_timeout", "idle_in_transaction_session_timeout"):
+            change(url, f"ALTER DATABASE {url.rpartition('/')[2]} SET {timeout} = '5s'")
+    with open_source(source) as read, open_target(target) as written:
+        for end in (read, written):
+            for timeout in ("statement_timeout", "idle_in_transaction_session_timeout"):
+                assert end._connection.execute(f"SHOW {timeout}".encode()).fetchone() == ("0",)  # type: ignore[union-attr]
+
+
+@pytest.mark.postgres
+def test_copy_without_the_library_of_postgresql_ends_with_one_line(
+    original: Path, empty: Callable[[str], str], tmp_path: Path
+) -> None:
+    (tmp_path / "psycopg.py").write_text("raise ImportError('no pq wrapper available')")
+    done = subprocess.run(
+        [sys.executable, APP, "copy", "--from", original, "--to", empty("postgres")],
+        cwd=tmp_path, env=environment(PYTHONPATH=str(tmp_path)), capture_output=True, text=True, timeout=PATIENCE,
+    )  # fmt: skip
+    assert_fails(done, 1, "psycopg[binary] is not installed", "no pq wrapper available")
 
 
 @pytest.mark.parametrize("kind", ALL_WAYS)
