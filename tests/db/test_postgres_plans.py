@@ -107,3 +107,13 @@ def test_no_statement_needs_to_read_a_whole_index(sweep: Sweep) -> None:
         and (node.get("Relation Name") or node["Index Name"].partition("_by_")[0]) in LARGE
         and not is_meant(statement, node)
     ] == []
+
+
+def test_no_statement_takes_what_is_discouraged(sweep: Sweep) -> None:
+    """Up to PostgreSQL 17 its price hides all other costs: then an index may be chosen for its order alone."""
+    assert [
+        str(statement)
+        for statement in sweep.statements.values()
+        for node in statement.plan
+        if node["Total Cost"] > 1e9 or node.get("Disabled")
+    ] == []
