@@ -1,5 +1,7 @@
 """Sessions that end while they are used, or while nobody uses them: what the application is told, and what is left."""
 
+import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -79,10 +81,46 @@ def test_a_block_whose_commit_is_cut_off_may_not_be_tried_again(database: Postgr
     assert failed.value.failure is Failure.UNKNOWN
 
 
-def test_a_single_statement_that_is_cut_off_may_not_be_tried_again(database: Postgres, tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match="may have been committed") as failed, database.write(single=True) as tx:
-        tx.value("SELECT 1")
+@pytest.mark.parametrize("prepared", [False, True])
+def test_a_single_statement_that_is_cut_off_before_its_end_may_be_tried_again(
+    database: Postgres, tmp_path: Path, prepared: bool
+) -> None:
+    with pytest.raises(EngineError) as failed, database.write(single=True) as tx:
+        for _ in range(3 if prepared else 1):
+            tx.value("SELECT pg_sleep(:seconds)", seconds=0.0)
         end_sessions(tmp_path)
+        tx.value("SELECT pg_sleep(:seconds)", seconds=0.0)
+    assert failed.value.failure is Failure.AGAIN
+
+
+@pytest.mark.parametrize(("statement", "values"), [("VALUES (:id)", {"id": 1}), ("VALUES (1)", {})])
+def test_a_single_statement_that_is_cut_off_after_its_end_may_not_be_tried_again(
+    database: Postgres, statement: str, values: dict[str, int]
+) -> None:
+    with database.write() as tx:
+        tx.run("CREATE TABLE kept (id integer)")
+        tx.run(
+            """
+            CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(5); RETURN NULL; END
+            $$
+            """
+        )
+        tx.run(
+            "CREATE CONSTRAINT TRIGGER fail AFTER INSERT ON kept DEFERRABLE INITIALLY DEFERRED "
+            "FOR EACH ROW EXECUTE FUNCTION fail()"
+        )
+    with pytest.raises(EngineError, match="may have been committed") as failed, database.write(single=True) as tx:
+        tx.run(f"INSERT INTO kept {statement}", **values)
+    assert failed.value.failure is Failure.UNKNOWN
+
+
+def test_a_single_statement_whose_connection_is_cut_off_may_not_be_tried_again(database: Postgres) -> None:
+    with pytest.raises(EngineError, match="may have been committed") as failed, database.write(single=True) as tx:
+        assert isinstance(tx, Session)
+        tx.value("SELECT 1")
+        with socket.socket(fileno=os.dup(tx.pgconn.socket)) as connection:
+            connection.shutdown(socket.SHUT_RDWR)
         tx.value("SELECT 1")
     assert failed.value.failure is Failure.UNKNOWN
 

@@ -5,6 +5,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Protocol
 
+import psycopg
+
 from foreman.db.failures import EngineError, Failure
 from foreman.db.postgres.session import Session
 
@@ -99,7 +101,10 @@ class Single:
 def _raise_if_unknown(error: EngineError, session: Session) -> None:
     """Fail if the connection was lost: then it is not known whether the statement was committed.
 
+    Unless the server said that it ends the connection before it said that the statement had run.
+
     :raises EngineError: which must not be tried again
     """
-    if session.broken or session.closed:
+    told = isinstance(error.__cause__, psycopg.errors.AdminShutdown) and not session.has_run
+    if (session.broken or session.closed) and not told:
         raise EngineError(Failure.UNKNOWN, f"the statement may have been committed: {error}") from error

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGresult
 
 from foreman.db.failures import EngineError, Failure
 from foreman.db.postgres.errors import engine_error, is_nul
@@ -60,12 +61,21 @@ class Session(psycopg.Connection[Row]):
         self._limited: int | None = None
         self.prepare_threshold, self.prepared_max = _PREPARED_AFTER, _PREPARED
         adapt(self.adapters)
-        self._statements = self.cursor()
+        self._statements = _Statements(self)
+        self._had_values = False
         self._stream = PreparedStream(self)
         self._poll = select.poll()
         self._poll.register(self.pgconn.socket, select.POLLIN)
         self._reading = threading.Lock()
         self._reading_since: float | None = None
+
+    @property
+    def has_run(self) -> bool:
+        """Whether the last statement may have run to its end, whatever became of its transaction then.
+
+        One without values is sent in the simple protocol, which reports the end only after the commit.
+        """
+        return not self._had_values or self._statements.has_run
 
     def is_lost(self) -> bool:
         """Whether it ended while nobody used it.
@@ -165,6 +175,7 @@ class Session(psycopg.Connection[Row]):
         return self.one(f"{sql} FOR KEY SHARE", **values)
 
     def _run(self, sql: str, values: dict[str, Any]) -> "psycopg.Cursor[Row]":
+        self._had_values = bool(values)
         try:
             return self._statements.execute(for_driver(sql), values)
         except psycopg.DataError as error:
@@ -201,6 +212,21 @@ class Session(psycopg.Connection[Row]):
                 self._reading_since = None
                 with suppress(psycopg.Error):
                     self.cancel_safe(timeout=_CANCELLING)
+
+
+class _Statements(psycopg.Cursor[Row]):
+    """A cursor that knows whether a statement that has failed did so before its end.
+
+    With the extended protocol the server reports the end of a statement before it commits its transaction
+    (https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-EXT-QUERY): the report of a failure then
+    comes after that of a success. psycopg raises the one, and only this inner part of it sees both.
+    """
+
+    has_run = False
+
+    def _check_results(self, results: "list[PGresult]") -> None:
+        self.has_run = any(each.status in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK) for each in results)
+        super()._check_results(results)
 
 
 def configure(connection: "psycopg.Connection[Any]", settings: Mapping[str, str]) -> None:
