@@ -166,12 +166,10 @@ class Supervisor:
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, AttributeError):
                 stream.flush()  # or both would write what is buffered
-        heard, tell = os.pipe()
         with undisturbed():  # so that every signal finds either no new process, or one that is known
             if self._stopping:
-                os.close(heard)
-                os.close(tell)
                 return None
+            heard, tell = os.pipe()
             pid = os.fork()
             if pid == 0:
                 on_stop_signals(_leave)

@@ -239,9 +239,9 @@ class Postgres:
 
         Another thread does that, because a server that hangs takes seconds to be told.
         """
-        for session in [each for each in list(self._sessions) if each.closed]:
-            self._sessions.discard(session)
-        overdue = [session for session in list(self._sessions) if session.is_overdue(seconds)]
+        sessions = list(self._sessions)
+        self._sessions.difference_update(session for session in sessions if session.closed)
+        overdue = [session for session in sessions if not session.closed and session.is_overdue(seconds)]
         if overdue and not (self._interrupting and self._interrupting.is_alive()):
             self._interrupting = threading.Thread(
                 target=_interrupt, args=(overdue, seconds), name="interruption", daemon=True
