@@ -19,6 +19,7 @@ from tests.support.contents import change, looking, stored_runs, violations_in
 from tests.support.engines import engine
 from tests.support.running import Running, Start
 from tests.support.server_process import server_process
+from tests.support.sessions import other, waiting_for_a_lock
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.postgres
@@ -40,11 +41,6 @@ def served(start: Start, tmp_path: Path) -> Running:
     with engine.cluster.connect() as connection:
         connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = on'.encode())
     return start()
-
-
-def other(served: Running) -> "psycopg.Connection[tuple[Any, ...]]":
-    """A connection that has nothing to do with the server."""
-    return psycopg.connect(served.location)
 
 
 def end_sessions(served: Running) -> int:
@@ -238,19 +234,6 @@ def test_query_whose_session_is_ended_is_sent_again(served: Running, client: htt
             )
         holder.rollback()
         assert ok(answer.result()) == run
-
-
-def waiting_for_a_lock(served: Running) -> int:
-    """How many sessions of the server wait for a lock."""
-    with looking(served.location) as select:
-        return len(
-            select(
-                """
-                SELECT pid FROM pg_stat_activity
-                WHERE datname = current_database() AND application_name = 'foreman' AND wait_event_type = 'Lock'
-                """
-            )
-        )
 
 
 # Locks --------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,26 @@
+"""Sessions on PostgreSQL beside those of a server, and what the server's wait for."""
+
+from typing import Any
+
+import psycopg
+
+from tests.support.contents import looking
+from tests.support.running import Running
+
+
+def other(served: Running) -> "psycopg.Connection[tuple[Any, ...]]":
+    """A connection that has nothing to do with the server."""
+    return psycopg.connect(served.location)
+
+
+def waiting_for_a_lock(served: Running) -> int:
+    """How many sessions of the server wait for a lock."""
+    with looking(served.location) as select:
+        return len(
+            select(
+                """
+                SELECT pid FROM pg_stat_activity
+                WHERE datname = current_database() AND application_name = 'foreman' AND wait_event_type = 'Lock'
+                """
+            )
+        )
