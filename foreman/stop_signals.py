@@ -32,8 +32,10 @@ def on_stop_signals(handle: Callable[[], object]) -> None:
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         nonlocal last
-        before, last = last, time.monotonic()
-        if last - before >= _TOGETHER:
+        now = time.monotonic()
+        # Python may run this for another signal after any call, also after the one above: so look at `last` only now.
+        if now - last >= _TOGETHER:
+            last = now
             handle()
 
     signal.signal(signal.SIGTERM, on_signal)

@@ -31,6 +31,23 @@ def test_signals_that_come_together_are_one(clock: Time) -> None:
     assert calls == [1000.0]
 
 
+def test_signal_that_comes_while_another_one_is_noted_is_the_same(
+    clock: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[float] = []
+    second = iter([signal.SIGINT])
+
+    def monotonic() -> float:
+        for number in second:
+            signal.raise_signal(number)
+        return clock.now
+
+    monkeypatch.setattr(clock, "monotonic", monotonic)
+    on_stop_signals(lambda: calls.append(clock.now))
+    signal.raise_signal(signal.SIGTERM)
+    assert calls == [1000.0]
+
+
 def test_signal_after_a_second_is_another_one(clock: Time) -> None:
     calls: list[float] = []
     on_stop_signals(lambda: calls.append(clock.now))
