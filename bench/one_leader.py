@@ -1,4 +1,4 @@
-"""Foreman on PostgreSQL with one leading thread, as on SQLite, to measure what side by side gains.
+"""Foreman on PostgreSQL whose requests wait one after the other, as on SQLite, to measure what coroutines gain.
 
 `python -m bench.one_leader serve ...`. Nothing that a user can set does this.
 """
@@ -7,7 +7,7 @@ from foreman.cli.main import main
 from foreman.db.postgres.database import Postgres
 
 if __name__ == "__main__":
-    if not Postgres.serves_side_by_side:
+    if Postgres.coroutine is None:
         raise TypeError("Postgres has changed: bench/one_leader.py must follow")
-    Postgres.serves_side_by_side = False
+    Postgres.coroutine = None
     main()

@@ -3,10 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from foreman.db.values import Row
 from foreman.pending import Pending
+
+if TYPE_CHECKING:  # an optional package
+    from greenlet import greenlet
 
 
 class Rows(Protocol):
@@ -73,12 +76,13 @@ class Database(Protocol):
     """An open database.
 
     :ivar name: what messages call it, without a password
-    :ivar serves_side_by_side: whether requests should run at the same time, because they spend most of it waiting for
-        the database; otherwise one thread serves them one after the other
     """
 
     name: str
-    serves_side_by_side: bool
+
+    @property
+    def coroutine(self) -> "type[greenlet] | None":
+        """What makes a request a coroutine, where requests wait for a server, see `wait_with`; else None."""
 
     def read(self) -> Block:
         """`with db.read() as tx:` a snapshot of the database, whatever writers do meanwhile."""
@@ -127,6 +131,9 @@ class Database(Protocol):
 
     def interrupt_reads(self, seconds: float) -> None:
         """Interrupt reads that have taken longer than `seconds`: they fail with `Failure.INTERRUPTED`."""
+
+    def wait_with(self, wait_for: Callable[[int], bool]) -> None:
+        """Let requests call this with a socket to wait until it can be read. If it returns False, they have to wait."""
 
     def observe_commits(self, observe: ObserveCommit) -> None:
         """Let this be called after each commit. It must not raise."""

@@ -9,10 +9,10 @@ import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from foreman.db.checkpoints import LOG_SIZE_LIMIT, Checkpoints
 from foreman.db.engine import ObserveCommit, Sizes, Transaction
@@ -31,6 +31,9 @@ from foreman.db.schema import set_version, statements
 from foreman.db.transactions import BUSY_TIMEOUT_MS, LARGEST, Commit, Reader, Writer
 from foreman.db.values import Row
 from foreman.resources import shipped
+
+if TYPE_CHECKING:  # an optional package
+    from greenlet import greenlet
 
 SCHEMA = shipped("schema.sql")
 
@@ -64,8 +67,7 @@ class Database:
     :raises NotAForemanDatabase: when the file is not ours to write to
     """
 
-    # One thread computes at a time, and reads wait for nobody.
-    serves_side_by_side = False
+    coroutine: "type[greenlet] | None" = None  # requests wait for no server
 
     def __init__(self, path: Path, durability: str = "full", *, create: bool = True) -> None:
         self.path = path
@@ -139,6 +141,9 @@ class Database:
     def write(self, *, single: bool = False) -> Writer:
         """`with db.write() as tx:` a transaction that is on disk once the block has ended without an error."""
         return self._writer
+
+    def wait_with(self, wait_for: Callable[[int], bool]) -> None:
+        """Nothing: there is no socket."""
 
     def observe_commits(self, observe: ObserveCommit) -> None:
         """Let this be called after each commit. It must not raise."""

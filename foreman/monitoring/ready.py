@@ -4,7 +4,6 @@ It can if the database is writable, its schema is current, and there is room on 
 """
 
 import logging
-import threading
 import time
 
 from flask import Response
@@ -46,17 +45,15 @@ class Readiness:
 
     def __init__(self, database: Database, min_disk: int) -> None:
         self._database, self._min_disk = database, min_disk
-        self._lock = threading.Lock()
         self._found: list[Detail] = []
         self._until = 0.0
 
     def problems(self) -> list[Detail]:
         """One for each failed check: of the `disk`, the `database`, its `schema`."""
-        with self._lock:
-            if time.monotonic() >= self._until:
-                self._found = [*self._of_disk(), *self._of_database()]
-                self._until = time.monotonic() + KEPT
-            return self._found
+        if time.monotonic() >= self._until:
+            self._found = [*self._of_disk(), *self._of_database()]
+            self._until = time.monotonic() + KEPT
+        return self._found
 
     def _of_disk(self) -> list[Detail]:
         try:

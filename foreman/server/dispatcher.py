@@ -3,6 +3,9 @@
 Under the GIL one thread computes at a time, and a switch of threads costs more than most requests do. So one thread
 serves requests as long as it makes progress. The others step in when a long query or a slow disk holds it up.
 
+Where jobs wait for a server, each is a coroutine (https://greenlet.readthedocs.io). While one waits for an answer, its
+thread does others, and the event loop waits for the answer, too. So there is still only one thread that computes.
+
 The leader also looks after the event loop whenever it has nothing else to do. So a request is read, served and answered
 by one thread, and no other one is woken for it.
 """
@@ -13,10 +16,14 @@ import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from foreman.auth.holder import Holder
+from foreman.server.loop import READ
 from foreman.vocabulary import LONG, SHORT, WAITING
+
+if TYPE_CHECKING:  # an optional package
+    from greenlet import greenlet
 
 log = logging.getLogger(__name__)
 
@@ -74,12 +81,63 @@ class SharedLoop(Protocol):
     def wake(self) -> None:
         """Make `wait` return soon, or the next one if none is under way."""
 
+    def want(self, watched: "Waiter", events: int) -> None:
+        """Watch a socket for these events from now on; 0 for none."""
+
 
 class Work(NamedTuple):
-    """What a thread is running: a job, what was deferred, or the event loop, which has no cost class."""
+    """What a thread is running: a job, what was deferred, or the event loop, which has no cost class.
 
-    do: Callable[[], None]
+    :ivar job: its coroutine, if it may wait for sockets
+    """
+
+    do: Callable[[], object]
     kind: int | None
+    job: "greenlet | None" = None
+
+
+class Waiter:
+    """A job that waits until a socket can be read, as the event loop knows it.
+
+    :param job: its coroutine
+    :param thread: where it runs: a coroutine stays on its thread
+    :param answered: called when the socket can be read
+    :ivar kind: the job's cost class
+    :ivar is_over: whether it has to go on
+    :ivar is_ready: whether the socket can be read
+    """
+
+    def __init__(self, job: "greenlet", socket: int, thread: "_Thread", answered: "Callable[[Waiter], object]") -> None:
+        self.job, self.socket, self.thread, self._answered = job, socket, thread, answered
+        self.kind: int | None = None
+        self.is_over = self.is_ready = False
+
+    def ready(self, _events: int) -> None:
+        """Note that the socket can be read."""
+        self._answered(self)
+
+    def fail(self) -> None:
+        """Do the same: the job finds out what is wrong when it reads."""
+        self._answered(self)
+
+
+class _Thread(threading.Thread):
+    """A thread of the pool.
+
+    :ivar waiting: its jobs that wait for sockets
+    :ivar answered: those of them that can go on
+    """
+
+    def __init__(self, serve: "Callable[[_Thread], None]", number: int) -> None:
+        super().__init__(target=serve, args=[self], name=f"server-{number}", daemon=True)
+        self.waiting: dict[greenlet, Waiter] = {}
+        self.answered: deque[Waiter] = deque()
+
+    def resume(self) -> Work:
+        """The first job that can go on."""
+        waiter = self.answered.popleft()
+        del self.waiting[waiter.job]
+        return Work(waiter.job.switch, waiter.kind, waiter.job)
 
 
 class Dispatcher:
@@ -92,17 +150,17 @@ class Dispatcher:
     Large jobs run one at a time on a thread of their own, because the C library's allocator keeps some of the memory
     that each thread has freed. In their queue organisations take turns, and so do the keys of an organisation.
 
-    Where jobs spend most of their time waiting, they run side by side instead, without a leader: each on a thread of
-    its own, as far as there are threads. The thread that shares the loop runs it.
+    Jobs that wait for sockets (see `wait_for`) are coroutines. There are at most as many as threads, and each stays on
+    its thread, whoever leads when it goes on.
 
     :param later: work that is best done once for many jobs (see `do_later`)
-    :param side_by_side: whether jobs wait more than they compute
+    :param coroutine: makes a job a coroutine; None if jobs do not wait for sockets
     """
 
-    def __init__(self, later: Callable[[], None], *, side_by_side: bool = False) -> None:
-        self._side_by_side = side_by_side
+    def __init__(self, later: Callable[[], None], coroutine: "type[greenlet] | None" = None) -> None:
+        self._coroutine = coroutine
         self.lock = threading.Lock()
-        self.threads: set[threading.Thread] = set()
+        self.threads: set[_Thread] = set()
         self.active_count = 0  # threads that are not asleep
         self._something = threading.Condition(self.lock)
         self._thread_ended = threading.Condition(self.lock)
@@ -122,6 +180,7 @@ class Dispatcher:
         self._watched = False
         self._under_way = [0, 0, 0]  # how many jobs are running, by cost class
         self._loop: SharedLoop | None = None
+        self._answers: SharedLoop | None = None  # the same, until the end
         self._is_looking = False  # whether a thread runs the event loop
         self._is_waiting = False  # whether that is the leader, and it waits for events
         self._looked_at = 0.0  # when the event loop was run last
@@ -133,7 +192,7 @@ class Dispatcher:
         with self.lock:
             self._wanted = count
             for number in range(len(self.threads), count):
-                thread = threading.Thread(target=self._serve, name=f"server-{number}", daemon=True)
+                thread = _Thread(self._serve, number)
                 self.threads.add(thread)
                 self.active_count += 1
                 thread.start()
@@ -146,6 +205,10 @@ class Dispatcher:
         with self.lock:
             self._is_ending = True
             self._something_large.notify()
+            self._answers = None  # nobody runs it any more
+            for thread in self.threads:
+                for waiter in thread.waiting.values():
+                    self._go_on(waiter)
             while (self.threads or self._large_thread) and (remaining := deadline - time.monotonic()) > 0:
                 self._thread_ended.wait(remaining)
             if self.threads or self._large_thread:
@@ -205,21 +268,53 @@ class Dispatcher:
 
         Returns when the loop is no longer shared, and no other thread is running it any more.
         """
-        if self._side_by_side:
-            while (events := loop.wait(None)) is not None:
-                loop.handle(events)
-            return
         with self.lock:
-            self._loop = loop
+            self._loop = self._answers = loop
         while (work := self._watch()) is not None:
             work.do()
         with self.lock:
             self._something.notify()  # one of the sleeping threads watches the leader from now on
 
-    def _serve(self) -> None:
+    def wait_for(self, socket: int) -> bool:
+        """Let the job that calls this wait until a socket can be read; its thread does others meanwhile.
+
+        :return: whether the socket can be read. If not, no loop is shared that would tell, or the caller is no job: it
+            has to wait in another way
+        """
+        thread, loop = threading.current_thread(), self._answers
+        if self._coroutine is None or loop is None or not isinstance(thread, _Thread):
+            return False
+        job = self._coroutine.getcurrent()
+        if job.parent is None:
+            return False
+        waiter = Waiter(job, socket, thread, self._note_answer)
+        with self.lock:
+            if self._answers is None:
+                return False
+            thread.waiting[job] = waiter
+        loop.want(waiter, READ)
+        job.parent.switch()  # to `_serve`, which switches back
+        if self._answers is not None:
+            loop.want(waiter, 0)
+        return waiter.is_ready
+
+    def _note_answer(self, waiter: Waiter) -> None:
+        with self.lock:
+            if not waiter.is_over:
+                waiter.is_ready = True
+                self._go_on(waiter)
+
+    def _go_on(self, waiter: Waiter) -> None:
+        """Let the job of a waiter go on, as soon as its thread is free."""
+        waiter.is_over = True
+        waiter.thread.answered.append(waiter)
+        if self._leader is not waiter.thread:  # then it may be asleep
+            self._something.notify_all()
+
+    def _serve(self, thread: _Thread) -> None:
         """The main loop of a pool thread."""
         work: Work | None = None
-        while (work := self._next(work)) is not None:
+        while (work := self._next(thread, work)) is not None:
             try:
                 work.do()
             except BaseException:
@@ -263,29 +358,30 @@ class Dispatcher:
                 return task
         return None
 
-    def _next(self, ended: Work | None) -> Work | None:
-        """Wait for work; None if this thread has to end."""
-        thread = threading.current_thread()
+    def _next(self, thread: _Thread, before: Work | None) -> Work | None:
+        """Wait for work; None if this thread has to end.
+
+        :param before: what it did before; a job may have ended, or wait
+        """
         with self.lock:
-            if ended is not None and ended.kind is not None:
-                self._under_way[ended.kind] -= 1
-                if self._is_waiting and self._has_tasks():
-                    self._wake()  # one of them may begin now
-            while len(self.threads) <= self._wanted:
+            if before is not None:
+                self._end(before, thread)
+            while not (is_surplus := len(self.threads) > self._wanted) or thread.waiting:
                 now = time.monotonic()
-                if self._side_by_side:
-                    if (work := self._take(now)) is not None:
-                        return work
-                elif self._leader in (None, thread) or self._is_held_up(HELD_UP, now):
-                    work = self._take(now)
+                if not is_surplus and (self._leader in (None, thread) or self._is_held_up(HELD_UP, now)):
+                    work = self._take(now, thread)
                     if work is not None:
                         if self._leader is not thread:
                             self._leader = thread
                             self._wake_watcher()
                         self._begun_at = now
                         return work
-                    if self._leader is thread:
-                        self._leader = None
+                elif thread.answered:
+                    return thread.resume()
+                if self._leader is thread:
+                    self._leader = None
+                    if is_surplus:
+                        self._something.notify()
                 self._sleep()
             self.active_count -= 1
             self.threads.discard(thread)
@@ -294,6 +390,14 @@ class Dispatcher:
                 self._something.notify()
             self._thread_ended.notify()
             return None
+
+    def _end(self, work: Work, thread: _Thread) -> None:
+        if work.job is not None and not work.job.dead:
+            thread.waiting[work.job].kind = work.kind
+        elif work.kind is not None:
+            self._under_way[work.kind] -= 1
+            if self._is_waiting and self._has_tasks():
+                self._wake()  # one of them may begin now
 
     def _watch(self) -> Work | None:
         """Wait until the leader is held up, and return what to do in its place; None if the loop is not shared."""
@@ -346,24 +450,28 @@ class Dispatcher:
                 if self._is_resting:
                     self._leader_works.notify()
 
-    def _take(self, now: float) -> Work | None:
-        """Dequeue what to do next: a job, what was deferred, or the event loop if it has to be looked at first."""
+    def _take(self, now: float, thread: _Thread) -> Work | None:
+        """What the leader does next: a job, what was deferred, or the event loop if it has to be looked at first."""
         kinds, due, loop = self._ready(), self._later_is_due, self._free_loop()
         has_looked = loop is None or self._looked_at >= self._begun_at
+        looked_lately = has_looked or now - self._looked_at < _LOOK_EVERY
         if due is not None and (now > due or (not self._has_tasks() and has_looked)):
             self._later_is_due = None
             return self._begin(self._later, SHORT)
-        if kinds and (has_looked or now - self._looked_at < _LOOK_EVERY):
+        if thread.answered and looked_lately:
+            return thread.resume()
+        if kinds and looked_lately:
             first = min(kinds, key=lambda kind: self._queues[kind][0].queued_at) if len(kinds) > 1 else kinds[0]
             return self._begin(self._queues[first].popleft().service, first)
         if loop is not None:
             self._is_looking = self._is_waiting = True
-            return Work(partial(self._look, loop, self._timeout(kinds, due, now)), None)
+            timeout = self._timeout(due, now, is_busy=bool(kinds or thread.answered))
+            return Work(partial(self._look, loop, timeout), None)
         return None
 
-    def _timeout(self, kinds: list[int], due: float | None, now: float) -> float | None:
+    def _timeout(self, due: float | None, now: float, *, is_busy: bool) -> float | None:
         """How long the leader may wait for events: not at all if there is work for it, or until there will be."""
-        if kinds or (due is not None and not self._has_tasks()):
+        if is_busy or (due is not None and not self._has_tasks()):
             return 0
         return None if due is None else max(due - now, 0)
 
@@ -374,7 +482,7 @@ class Dispatcher:
     def _may_begin(self, kind: int) -> bool:
         """Whether that leaves a thread for short jobs; two threads if it is a long one."""
         if kind == SHORT:
-            return True
+            return sum(self._under_way) < len(self.threads)
         threads, long = len(self.threads), self._under_way[LONG]
         if kind == LONG and long >= max(1, threads - 2):
             return False
@@ -382,7 +490,10 @@ class Dispatcher:
 
     def _begin(self, do: Callable[[], None], kind: int) -> Work:
         self._under_way[kind] += 1
-        return Work(do, kind)
+        if self._coroutine is None:
+            return Work(do, kind)
+        job = self._coroutine(do)
+        return Work(job.switch, kind, job)
 
     def _sleep(self) -> None:
         """Wait to be woken, or until there is something to do.
@@ -390,10 +501,7 @@ class Dispatcher:
         If more work is queued, one of the sleeping threads wakes regularly to watch the leader.
         """
         self.active_count -= 1
-        if self._side_by_side:
-            due = self._later_is_due
-            self._something.wait(None if due is None else max(due - time.monotonic(), 0.001))
-        elif self._has_more() and not self._watched:
+        if self._has_more() and not self._watched:
             self._watched = True
             self._something.wait(HELD_UP)
             self._watched = False
@@ -403,9 +511,7 @@ class Dispatcher:
 
     def _wake(self) -> None:
         """Announce new work to the leader. Wake one if there is none; wake a watcher if nobody watches."""
-        if self._side_by_side:
-            self._something.notify()
-        elif self._is_waiting and self._loop is not None:
+        if self._is_waiting and self._loop is not None:
             self._loop.wake()
         elif self._leader is None or not self._watched:
             self._something.notify()

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from wsgiref.types import WSGIApplication, WSGIEnvironment
 
 from foreman.auth.holder import Holder
@@ -21,11 +21,14 @@ from foreman.server.connection import Connection
 from foreman.server.dispatcher import Dispatcher
 from foreman.server.exchange import Exchange
 from foreman.server.listener import PAUSE, Address, Listener, addresses, most_connections
-from foreman.server.loop import READ, Events, Loop
+from foreman.server.loop import READ, Events, Loop, Watched
 from foreman.server.parser import IN_MEMORY, LARGE, LONGEST_HEAD, Request
 from foreman.server.quotas import Quota
 from foreman.server.uploads import Uploads
 from foreman.vocabulary import MOST_IN_ONE, READING_METHODS, SHORT, WAITING
+
+if TYPE_CHECKING:  # an optional package
+    from greenlet import greenlet
 
 log = logging.getLogger(__name__)
 
@@ -73,8 +76,11 @@ class Storage(Protocol):
         """Commit now what requests have changed."""
 
     @property
-    def serves_side_by_side(self) -> bool:
-        """Whether requests should run at the same time, because most of their time they wait for it."""
+    def coroutine(self) -> "type[greenlet] | None":
+        """What makes a request a coroutine, if it may wait for sockets."""
+
+    def wait_with(self, wait_for: Callable[[int], bool]) -> None:
+        """Let requests call this with a socket to wait until it can be read. If it returns False, they have to wait."""
 
 
 class Admission(Protocol):
@@ -165,11 +171,11 @@ class HTTPServer:
         self.port = self.effective_port = self._listeners[0].port
         for each in self._listeners:
             self.loop.want(each, READ)
-        self.dispatcher = (
-            Dispatcher(lambda: None)
-            if storage is None
-            else Dispatcher(storage.commit, side_by_side=storage.serves_side_by_side)
-        )
+        if storage is None:
+            self.dispatcher = Dispatcher(lambda: None)
+        else:
+            self.dispatcher = Dispatcher(storage.commit, storage.coroutine)
+            storage.wait_with(self.dispatcher.wait_for)
         self.dispatcher.set_thread_count(bounds.threads)
 
     # Lifecycle --------------------------------------------------------------------------------------------------------
@@ -208,6 +214,10 @@ class HTTPServer:
     def wake(self) -> None:
         """Make `wait` return soon. For any thread."""
         self.loop.wake()
+
+    def want(self, watched: Watched, events: int) -> None:
+        """Watch a socket for these events from now on; 0 for none."""
+        self.loop.want(watched, events)
 
     def connections(self) -> list[Connection]:
         """The open connections."""

@@ -19,7 +19,9 @@ Events = list[tuple[selectors.SelectorKey, int]]
 class Watched(Protocol):
     """An object whose socket the loop watches."""
 
-    socket: socket.socket
+    @property
+    def socket(self) -> socket.socket | int:
+        """The socket, or its file descriptor."""
 
     def ready(self, events: int) -> None:
         """Handle its socket being ready for `READ`, `WRITE` or both, as far as they are wanted."""
@@ -41,7 +43,10 @@ class Loop:
         self._is_awake = False  # whether `handle` will look at `_soon` without a wake-up
 
     def want(self, watched: Watched, events: int) -> None:
-        """Watch a socket for these events from now on; 0 for none. Only for the thread that runs the loop."""
+        """Watch a socket for these events from now on; 0 for none.
+
+        Only for the thread that runs the loop, and for one that waits for a socket of its own.
+        """
         try:
             key = self._selector.get_key(watched.socket)
         except KeyError:

@@ -31,9 +31,7 @@ def test_signals_that_come_together_are_one(clock: Time) -> None:
     assert calls == [1000.0]
 
 
-def test_signal_that_comes_while_another_one_is_noted_is_the_same(
-    clock: Time, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_signal_that_comes_while_another_one_is_noted_is_the_same(clock: Time, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[float] = []
     second = iter([signal.SIGINT])
 

@@ -30,6 +30,7 @@ BELONG_TO = {
     "sqlite3": {"db", "maintenance"},
     "psycopg": {"db", "maintenance"},
     "psycopg_pool": {"db"},
+    "greenlet": {"db", "server"},
     "waitress": {"server"},
     "limits": {"auth", "config"},
     "flask_limiter": {"auth"},

@@ -1,6 +1,7 @@
 """What the tests of this room share."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ def begin() -> Iterator[Begin]:
     """`begin(threads, *tasks, later=...)`: a dispatcher whose threads find these tasks when they begin."""
     begun: list[Dispatcher] = []
 
-    def begin_with(threads: int, *tasks: Job, later: Callable[[], None] = nothing, **options: bool) -> Dispatcher:
+    def begin_with(threads: int, *tasks: Job, later: Callable[[], None] = nothing, **options: Any) -> Dispatcher:
         made = Dispatcher(later, **options)
         begun.append(made)
         for task in tasks:

@@ -8,7 +8,8 @@ from contextlib import contextmanager, suppress
 from typing import ClassVar
 
 from foreman.auth.holder import Holder
-from foreman.server.dispatcher import Dispatcher
+from foreman.server.dispatcher import Dispatcher, Waiter
+from foreman.server.loop import READ
 from foreman.vocabulary import LONG, SHORT, WAITING
 from tests.support.waiting import NEVER, PATIENCE
 
@@ -94,6 +95,7 @@ class Sockets:
         # Not a SimpleQueue: with a tiny timeout, CPython's sometimes waits for ever.
         self._events: queue.Queue[Work] = queue.Queue()
         self._most, self._is_closed = Most(), threading.Event()
+        self._watched: dict[int, Waiter] = {}
         self._thread = threading.Thread(target=dispatcher.share_loop, args=(self,))
         self._thread.start()
 
@@ -106,6 +108,26 @@ class Sockets:
                 self._dispatcher.add_task(job)
 
         self.happen(receive_all)
+
+    def want(self, watched: Waiter, events: int) -> None:
+        if events:
+            self._watched[watched.socket] = watched
+        else:
+            del self._watched[watched.socket]
+
+    def answer(self, socket: int) -> None:
+        """Let this socket be ready, if it is watched."""
+        if (watched := self._watched.get(socket)) is not None:
+            self.happen(lambda: watched.ready(READ))
+
+    def watched(self, socket: int) -> Waiter:
+        return self._watched[socket]
+
+    def is_watched(self, socket: int) -> bool:
+        return socket in self._watched
+
+    def all_watched(self) -> list[int]:
+        return list(self._watched)
 
     def wait(self, timeout: float | None) -> list[Work] | None:
         events: list[Work] = []
@@ -125,10 +147,13 @@ class Sockets:
         self._is_closed.set()
         self.wake()
 
-    def close(self) -> None:
-        self.end()
+    def join(self) -> None:
         self._thread.join(PATIENCE)
         assert not self._thread.is_alive()
+
+    def close(self) -> None:
+        self.end()
+        self.join()
         assert self._most.seen <= 1
 
 

@@ -3,9 +3,11 @@
 import threading
 import time
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
+from greenlet import greenlet
 
 from foreman.config import Settings
 from foreman.db.sqlite import Database
@@ -16,6 +18,12 @@ from foreman.server.dispatcher import Dispatcher
 from foreman.vocabulary import LONG, SHORT, WAITING
 from tests.server.jobs import Begin, Job, Large, Long, Most, Sockets, Stuck, Waiting, happens
 from tests.support.waiting import NEVER, PATIENCE, until
+
+
+@pytest.fixture(params=[None, greenlet], ids=["jobs", "coroutines"])
+def begin(begin: Begin, request: pytest.FixtureRequest) -> Begin:
+    """The same of jobs that may wait for sockets, and do not."""
+    return partial(begin, coroutine=request.param)
 
 
 @pytest.fixture

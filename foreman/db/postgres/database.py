@@ -5,10 +5,13 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
 import psycopg
+from greenlet import greenlet
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from foreman.config import shown
@@ -61,16 +64,20 @@ _SETTINGS = {
 _VALUES = 4
 
 
-class _OfThread(threading.local):
-    """Per-thread state.
+@dataclass
+class _Request:
+    """What a request has of a database.
 
-    :ivar session: that of the request which the thread serves; None if it has not needed one yet
-    :ivar most: bytes that it may read for its request; None for no limit
+    :ivar most: bytes that it may read at once; None for no limit
+    :ivar session: None if it has not needed one yet
     """
 
-    in_request = False
+    most: int | None
     session: Session | None = None
-    most: int | None = None
+
+
+# The request that is being served; a thread may serve several, each as a coroutine.
+_request: ContextVar[_Request | None] = ContextVar("request", default=None)
 
 
 class Postgres:
@@ -81,15 +88,14 @@ class Postgres:
     :param durability: `full`: a commit waits until it is on the server's disk; `normal`: it does not
     """
 
-    # Nearly all of a request's time its thread waits for the server.
-    serves_side_by_side = True
+    coroutine: type[greenlet] | None = greenlet
 
     def __init__(self, url: str, connections: int, durability: str = "full") -> None:
         self.url = url
         self._durability = durability
         self.name = shown(url)
-        self._local = _OfThread()
         self._observe: ObserveCommit = lambda *_: None
+        self._wait_for: Callable[[int], bool] = lambda _: False
         self._sessions: set[Session] = set()
         self._unreachable_since: float | None = None  # since when no connection could be made
         self._interrupting: threading.Thread | None = None
@@ -153,18 +159,16 @@ class Postgres:
 
         :param most: how many bytes it may read at once, roughly: more fails with `Failure.TOO_LARGE`. None for no limit
         """
-        self._local.in_request, self._local.most = True, most
+        _request.set(_Request(most))
 
     def end(self) -> None:
         """End this thread's request. What it wrote is on disk already."""
-        local = self._local
-        was_large = local.in_request and local.most is None
-        local.in_request, local.most = False, None
-        if local.session is not None:
-            session, local.session = local.session, None
-            if was_large:  # libpq's buffer keeps the size of the largest row
-                session.close()
-            self.give_back(session)
+        request = _request.get()
+        _request.set(None)
+        if request is not None and request.session is not None:
+            if request.most is None:  # libpq's buffer keeps the size of the largest row
+                request.session.close()
+            self._pool.putconn(request.session)
 
     def commit(self) -> None:
         """Nothing: each request has committed."""
@@ -172,21 +176,23 @@ class Postgres:
     @property
     def most(self) -> int | None:
         """Bytes that this thread may read for its request; None for no limit."""
-        return self._local.most
+        request = _request.get()
+        return request.most if request is not None else None
 
     def take(self) -> Session:
         """The session of the request that this thread serves, or one to be given back.
 
         :raises EngineError: when there is none in time
         """
-        local = self._local
-        session = local.session
-        if session is None:
+        request = _request.get()
+        if request is None:
             session = self._from_pool()
-            if local.in_request:
-                local.session = session
-        session.limit(None if local.most is None else local.most // _VALUES)
-        return session
+            session.limit(None)
+            return session
+        if request.session is None:
+            request.session = self._from_pool()
+        request.session.limit(None if request.most is None else request.most // _VALUES)
+        return request.session
 
     def _from_pool(self) -> Session:
         """A session of the pool.
@@ -214,13 +220,16 @@ class Postgres:
 
     def give_back(self, session: Session) -> None:
         """Give back a session, unless the request that this thread serves keeps it."""
-        local = self._local
-        if session.closed or session.broken:
-            if local.session is session:
-                local.session = None
+        request = _request.get()
+        if request is None or request.session is not session:
             self._pool.putconn(session)
-        elif local.session is not session:
+        elif session.closed or session.broken:
+            request.session = None
             self._pool.putconn(session)
+
+    def wait_with(self, wait_for: Callable[[int], bool]) -> None:
+        """Let sessions call this with their socket when they wait for an answer, see `engine.Database`."""
+        self._wait_for = wait_for
 
     def open_readers(self, number: int) -> None:
         """Nothing: connections are opened when they are needed."""
@@ -314,6 +323,7 @@ class Postgres:
         elif session.execute("SHOW synchronous_commit").fetchone() == ("off",):
             configure(session, {"synchronous_commit": "on"})
         self._unreachable_since = None
+        session.wait_for = lambda socket: self._wait_for(socket)
         self._sessions.add(session)
 
 

@@ -3,20 +3,25 @@
 import select
 import threading
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
+from psycopg.abc import PQGen
 from psycopg.errors import error_from_result
+from psycopg.generators import execute
 from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
+from psycopg.waiting import Ready, Wait
 
 from foreman.db.failures import EngineError, Failure
 from foreman.db.postgres.errors import engine_error, is_nul
 from foreman.db.postgres.statements import adapt, for_driver
 from foreman.db.postgres.stream import PreparedStream
 from foreman.db.values import Row
+
+Result = TypeVar("Result")
 
 # So that either side gives up a connection within seconds when the other's machine has vanished: libpq's parameters,
 # and the server's settings. Otherwise the server would keep the session's locks for two hours.
@@ -41,6 +46,12 @@ _AT_ONCE = 2
 # Executions after which a statement is prepared, and how many are kept prepared.
 _PREPARED_AFTER, _PREPARED = 1, 400
 
+# Seconds between two looks for Ctrl-C, on a thread that would notice.
+_INTERVAL = 0.1
+
+# What poll(2) is asked for.
+_POLLED = {Wait.R: select.POLLIN, Wait.W: select.POLLOUT, Wait.RW: select.POLLIN | select.POLLOUT}
+
 # Seconds that a request to cancel a statement may take.
 _CANCELLING = 2.0
 
@@ -53,7 +64,10 @@ class Session(psycopg.Connection[Row]):
     """A connection that runs statements as `engine.Transaction`. Outside of `begin` each is a transaction by itself.
 
     :ivar most: limit in bytes of a row; None for no limit
+    :ivar wait_for: waits until a socket can be read, or returns False if that has to be done in another way
     """
+
+    wait_for: Callable[[int], bool] | None = None
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -124,9 +138,10 @@ class Session(psycopg.Connection[Row]):
                 self._command(b"ROLLBACK")
 
     def _command(self, command: bytes) -> bytes:
-        """Run a command without values; return its tag. libpq's own function for that costs the least."""
+        """Run a command without values; return its tag. It costs less than a statement."""
         try:
-            result = self.pgconn.exec_(command)
+            self.pgconn.send_query(command)
+            result = self.wait(execute(self.pgconn))[-1]
         except psycopg.Error as error:
             raise engine_error(error) from error
         if result.status != ExecStatus.COMMAND_OK:
@@ -192,6 +207,29 @@ class Session(psycopg.Connection[Row]):
         """
         if self.most is not None and sum(len(value) for value in row if type(value) is bytes) > self.most:
             raise EngineError(Failure.TOO_LARGE, "a row is larger than this request may read")
+
+    # Waiting ----------------------------------------------------------------------------------------------------------
+
+    def wait(self, gen: PQGen[Result], interval: float = _INTERVAL, timeout: float | None = None) -> Result:
+        """Send and receive for a generator of psycopg's until it has its result, and return that."""
+        if self.wait_for is None or timeout is not None:
+            return super().wait(gen, interval, timeout)
+        try:
+            wanted = next(gen)
+            while True:
+                wanted = gen.send(self._ready(wanted))
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+
+    def _ready(self, wanted: Wait) -> Ready:
+        """Wait until the connection can be read or written, as wanted."""
+        if wanted == Wait.R and self.wait_for is not None and self.wait_for(self.pgconn.socket):
+            return Ready.R
+        poll = select.poll()
+        poll.register(self.pgconn.socket, _POLLED[wanted])
+        [(_, events)] = poll.poll()
+        return Ready((events & ~select.POLLOUT and Ready.R) | (events & ~select.POLLIN and Ready.W))
 
     # Interruption -----------------------------------------------------------------------------------------------------
 
