@@ -26,10 +26,10 @@ WRITES = ("create run", "update task", "create run data")
 
 # How the dispatcher serves requests: the name of a server, its program and its threads.
 DISPATCHERS = (
-    ("one leader", servers.ONE_LEADER, 4),
-    ("4 side by side", None, 4),
-    ("8 side by side", None, 8),
-    ("16 side by side", None, 16),
+    ("one at a time", servers.ONE_AT_A_TIME, 8),
+    ("4 at a time", None, 4),
+    ("8 at a time", None, 8),
+    ("16 at a time", None, 16),
 )
 
 

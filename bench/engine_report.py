@@ -52,8 +52,8 @@ share a database. The processor's share is of all cores; *others* is whatever el
 
 """
 DISPATCHER = """\
-Requests per second of one node on PostgreSQL. *One leader* serves one request after the other, as on SQLite, and has 4
-threads; *side by side* as many at the same time as there are threads.
+Requests per second of one node on PostgreSQL. *One at a time* waits for each answer of PostgreSQL before it turns to
+the next request; otherwise as many requests wait at the same time.
 
 """
 NODES_HEADER = ["operation", "servers", "requests/s", "p50 ms", "errors", "nodes", "PostgreSQL", "generator", "others",

@@ -20,7 +20,7 @@ from bench.traffic import Request
 ROOT = Path(__file__).parent.parent
 APP = [str(ROOT / "app.py")]
 COMMIT_EACH = ["-m", "bench.commit_each"]
-ONE_LEADER = ["-m", "bench.one_leader"]
+ONE_AT_A_TIME = ["-m", "bench.one_at_a_time"]
 FLOOR = ["-m", "bench.floor"]
 
 # On, and never reached.
