@@ -208,7 +208,7 @@ class Dispatcher:
             self._answers = None  # nobody runs it any more
             for thread in self.threads:
                 for waiter in thread.waiting.values():
-                    self._go_on(waiter)
+                    self._go_on(waiter, is_ready=False)
             while (self.threads or self._large_thread) and (remaining := deadline - time.monotonic()) > 0:
                 self._thread_ended.wait(remaining)
             if self.threads or self._large_thread:
@@ -300,16 +300,15 @@ class Dispatcher:
 
     def _note_answer(self, waiter: Waiter) -> None:
         with self.lock:
-            if not waiter.is_over:
-                waiter.is_ready = True
-                self._go_on(waiter)
+            self._go_on(waiter, is_ready=True)
 
-    def _go_on(self, waiter: Waiter) -> None:
-        """Let the job of a waiter go on, as soon as its thread is free."""
-        waiter.is_over = True
-        waiter.thread.answered.append(waiter)
-        if self._leader is not waiter.thread:  # then it may be asleep
-            self._something.notify_all()
+    def _go_on(self, waiter: Waiter, *, is_ready: bool) -> None:
+        """Let the job of a waiter go on, as soon as its thread is free, unless that has been said already."""
+        if not waiter.is_over:
+            waiter.is_over, waiter.is_ready = True, is_ready
+            waiter.thread.answered.append(waiter)
+            if self._leader is not waiter.thread:  # then it may be asleep
+                self._something.notify_all()
 
     def _serve(self, thread: _Thread) -> None:
         """The main loop of a pool thread."""

@@ -301,6 +301,23 @@ def test_shutdown_lets_jobs_wait_in_another_way(begin: Begin) -> None:
     assert not shared.dispatcher.threads
 
 
+def test_shutdown_changes_nothing_for_jobs_that_have_their_answer(begin: Begin) -> None:
+    shared = Shared(begin(4))
+    asking, other, stuck = shared.asked(1), shared.asked(2), Stuck()
+    shared.sockets.receive(stuck)
+    assert happens(stuck.begun)
+    waiter = shared.sockets.watched(1)
+    shared.sockets.answer(1)
+    until(lambda: waiter.is_ready)
+    shared.sockets.close()
+    shared.dispatcher.shutdown(timeout=0)
+    stuck.free()
+    assert happens(asking.done)
+    assert happens(other.done)
+    assert (asking.answers, other.answers) == ([True], [False])
+    until(lambda: not shared.dispatcher.threads)
+
+
 def test_thread_that_is_not_wanted_any_more_ends_after_its_waiting_jobs(shared: Shared) -> None:
     asking = [shared.asked(number) for number in range(3)]
     shared.dispatcher.set_thread_count(0)
