@@ -1,7 +1,6 @@
 """The application as its handlers see it: Flask, with the settings and the database."""
 
 import random
-import time
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -43,7 +42,7 @@ class Application(Flask):
             except EngineError as error:
                 if error.failure is not Failure.AGAIN or attempt == _ATTEMPTS - 1:
                     raise
-                time.sleep(_PAUSE * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311  # it is no secret
+                self.database.pause(_PAUSE * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311  # it is no secret
         raise AssertionError
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:

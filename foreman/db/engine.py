@@ -3,13 +3,26 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from foreman.db.values import Row
 from foreman.pending import Pending
 
 if TYPE_CHECKING:  # an optional package
     from greenlet import greenlet
+
+
+Result = TypeVar("Result")
+
+
+class Waits(Protocol):
+    """How requests wait, so that their thread serves others meanwhile."""
+
+    def wait_for(self, socket: int) -> bool:
+        """Wait until a socket can be read. If this returns False, the caller has to block until it can."""
+
+    def aside(self, do: Callable[[], Result]) -> Result:
+        """Do something that blocks for long, on a thread of its own."""
 
 
 class Rows(Protocol):
@@ -132,8 +145,11 @@ class Database(Protocol):
     def interrupt_reads(self, seconds: float) -> None:
         """Interrupt reads that have taken longer than `seconds`: they fail with `Failure.INTERRUPTED`."""
 
-    def wait_with(self, wait_for: Callable[[int], bool]) -> None:
-        """Let requests call this with a socket to wait until it can be read. If it returns False, they have to wait."""
+    def wait_with(self, waits: Waits) -> None:
+        """Let requests wait in this way."""
+
+    def pause(self, seconds: float) -> None:
+        """Let the request that calls this wait."""
 
     def observe_commits(self, observe: ObserveCommit) -> None:
         """Let this be called after each commit. It must not raise."""

@@ -9,13 +9,13 @@ import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foreman.db.checkpoints import LOG_SIZE_LIMIT, Checkpoints
-from foreman.db.engine import ObserveCommit, Sizes, Transaction
+from foreman.db.engine import ObserveCommit, Sizes, Transaction, Waits
 from foreman.db.file import (
     APPLICATION_ID,
     SCHEMA_VERSION,
@@ -142,8 +142,12 @@ class Database:
         """`with db.write() as tx:` a transaction that is on disk once the block has ended without an error."""
         return self._writer
 
-    def wait_with(self, wait_for: Callable[[int], bool]) -> None:
-        """Nothing: there is no socket."""
+    def wait_with(self, waits: Waits) -> None:
+        """Nothing: there is no server to wait for."""
+
+    def pause(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
 
     def observe_commits(self, observe: ObserveCommit) -> None:
         """Let this be called after each commit. It must not raise."""

@@ -45,14 +45,15 @@ class Readiness:
 
     def __init__(self, database: Database, min_disk: int) -> None:
         self._database, self._min_disk = database, min_disk
-        self._found: list[Detail] = []
+        self._found: list[Detail] | None = None
         self._until = 0.0
 
     def problems(self) -> list[Detail]:
         """One for each failed check: of the `disk`, the `database`, its `schema`."""
-        if time.monotonic() >= self._until:
+        now = time.monotonic()
+        if self._found is None or now >= self._until:
+            self._until = now + KEPT  # before it is known: until then, the last result counts for others
             self._found = [*self._of_disk(), *self._of_database()]
-            self._until = time.monotonic() + KEPT
         return self._found
 
     def _of_disk(self) -> list[Detail]:

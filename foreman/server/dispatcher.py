@@ -15,8 +15,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from foreman.auth.holder import Holder
 from foreman.server.loop import READ
@@ -39,6 +40,8 @@ _LOOK_EVERY = 0.005
 # Seconds in the queue after which jobs that have long occupied a thread should be ended.
 _STUCK = 0.1
 
+
+Result = TypeVar("Result")
 
 # What an event loop has waited for.
 Events = list[Any]
@@ -97,45 +100,45 @@ class Work(NamedTuple):
 
 
 class Waiter:
-    """A job that waits until a socket can be read, as the event loop knows it.
+    """A job that waits until a socket can be read, as the event loop knows it, or for another thread.
 
     :param job: its coroutine
     :param thread: where it runs: a coroutine stays on its thread
-    :param answered: called when the socket can be read
+    :param socket: a file descriptor; -1 if it waits for no socket
+    :param found: called when the socket can be read
     :ivar kind: the job's cost class
-    :ivar is_over: whether it has to go on
-    :ivar is_ready: whether the socket can be read
+    :ivar goes_on: whether it has been told to
     """
 
-    def __init__(self, job: "greenlet", socket: int, thread: "_Thread", answered: "Callable[[Waiter], object]") -> None:
-        self.job, self.socket, self.thread, self._answered = job, socket, thread, answered
+    def __init__(self, job: "greenlet", thread: "_Thread", socket: int, found: "Callable[[Waiter], object]") -> None:
+        self.job, self.thread, self.socket, self._found = job, thread, socket, found
         self.kind: int | None = None
-        self.is_over = self.is_ready = False
+        self.goes_on = False
 
     def ready(self, _events: int) -> None:
         """Note that the socket can be read."""
-        self._answered(self)
+        self._found(self)
 
     def fail(self) -> None:
         """Do the same: the job finds out what is wrong when it reads."""
-        self._answered(self)
+        self._found(self)
 
 
 class _Thread(threading.Thread):
     """A thread of the pool.
 
-    :ivar waiting: its jobs that wait for sockets
-    :ivar answered: those of them that can go on
+    :ivar waiting: its jobs that wait
+    :ivar going_on: those of them that can go on
     """
 
     def __init__(self, serve: "Callable[[_Thread], None]", number: int) -> None:
         super().__init__(target=serve, args=[self], name=f"server-{number}", daemon=True)
         self.waiting: dict[greenlet, Waiter] = {}
-        self.answered: deque[Waiter] = deque()
+        self.going_on: deque[Waiter] = deque()
 
     def resume(self) -> Work:
         """The first job that can go on."""
-        waiter = self.answered.popleft()
+        waiter = self.going_on.popleft()
         del self.waiting[waiter.job]
         return Work(waiter.job.switch, waiter.kind, waiter.job)
 
@@ -180,7 +183,7 @@ class Dispatcher:
         self._watched = False
         self._under_way = [0, 0, 0]  # how many jobs are running, by cost class
         self._loop: SharedLoop | None = None
-        self._answers: SharedLoop | None = None  # the same, until the end
+        self._waited_in: SharedLoop | None = None  # the same, also when it is no longer shared
         self._is_looking = False  # whether a thread runs the event loop
         self._is_waiting = False  # whether that is the leader, and it waits for events
         self._looked_at = 0.0  # when the event loop was run last
@@ -198,17 +201,18 @@ class Dispatcher:
                 thread.start()
             self._something.notify_all()
 
-    def shutdown(self, timeout: float = 5.0) -> None:
-        """Wait up to `timeout` seconds for all threads to end, then cancel the jobs that none has begun."""
+    def shutdown(self, timeout: float = 5.0, turn: Callable[[], None] | None = None) -> None:
+        """Wait up to `timeout` seconds for all threads to end, then cancel the jobs that none has begun.
+
+        :param turn: runs the event loop once, for jobs that still wait for sockets
+        """
         self.set_thread_count(0)
         deadline = time.monotonic() + timeout
+        while turn is not None and any(self._under_way) and time.monotonic() < deadline:
+            turn()
         with self.lock:
             self._is_ending = True
             self._something_large.notify()
-            self._answers = None  # nobody runs it any more
-            for thread in self.threads:
-                for waiter in thread.waiting.values():
-                    self._go_on(waiter, is_ready=False)
             while (self.threads or self._large_thread) and (remaining := deadline - time.monotonic()) > 0:
                 self._thread_ended.wait(remaining)
             if self.threads or self._large_thread:
@@ -269,7 +273,7 @@ class Dispatcher:
         Returns when the loop is no longer shared, and no other thread is running it any more.
         """
         with self.lock:
-            self._loop = self._answers = loop
+            self._loop = self._waited_in = loop
         while (work := self._watch()) is not None:
             work.do()
         with self.lock:
@@ -278,37 +282,67 @@ class Dispatcher:
     def wait_for(self, socket: int) -> bool:
         """Let the job that calls this wait until a socket can be read; its thread does others meanwhile.
 
-        :return: whether the socket can be read. If not, no loop is shared that would tell, or the caller is no job: it
-            has to wait in another way
+        :return: False at once if the caller is no coroutine, or no loop was shared: it has to block until then
         """
-        thread, loop = threading.current_thread(), self._answers
-        if self._coroutine is None or loop is None or not isinstance(thread, _Thread):
+        loop, waiter = self._waited_in, self._waiter(socket)
+        if loop is None or waiter is None:
             return False
-        job = self._coroutine.getcurrent()
-        if job.parent is None:
-            return False
-        waiter = Waiter(job, socket, thread, self._note_answer)
-        with self.lock:
-            if self._answers is None:
-                return False
-            thread.waiting[job] = waiter
         loop.want(waiter, READ)
-        job.parent.switch()  # to `_serve`, which switches back
-        if self._answers is not None:
-            loop.want(waiter, 0)
-        return waiter.is_ready
+        self._wait(waiter)
+        return True
+
+    def aside(self, do: Callable[[], Result]) -> Result:
+        """Let the job that calls this wait until a thread of its own has done something that blocks for long.
+
+        :return: what `do` returns, or raises
+        """
+        waiter = self._waiter(-1)
+        if waiter is None:
+            return do()
+        done: Future[Result] = Future()
+
+        def do_it() -> None:
+            try:
+                done.set_result(do())
+            except BaseException as error:
+                done.set_exception(error)
+            self._go_on(waiter)
+
+        threading.Thread(target=do_it, name="server-aside", daemon=True).start()
+        self._wait(waiter)  # also if it is done already
+        return done.result()
+
+    def _waiter(self, socket: int) -> Waiter | None:
+        """The job that calls this, as one that waits; None if it is no coroutine of the pool."""
+        thread = threading.current_thread()
+        if self._coroutine is None or not isinstance(thread, _Thread):
+            return None
+        job = self._coroutine.getcurrent()
+        return None if job.parent is None else Waiter(job, thread, socket, self._note_answer)
+
+    def _wait(self, waiter: Waiter) -> None:
+        """Turn to other jobs until this one can go on: what `_serve` has called to run it returns."""
+        waiter.thread.waiting[waiter.job] = waiter
+        if waiter.job.parent is not None:
+            waiter.job.parent.switch()
 
     def _note_answer(self, waiter: Waiter) -> None:
-        with self.lock:
-            self._go_on(waiter, is_ready=True)
+        """Note that its socket can be read, on the thread that runs the loop."""
+        if self._waited_in is not None and not waiter.goes_on:
+            self._waited_in.want(waiter, 0)  # or the loop would find it again and again, while its thread is held up
+            self._go_on(waiter)
 
-    def _go_on(self, waiter: Waiter, *, is_ready: bool) -> None:
-        """Let the job of a waiter go on, as soon as its thread is free, unless that has been said already."""
-        if not waiter.is_over:
-            waiter.is_over, waiter.is_ready = True, is_ready
-            waiter.thread.answered.append(waiter)
+    def _go_on(self, waiter: Waiter) -> None:
+        """Let the job of a waiter go on, as soon as its thread is free."""
+        with self.lock:
+            if waiter.goes_on:
+                return
+            waiter.goes_on = True
+            waiter.thread.going_on.append(waiter)
             if self._leader is not waiter.thread:  # then it may be asleep
                 self._something.notify_all()
+            elif self._is_waiting and self._loop is not None:
+                self._loop.wake()
 
     def _serve(self, thread: _Thread) -> None:
         """The main loop of a pool thread."""
@@ -365,9 +399,9 @@ class Dispatcher:
         with self.lock:
             if before is not None:
                 self._end(before, thread)
-            while not (is_surplus := len(self.threads) > self._wanted) or thread.waiting:
+            while len(self.threads) <= self._wanted or thread.waiting:
                 now = time.monotonic()
-                if not is_surplus and (self._leader in (None, thread) or self._is_held_up(HELD_UP, now)):
+                if self._leader in (None, thread) or self._is_held_up(HELD_UP, now):
                     work = self._take(now, thread)
                     if work is not None:
                         if self._leader is not thread:
@@ -375,12 +409,10 @@ class Dispatcher:
                             self._wake_watcher()
                         self._begun_at = now
                         return work
-                elif thread.answered:
+                elif thread.going_on:
                     return thread.resume()
                 if self._leader is thread:
                     self._leader = None
-                    if is_surplus:
-                        self._something.notify()
                 self._sleep()
             self.active_count -= 1
             self.threads.discard(thread)
@@ -457,14 +489,14 @@ class Dispatcher:
         if due is not None and (now > due or (not self._has_tasks() and has_looked)):
             self._later_is_due = None
             return self._begin(self._later, SHORT)
-        if thread.answered and looked_lately:
+        if thread.going_on and looked_lately:
             return thread.resume()
         if kinds and looked_lately:
             first = min(kinds, key=lambda kind: self._queues[kind][0].queued_at) if len(kinds) > 1 else kinds[0]
             return self._begin(self._queues[first].popleft().service, first)
         if loop is not None:
             self._is_looking = self._is_waiting = True
-            timeout = self._timeout(due, now, is_busy=bool(kinds or thread.answered))
+            timeout = self._timeout(due, now, is_busy=bool(kinds or thread.going_on))
             return Work(partial(self._look, loop, timeout), None)
         return None
 
@@ -475,11 +507,16 @@ class Dispatcher:
         return None if due is None else max(due - now, 0)
 
     def _ready(self) -> list[int]:
-        """The cost classes of which a queued job may begin."""
+        """The cost classes of which a queued job may begin: none, if there are more threads than wanted."""
+        if len(self.threads) > self._wanted:
+            return []
         return [kind for kind, queue in enumerate(self._queues) if queue and self._may_begin(kind)]
 
     def _may_begin(self, kind: int) -> bool:
-        """Whether that leaves a thread for short jobs; two threads if it is a long one."""
+        """Whether that leaves a thread for short jobs; two threads if it is a long one.
+
+        Jobs that wait count like those that run, so there are never more than threads.
+        """
         if kind == SHORT:
             return sum(self._under_way) < len(self.threads)
         threads, long = len(self.threads), self._under_way[LONG]

@@ -79,8 +79,8 @@ class Storage(Protocol):
     def coroutine(self) -> "type[greenlet] | None":
         """What makes a request a coroutine, if it may wait for sockets."""
 
-    def wait_with(self, wait_for: Callable[[int], bool]) -> None:
-        """Let requests call this with a socket to wait until it can be read. If it returns False, they have to wait."""
+    def wait_with(self, waits: Dispatcher) -> None:
+        """Let requests wait by its `wait_for` and `aside`."""
 
 
 class Admission(Protocol):
@@ -175,7 +175,7 @@ class HTTPServer:
             self.dispatcher = Dispatcher(lambda: None)
         else:
             self.dispatcher = Dispatcher(storage.commit, storage.coroutine)
-            storage.wait_with(self.dispatcher.wait_for)
+            storage.wait_with(self.dispatcher)
         self.dispatcher.set_thread_count(bounds.threads)
 
     # Lifecycle --------------------------------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ class HTTPServer:
         deadline = time.monotonic() + GRACE
         while self._is_busy() and time.monotonic() < deadline and not self._give_up.is_set():
             self.handle(self._wait(0.1))
-        self.dispatcher.shutdown()
+        self.dispatcher.shutdown(turn=lambda: self.handle(self._wait(0.05)))
         for connection in list(self._connections):
             connection.close()
         self.loop.close()
@@ -216,7 +216,7 @@ class HTTPServer:
         self.loop.wake()
 
     def want(self, watched: Watched, events: int) -> None:
-        """Watch a socket for these events from now on; 0 for none."""
+        """Watch a socket for these events from now on; 0 for none. See `Loop.want`."""
         self.loop.want(watched, events)
 
     def connections(self) -> list[Connection]:

@@ -1,6 +1,7 @@
 """Sessions that end while they are used, or while nobody uses them: what the application is told, and what is left."""
 
 import os
+import signal
 import socket
 import threading
 import time
@@ -18,7 +19,7 @@ from foreman.db.postgres.database import Postgres
 from foreman.db.postgres.session import Session
 from foreman.maintenance.opening import open_database
 from tests.support.engines import engine
-from tests.support.waiting import PATIENCE, until
+from tests.support.waiting import NEVER, PATIENCE, until
 
 pytestmark = pytest.mark.postgres
 
@@ -207,3 +208,25 @@ def test_sessions_that_have_ended_are_forgotten(database: Postgres, tmp_path: Pa
         database.version()
     database.interrupt_reads(60)
     assert not any(session.closed for session in database._sessions)
+
+
+def test_ctrl_c_cancels_the_statement(database: Postgres, tmp_path: Path) -> None:
+    """Or it would keep its locks until it ends."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.5)
+    try:
+        with pytest.raises(KeyboardInterrupt), database.write() as tx:
+            tx.value("SELECT pg_sleep(:seconds)", seconds=NEVER)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    with engine.cluster.connect() as connection:
+        active = connection.execute(
+            "SELECT query FROM pg_stat_activity WHERE datname = %s AND state = 'active'",
+            (engine.name(tmp_path / "foreman.db"),),
+        ).fetchall()
+    assert active == []

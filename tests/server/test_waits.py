@@ -12,7 +12,7 @@ from foreman.server import dispatcher as module
 from foreman.server.dispatcher import Dispatcher
 from foreman.server.loop import READ
 from foreman.vocabulary import SHORT, WAITING
-from tests.server.jobs import Begin, Job, Large, Sockets, Stuck, happens
+from tests.server.jobs import Begin, Job, Large, Sockets, Stuck, happens, nothing
 from tests.support.waiting import NEVER, until
 
 
@@ -186,8 +186,9 @@ def test_job_goes_on_on_its_thread_whoever_leads(shared: Shared) -> None:
     assert {stuck.thread} == asking.threads
     assert other.thread is not stuck.thread
     shared.sockets.answer(1)
+    until(lambda: not shared.sockets.is_watched(1))
     shared.do()
-    assert shared.sockets.is_watched(1)
+    assert not asking.done.is_set()
     stuck.free()
     until(lambda: shared.sockets.is_watched(2))
     shared.sockets.answer(2)
@@ -291,39 +292,98 @@ def test_answers_still_come_when_the_loop_is_no_longer_shared(begin: Begin) -> N
     assert asking.answers == [True, True]
 
 
-def test_shutdown_lets_jobs_wait_in_another_way(begin: Begin) -> None:
+def test_shutdown_turns_the_loop_as_long_as_jobs_wait(begin: Begin) -> None:
     shared = Shared(begin(2))
     asking = [shared.asked(1, 2), shared.asked(3)]
     shared.sockets.close()
-    shared.dispatcher.shutdown()
-    assert [job.answers for job in asking] == [[False, False], [False]]
+
+    def turn() -> None:
+        for each in shared.sockets.all_watched():
+            shared.sockets.watched(each).ready(READ)
+
+    shared.dispatcher.shutdown(turn=turn)
     assert all(job.done.is_set() for job in asking)
     assert not shared.dispatcher.threads
 
 
-def test_shutdown_changes_nothing_for_jobs_that_have_their_answer(begin: Begin) -> None:
-    shared = Shared(begin(4))
-    asking, other, stuck = shared.asked(1), shared.asked(2), Stuck()
-    shared.sockets.receive(stuck)
-    assert happens(stuck.begun)
-    waiter = shared.sockets.watched(1)
-    shared.sockets.answer(1)
-    until(lambda: waiter.is_ready)
+def test_shutdown_leaves_jobs_that_wait_too_long(begin: Begin, caplog: pytest.LogCaptureFixture) -> None:
+    shared = Shared(begin(2))
+    asking = shared.asked(1)
     shared.sockets.close()
-    shared.dispatcher.shutdown(timeout=0)
-    stuck.free()
+    shared.dispatcher.shutdown(0.1, turn=nothing)
+    assert [record.getMessage() for record in caplog.records] == ["1 threads are still busy"]
+    shared.sockets.watched(1).ready(READ)
     assert happens(asking.done)
-    assert happens(other.done)
-    assert (asking.answers, other.answers) == ([True], [False])
     until(lambda: not shared.dispatcher.threads)
 
 
-def test_thread_that_is_not_wanted_any_more_ends_after_its_waiting_jobs(shared: Shared) -> None:
-    asking = [shared.asked(number) for number in range(3)]
-    shared.dispatcher.set_thread_count(0)
-    until(lambda: len(shared.dispatcher.threads) == 1)
+def test_threads_that_are_not_wanted_any_more_end_after_their_waiting_jobs(begin: Begin) -> None:
+    """Meanwhile they run the loop, if nobody else does, and begin nothing new."""
+    shared = Shared(begin(4))
+    asking, stuck = [shared.asked(1)], Stuck()
+    shared.sockets.receive(stuck)
+    assert happens(stuck.begun)
+    asking += [shared.asked(2), shared.asked(3)]  # on another thread
+    stuck.free()
     shared.dispatcher.set_thread_count(1)
-    for number in range(3):
+    new = shared.ask(4)
+    for number in (3, 1, 2):
         shared.sockets.answer(number)
     assert all(happens(job.done) for job in asking)
-    shared.do()
+    until(lambda: shared.sockets.is_watched(4))
+    assert len(shared.dispatcher.threads) == 1
+    shared.sockets.answer(4)
+    assert happens(new.done)
+    shared.sockets.close()
+
+
+# What blocks --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("nobody_helps")
+def test_what_blocks_is_done_on_another_thread_while_others_are_done(shared: Shared) -> None:
+    free, results = threading.Event(), list[str]()
+
+    def block() -> str:
+        assert happens(free)
+        return threading.current_thread().name
+
+    blocking = Job(lambda: results.append(shared.dispatcher.aside(block)))
+    shared.sockets.receive(blocking)
+    assert happens(blocking.begun)
+    other = shared.do()
+    free.set()
+    assert happens(blocking.done)
+    assert results == ["server-aside"]
+    assert other.thread is blocking.thread
+
+
+def test_what_fails_aside_fails_in_the_job(shared: Shared) -> None:
+    def fail() -> None:
+        raise ValueError("mine")
+
+    caught: list[str] = []
+
+    def ask() -> None:
+        with pytest.raises(ValueError, match="mine") as raised:
+            shared.dispatcher.aside(fail)
+        caught.append(str(raised.value))
+
+    job = Job(ask)
+    shared.sockets.receive(job)
+    assert happens(job.done)
+    assert caught == ["mine"]
+
+
+def test_who_is_no_job_blocks_by_itself(shared: Shared) -> None:
+    assert shared.dispatcher.aside(threading.current_thread) is threading.current_thread()
+
+
+def test_loop_rests_while_a_job_that_could_go_on_has_to_wait_for_its_thread(shared: Shared) -> None:
+    asking, stuck = shared.asked(1), Stuck()
+    shared.sockets.receive(stuck)
+    assert happens(stuck.begun)
+    shared.sockets.answer(1)
+    until(lambda: not shared.sockets.is_watched(1))
+    stuck.free()
+    assert happens(asking.done)

@@ -4,18 +4,18 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import psycopg
 from greenlet import greenlet
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from foreman.config import shown
-from foreman.db.engine import ObserveCommit, Sizes, Transaction
+from foreman.db.engine import ObserveCommit, Result, Sizes, Transaction, Waits
 from foreman.db.failures import EngineError, Failure
 from foreman.db.postgres.blocks import Block, Single
 from foreman.db.postgres.connecting import AS_WRITTEN
@@ -29,10 +29,11 @@ log = logging.getLogger(__name__)
 # matters of that is logged by the session in the background (`leader.py`).
 logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
 
-Result = TypeVar("Result")
-
 # Seconds that a request waits for a connection, and for a lock that others hold.
 _PATIENCE, _LOCK_PATIENCE = 3.0, 5.0
+
+# Seconds within which a connection that is free is given. The pool takes 0 to be over before it has looked.
+_AT_ONCE = 0.001
 
 # Seconds that it waits when no connection could be made for `_PATIENCE` already: requests must not pile up.
 _BRIEFLY = 0.25
@@ -95,7 +96,7 @@ class Postgres:
         self._durability = durability
         self.name = shown(url)
         self._observe: ObserveCommit = lambda *_: None
-        self._wait_for: Callable[[int], bool] = lambda _: False
+        self._waits: Waits | None = None
         self._sessions: set[Session] = set()
         self._unreachable_since: float | None = None  # since when no connection could be made
         self._interrupting: threading.Thread | None = None
@@ -195,7 +196,17 @@ class Postgres:
         return request.session
 
     def _from_pool(self) -> Session:
-        """A session of the pool.
+        """A session of the pool: one that is free, which is the rule, or the first that will be."""
+        with suppress(psycopg.Error):
+            session = self._pool.getconn(_AT_ONCE)
+            if not session.is_lost():
+                self._unreachable_since = None
+                return session
+            self._pool.putconn(session)
+        return self._aside(self._from_pool_in_time)
+
+    def _from_pool_in_time(self) -> Session:
+        """A session of the pool that is given back, or made, within the time that a request waits for it.
 
         The pool tries to connect when it is asked, and only then: so it is asked again and again.
         """
@@ -227,9 +238,19 @@ class Postgres:
             request.session = None
             self._pool.putconn(session)
 
-    def wait_with(self, wait_for: Callable[[int], bool]) -> None:
-        """Let sessions call this with their socket when they wait for an answer, see `engine.Database`."""
-        self._wait_for = wait_for
+    def wait_with(self, waits: Waits) -> None:
+        """Let requests wait in this way."""
+        self._waits = waits
+        for session in self._sessions:
+            session.wait_for = waits.wait_for
+
+    def pause(self, seconds: float) -> None:
+        """Let the request that calls this wait."""
+        self._aside(partial(time.sleep, seconds))
+
+    def _aside(self, do: Callable[[], Result]) -> Result:
+        """Do something that blocks. What it waits for may be up to other requests of the same thread."""
+        return do() if self._waits is None else self._waits.aside(do)
 
     def open_readers(self, number: int) -> None:
         """Nothing: connections are opened when they are needed."""
@@ -323,7 +344,7 @@ class Postgres:
         elif session.execute("SHOW synchronous_commit").fetchone() == ("off",):
             configure(session, {"synchronous_commit": "on"})
         self._unreachable_since = None
-        session.wait_for = lambda socket: self._wait_for(socket)
+        session.wait_for = None if self._waits is None else self._waits.wait_for
         self._sessions.add(session)
 
 

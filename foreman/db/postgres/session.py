@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any
 
 import psycopg
 from psycopg.abc import PQGen
@@ -15,13 +15,12 @@ from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 from psycopg.waiting import Ready, Wait
 
+from foreman.db.engine import Result
 from foreman.db.failures import EngineError, Failure
 from foreman.db.postgres.errors import engine_error, is_nul
 from foreman.db.postgres.statements import adapt, for_driver
 from foreman.db.postgres.stream import PreparedStream
 from foreman.db.values import Row
-
-Result = TypeVar("Result")
 
 # So that either side gives up a connection within seconds when the other's machine has vanished: libpq's parameters,
 # and the server's settings. Otherwise the server would keep the session's locks for two hours.
@@ -46,9 +45,6 @@ _AT_ONCE = 2
 # Executions after which a statement is prepared, and how many are kept prepared.
 _PREPARED_AFTER, _PREPARED = 1, 400
 
-# Seconds between two looks for Ctrl-C, on a thread that would notice.
-_INTERVAL = 0.1
-
 # What poll(2) is asked for.
 _POLLED = {Wait.R: select.POLLIN, Wait.W: select.POLLOUT, Wait.RW: select.POLLIN | select.POLLOUT}
 
@@ -64,7 +60,7 @@ class Session(psycopg.Connection[Row]):
     """A connection that runs statements as `engine.Transaction`. Outside of `begin` each is a transaction by itself.
 
     :ivar most: limit in bytes of a row; None for no limit
-    :ivar wait_for: waits until a socket can be read, or returns False if that has to be done in another way
+    :ivar wait_for: see `engine.Waits`; None for psycopg's own way, in which Ctrl-C cancels the statement
     """
 
     wait_for: Callable[[int], bool] | None = None
@@ -210,10 +206,10 @@ class Session(psycopg.Connection[Row]):
 
     # Waiting ----------------------------------------------------------------------------------------------------------
 
-    def wait(self, gen: PQGen[Result], interval: float = _INTERVAL, timeout: float | None = None) -> Result:
+    def wait(self, gen: PQGen[Result], *args: Any, **options: Any) -> Result:
         """Send and receive for a generator of psycopg's until it has its result, and return that."""
-        if self.wait_for is None or timeout is not None:
-            return super().wait(gen, interval, timeout)
+        if self.wait_for is None:
+            return super().wait(gen, *args, **options)
         try:
             wanted = next(gen)
             while True:
