@@ -230,3 +230,13 @@ def test_ctrl_c_cancels_the_statement(database: Postgres, tmp_path: Path) -> Non
             (engine.name(tmp_path / "foreman.db"),),
         ).fetchall()
     assert active == []
+
+
+def test_closed_session_keeps_nothing_that_it_has_read(database: Postgres) -> None:
+    """It is part of a cycle of references, which Python frees at some later time."""
+    session = database.take()
+    session.one("SELECT repeat('x', :length)", length=1_000_000)
+    assert session._statements.pgresult is not None
+    session.close()
+    assert session._statements.pgresult is None
+    database.give_back(session)

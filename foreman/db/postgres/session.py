@@ -107,6 +107,11 @@ class Session(psycopg.Connection[Row]):
                 self._command(b"RESET foreman.largest" if most is None else b"SET foreman.largest = %d" % most)
                 self._limited = most
 
+    def close(self) -> None:
+        """Close it, and forget what was read last: it would stay until Python looks for cycles of references."""
+        super().close()
+        self._statements, self._stream = _Statements(self), PreparedStream(self)
+
     # Transactions -----------------------------------------------------------------------------------------------------
 
     def begin(self, how: bytes = b"") -> None:
