@@ -116,20 +116,23 @@ class Database(Protocol):
         """
 
     def begin(self, most: int | None) -> None:
-        """Begin a request on this thread.
+        """Begin the request that the caller serves: a thread, or a coroutine.
 
         :param most: how many bytes it may read at once, roughly: more fails with `Failure.TOO_LARGE`. None for no limit
         """
 
     def end(self) -> Pending | None:
-        """End this thread's request. Return the commit that decides about what it wrote, if that is not decided yet."""
+        """End the request that the caller serves.
+
+        :return: the commit that decides about what it wrote, if that is not decided yet
+        """
 
     def commit(self) -> None:
         """Commit what requests have left open."""
 
     @property
     def most(self) -> int | None:
-        """Bytes that this thread may read for its request; None for no limit."""
+        """Bytes that the caller may read for its request; None for no limit."""
 
     def merge(self, selects: Sequence[str], order: str) -> str:
         """A SELECT of one page of the rows of several, each of which an index has in order.

@@ -67,10 +67,13 @@ class Storage(Protocol):
     """Makes the application's changes durable."""
 
     def begin(self, most: int | None) -> None:
-        """Begin a request on this thread. Its response may have `most` bytes of stored data; None for no limit."""
+        """Begin the request that the caller serves: a thread, or a coroutine.
+
+        :param most: how many bytes of stored data its response may have; None for no limit
+        """
 
     def end(self) -> Pending | None:
-        """End this thread's request. Return the commit that its response must wait for, if any."""
+        """End it. Return the commit that its response must wait for, if any."""
 
     def commit(self) -> None:
         """Commit now what requests have changed."""

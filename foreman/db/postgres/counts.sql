@@ -149,11 +149,10 @@ FROM (
     SELECT org_id, type, pending, queued, running, completed, failed, cancelled, retrying
     FROM org_task_total
     UNION ALL
-    SELECT org_id, '', pending, queued, running, completed, failed, cancelled, retrying
-    FROM task_change WHERE xid >= (SELECT since FROM change_to_read)
-    UNION ALL
-    SELECT org_id, type, pending, queued, running, completed, failed, cancelled, retrying
-    FROM task_change WHERE xid >= (SELECT since FROM change_to_read)
+    SELECT org_id, counted.type, pending, queued, running, completed, failed, cancelled, retrying
+    FROM task_change AS change
+    CROSS JOIN LATERAL (VALUES (''), (change.type)) AS counted (type)
+    WHERE change.xid >= (SELECT since FROM change_to_read)
 ) AS counted
 GROUP BY org_id, type;
 
@@ -174,19 +173,14 @@ CROSS JOIN LATERAL (
         SELECT parent_task_id, type, pending, queued, running, completed, failed, cancelled, retrying
         FROM run_task_total WHERE run_seq = run.seq
         UNION ALL
-        SELECT '', '', pending, queued, running, completed, failed, cancelled, retrying
-        FROM task_change WHERE run_seq = run.seq AND xid >= (SELECT since FROM change_to_read)
-        UNION ALL
-        SELECT '', type, pending, queued, running, completed, failed, cancelled, retrying
-        FROM task_change WHERE run_seq = run.seq AND xid >= (SELECT since FROM change_to_read)
-        UNION ALL
-        SELECT parent_task_id, '', pending, queued, running, completed, failed, cancelled, retrying
-        FROM task_change
-        WHERE run_seq = run.seq AND xid >= (SELECT since FROM change_to_read) AND parent_task_id IS NOT NULL
-        UNION ALL
-        SELECT parent_task_id, type, pending, queued, running, completed, failed, cancelled, retrying
-        FROM task_change
-        WHERE run_seq = run.seq AND xid >= (SELECT since FROM change_to_read) AND parent_task_id IS NOT NULL
+        SELECT counted.parent_task_id, counted.type,
+               pending, queued, running, completed, failed, cancelled, retrying
+        FROM task_change AS change
+        CROSS JOIN LATERAL (
+            VALUES ('', ''), ('', change.type), (change.parent_task_id, ''), (change.parent_task_id, change.type)
+        ) AS counted (parent_task_id, type)
+        WHERE change.run_seq = run.seq AND change.xid >= (SELECT since FROM change_to_read)
+            AND counted.parent_task_id IS NOT NULL
     ) AS kept
     GROUP BY parent_task_id, type
 ) AS counted;

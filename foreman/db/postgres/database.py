@@ -156,14 +156,14 @@ class Postgres:
     # Requests ---------------------------------------------------------------------------------------------------------
 
     def begin(self, most: int | None) -> None:
-        """Begin a request on this thread: it keeps the first connection that it takes.
+        """Begin the request that the caller serves: it keeps the first connection that it takes.
 
         :param most: how many bytes it may read at once, roughly: more fails with `Failure.TOO_LARGE`. None for no limit
         """
         _request.set(_Request(most))
 
     def end(self) -> None:
-        """End this thread's request. What it wrote is on disk already."""
+        """End the request that the caller serves. What it wrote is on disk already."""
         request = _request.get()
         _request.set(None)
         if request is not None and request.session is not None:
@@ -176,12 +176,12 @@ class Postgres:
 
     @property
     def most(self) -> int | None:
-        """Bytes that this thread may read for its request; None for no limit."""
+        """Bytes that the caller may read for its request; None for no limit."""
         request = _request.get()
         return request.most if request is not None else None
 
     def take(self) -> Session:
-        """The session of the request that this thread serves, or one to be given back.
+        """The session of the request that the caller serves, or one to be given back.
 
         :raises EngineError: when there is none in time
         """
@@ -230,7 +230,7 @@ class Postgres:
             self._unreachable_since = time.monotonic()
 
     def give_back(self, session: Session) -> None:
-        """Give back a session, unless the request that this thread serves keeps it."""
+        """Give back a session, unless the request that the caller serves keeps it."""
         request = _request.get()
         if request is None or request.session is not session:
             self._pool.putconn(session)
