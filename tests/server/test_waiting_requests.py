@@ -1,22 +1,17 @@
 """Requests that wait for PostgreSQL, over HTTP: nobody waits for a thread because of them."""
 
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 import httpx
 import pytest
 
-from foreman.config import Settings
-from foreman.db.postgres.database import Postgres
-from foreman.factory import create_app
 from foreman.server import dispatcher
-from foreman.server.server import Server
 from tests.support.api import PLAIN, TRUSTED, make_run, ok
 from tests.support.engines import engine
+from tests.support.moving import answering
 from tests.support.running import Running
 from tests.support.sessions import other, waiting_for_a_lock
 from tests.support.waiting import NEVER, until
@@ -40,20 +35,8 @@ def limited(tmp_path: Path) -> Iterator[str]:
         connection.execute(f'DROP OWNED BY "{role}"; DROP ROLE "{role}"'.encode())
 
 
-@contextmanager
-def serving(database: Postgres, threads: int) -> Iterator[str]:
-    server = Server(create_app(Settings(port=0, rate_limit=None, auth="trust", threads=threads), database))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.port}/api/v1"
-    finally:
-        server.stop()
-        thread.join()
-
-
 def test_requests_share_as_few_connections_as_they_get(limited: str) -> None:
-    with closing(Postgres(limited, 11)) as database, serving(database, threads=8) as url:
+    with answering(limited, threads=8) as url:
 
         def create(number: int) -> int:
             with httpx.Client(base_url=url, headers=TRUSTED, **PLAIN) as client:

@@ -138,9 +138,9 @@ def rows_on_postgres(url: str) -> dict[str, list[tuple[Any, ...]]]:
 
 
 @contextmanager
-def answering(database: str) -> Iterator[str]:
+def answering(database: str, **others: Any) -> Iterator[str]:
     """A server for a database, named as in the settings, that takes every key at its word; its URL."""
-    settings = Settings(database=database, auth="trust", port=0, rate_limit=None, log_level="warning")
+    settings = Settings(database=database, auth="trust", port=0, rate_limit=None, log_level="warning", **others)
     with closing(open_database(settings)) as opened, opened.served():
         server = Server(create_app(settings, opened))
         thread = threading.Thread(target=server.run)

@@ -1,7 +1,7 @@
 """Rows that are read one by one from a prepared statement.
 
 psycopg streams only statements that the server parses and plans anew each time, which for a list takes longer than to
-run it. This is the one place that leans on psycopg's inner parts; tests/db/test_single_statements.py says on which.
+run it. This is the one place that leans on psycopg's inner parts.
 """
 
 from typing import Any
