@@ -16,6 +16,9 @@ log = logging.getLogger(__name__)
 # Seconds from the start of the server to the first prune, from the end of each to the next, and from a failure to it.
 FIRST, DAY, HOUR = 600.0, 86_400.0, 3600.0
 
+# Seconds for which a server that is stopping waits for it: a commit that hangs must not keep the server from ending.
+ENDING = 5.0
+
 # Seconds between two looks at whether this node leads.
 LOOK_EVERY = 5.0
 
@@ -30,13 +33,15 @@ def daily(database: Database, age: int | None) -> Iterator[None]:
         yield
         return
     stopping = threading.Event()
-    thread = threading.Thread(target=_prune_daily, args=(database, age, stopping), name="retention")
+    thread = threading.Thread(target=_prune_daily, args=(database, age, stopping), name="retention", daemon=True)
     thread.start()
     try:
         yield
     finally:
         stopping.set()
-        thread.join()
+        thread.join(ENDING)
+        if thread.is_alive():
+            log.warning("Retention is still busy, and is not waited for any longer")
 
 
 def _prune_daily(database: Database, age: int, stopping: threading.Event) -> None:

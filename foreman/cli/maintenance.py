@@ -85,14 +85,14 @@ def stats(as_json: bool, **given: str | None) -> None:
 def prune(older_than: str, status: str, org: str | None, dry_run: bool, **given: str | None) -> None:
     """Delete runs that ended long ago, with everything in them, in small steps, even while the server runs."""
     settings = settings_of(given)
-    which = old(_age(older_than), _ended(status), org)
+    age, statuses = _age(older_than), _ended(status)
     if dry_run:
         with failures(settings), reading(settings.database) as view:
-            click.echo(f"would delete {count(view.tx, which)}")
+            click.echo(f"would delete {count(view.tx, old(age, statuses, org))}")
         return
     # No sync at each commit: the next prune repeats what a power loss undoes, and a server syncs its own writes.
     with opened(replace(settings, durability="normal")) as database:
-        pruned = _prune_with_a_bar(database, which)
+        pruned = _prune_with_a_bar(database, old(age, statuses, org))
     if is_postgres(settings.database):
         click.echo(f"deleted {pruned}; PostgreSQL keeps their space for new rows as soon as it has vacuumed")
     else:

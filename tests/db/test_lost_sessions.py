@@ -5,12 +5,14 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import TypeVar
 from unittest.mock import patch
 
+import psycopg
 import pytest
 
 from foreman.config import Settings
@@ -22,6 +24,8 @@ from tests.support.engines import engine
 from tests.support.waiting import NEVER, PATIENCE, until
 
 pytestmark = pytest.mark.postgres
+
+Result = TypeVar("Result")
 
 
 @pytest.fixture
@@ -40,6 +44,37 @@ def end_sessions(tmp_path: Path) -> None:
             (engine.name(tmp_path / "foreman.db"),),
         ).fetchall()
     assert ended
+
+
+def cut(session: Session) -> None:
+    with socket.socket(fileno=os.dup(session.pgconn.socket)) as connection:
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def outage(tmp_path: Path) -> Iterator[None]:
+    name = engine.name(tmp_path / "foreman.db")
+    with engine.cluster.connect() as connection:
+        connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false'.encode())
+        try:
+            end_sessions(tmp_path)
+            yield
+        finally:
+            connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true'.encode())
+
+
+class Aside:
+    """Waits as if no loop was shared, and counts what is done aside."""
+
+    def __init__(self) -> None:
+        self.done = 0
+
+    def wait_for(self, _socket: int) -> bool:
+        return False
+
+    def aside(self, do: Callable[[], Result]) -> Result:
+        self.done += 1
+        return do()
 
 
 def seconds_to_fail(database: Postgres) -> float:
@@ -120,10 +155,25 @@ def test_a_single_statement_whose_connection_is_cut_off_may_not_be_tried_again(d
     with pytest.raises(EngineError, match="may have been committed") as failed, database.write(single=True) as tx:
         assert isinstance(tx, Session)
         tx.value("SELECT 1")
-        with socket.socket(fileno=os.dup(tx.pgconn.socket)) as connection:
-            connection.shutdown(socket.SHUT_RDWR)
+        cut(tx)
         tx.value("SELECT 1")
     assert failed.value.failure is Failure.UNKNOWN
+
+
+@pytest.mark.parametrize("single", [False, True])
+def test_a_write_of_which_nobody_knows_whether_it_is_stored_is_a_failed_commit(
+    database: Postgres, single: bool
+) -> None:
+    commits: list[Exception | None] = []
+    database.observe_commits(lambda _changes, _seconds, error: commits.append(error))
+    with pytest.raises(EngineError) as failed, database.write(single=single) as tx:
+        assert isinstance(tx, Session)
+        tx.value("SELECT 1")
+        cut(tx)
+        if single:
+            tx.value("SELECT 1")
+    assert failed.value.failure is Failure.UNKNOWN
+    assert commits == [failed.value]
 
 
 def test_a_snapshot_that_is_cut_off_at_its_end_has_been_read(database: Postgres, tmp_path: Path) -> None:
@@ -149,6 +199,51 @@ def test_reads_of_a_database_that_hangs_are_interrupted_without_a_wait(database:
         hanging.set()
 
 
+def test_a_read_that_goes_on_although_it_was_cancelled_is_cancelled_again(database: Postgres) -> None:
+    cancel, attempts = Session.cancel_safe, []
+
+    def fail_at_first(session: Session, **options: float) -> None:
+        attempts.append(session)
+        if len(attempts) == 1:
+            raise psycopg.errors.CancellationTimeout("the network lost it")
+        cancel(session, **options)
+
+    with patch.object(Session, "cancel_safe", fail_at_first), ThreadPoolExecutor() as other:
+        reading = other.submit(database.one, "SELECT pg_sleep(:seconds)", seconds=NEVER)
+        while not reading.done():
+            database.interrupt_reads(0.1)
+            time.sleep(0.05)
+        with pytest.raises(EngineError) as failed:
+            reading.result()
+    assert failed.value.failure is Failure.INTERRUPTED
+    assert len(attempts) > 1
+
+
+def test_the_end_of_a_read_that_is_being_cancelled_holds_up_no_other(database: Postgres) -> None:
+    database.wait_with(waits := Aside())
+
+    def release() -> None:
+        until(lambda: waits.done > before)
+        cancelling.close()
+
+    with ThreadPoolExecutor() as other, ExitStack() as cancelling, database.read() as tx:
+        assert isinstance(tx, Session)
+        before = waits.done
+        cancelling.enter_context(tx._reading)
+        ending = other.submit(release)
+    ending.result()
+    assert waits.done == before + 1
+
+
+def test_the_end_of_rows_of_which_no_more_are_wanted_holds_up_no_other(database: Postgres) -> None:
+    database.wait_with(waits := Aside())
+    rows = database.each("SELECT generate_series(1, :last)", last=10_000_000)
+    assert next(rows) == (1,)
+    rows.close()
+    assert waits.done == 1
+    assert database.version()
+
+
 def test_a_session_that_ended_while_nobody_used_it_is_replaced(database: Postgres, tmp_path: Path) -> None:
     sessions = [database.take() for _ in range(5)]
     for session in sessions:
@@ -161,28 +256,31 @@ def test_a_session_that_ended_while_nobody_used_it_is_replaced(database: Postgre
 def test_an_outage_that_has_lasted_is_answered_soon_and_its_end_is_noticed_at_once(
     database: Postgres, tmp_path: Path
 ) -> None:
-    name = engine.name(tmp_path / "foreman.db")
-    with engine.cluster.connect() as connection:
-        connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false'.encode())
-        try:
-            end_sessions(tmp_path)
-            patient, brief = seconds_to_fail(database), seconds_to_fail(database)
-        finally:
-            connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true'.encode())
-    assert brief < patient / 2
+    with outage(tmp_path):
+        patient, brief = seconds_to_fail(database), seconds_to_fail(database)
+        database._failed_to_connect_at -= 60  # nobody has asked since: that says nothing about now
+        later = seconds_to_fail(database)
+    assert brief < patient / 2 < later
+    assert database.version()
+
+
+def test_requests_that_fail_in_an_outage_leave_nothing_behind(
+    database: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("foreman.db.postgres.database._PATIENCE", 0.05)
+    monkeypatch.setattr("foreman.db.postgres.database._BRIEFLY", 0.01)
+    with outage(tmp_path):
+        for _ in range(100):
+            seconds_to_fail(database)
+        until(lambda: seconds_to_fail(database) and len(database._pool._waiting) < 10)
     assert database.version()
 
 
 def test_an_outage_that_ends_in_time_is_not_noticed(database: Postgres, tmp_path: Path) -> None:
-    name = engine.name(tmp_path / "foreman.db")
-    with engine.cluster.connect() as connection, ThreadPoolExecutor() as others:
-        connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false'.encode())
-        try:
-            end_sessions(tmp_path)
+    with ThreadPoolExecutor() as others:
+        with outage(tmp_path):
             waiting = [others.submit(database.version) for _ in range(3)]
             until(lambda: database._unreachable_since)
-        finally:
-            connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true'.encode())
         assert all(each.result() for each in waiting)
 
 

@@ -5,6 +5,7 @@ import re
 import sqlite3
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 from foreman.background import retention
 from foreman.background.retention import daily
+from foreman.cli.main import main
 from foreman.clock import now_ms
 from foreman.config import age
 from foreman.db import removal
@@ -170,6 +172,20 @@ def test_dry_run_says_what_would_go_and_changes_nothing(
 
 
 @pytest.mark.sqlite
+@pytest.mark.postgres
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_age_is_counted_by_the_databases_clock(
+    served: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    options: tuple[str, ...],
+) -> None:  # fmt: skip
+    make_old(served, client, "completed", 0)
+    ahead = time.time_ns() + 7_200_000_000_000
+    monkeypatch.setattr("foreman.clock.time.time_ns", lambda: ahead)
+    with pytest.raises(SystemExit):
+        main(["prune", "--older-than", "1h", "--database", served.location, *options])
+    assert "delete 0 runs" in (said := capsys.readouterr().out) or "deleted 0 runs" in said
+
+
 def test_dry_run_works_where_the_database_may_only_be_read(tmp_path: Path) -> None:
     file = tmp_path / "foreman.db"
     SQLite(file).close()
@@ -582,6 +598,26 @@ def test_it_stops_in_the_middle_when_the_server_stops(
     left = ok(client.get(f"/runs/{run['id']}/data?includeAll=true"))["pagination"]["total"]
     assert left >= ENTRIES_AT_ONCE * 10
     assert violations_in(served.location) == []
+
+
+def test_server_stops_although_a_statement_of_it_hangs(
+    served: Running, monkeypatch: pytest.MonkeyPatch, lines: Callable[[], list[str]]
+) -> None:
+    monkeypatch.setattr(retention, "FIRST", 0.0)
+    monkeypatch.setattr(retention, "ENDING", 0.05)
+    hanging, ended = threading.Event(), threading.Event()
+
+    def hang(*_: object) -> Amount:
+        hanging.set()
+        assert ended.wait(PATIENCE)
+        raise Stopped
+
+    monkeypatch.setattr(retention, "prune", hang)
+    with daily(served.database, DAY):
+        assert hanging.wait(PATIENCE)
+    assert any("still busy" in line for line in lines())
+    ended.set()
+    until(lambda: not any(thread.name == "retention" for thread in threading.enumerate()))
 
 
 def test_told_to_stop_it_begins_no_turn(served: Running, client: httpx.Client) -> None:

@@ -86,25 +86,27 @@ class Single:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         session, database = self._session, self._database
+        seconds = time.monotonic() - self._begun_at
         try:
             if error is None:
-                database.committed(time.monotonic() - self._begun_at, None)
+                database.committed(seconds, None)
             elif isinstance(error, EngineError):
                 if error.failure is Failure.READ_ONLY:
                     session.close()  # see Block
-                else:
-                    _raise_if_unknown(error, session)
+                elif error.failure is Failure.FULL:
+                    database.committed(seconds, error)
+                elif _is_unknown(session, error):
+                    unknown = EngineError(Failure.UNKNOWN, f"the statement may have been committed: {error}")
+                    database.committed(seconds, unknown)
+                    raise unknown from error
         finally:
             database.give_back(session)
 
 
-def _raise_if_unknown(error: EngineError, session: Session) -> None:
-    """Fail if the connection was lost: then it is not known whether the statement was committed.
+def _is_unknown(session: Session, error: EngineError) -> bool:
+    """Whether the connection was lost, so that it is not known whether the statement was committed.
 
-    Unless the server said that it ends the connection before it said that the statement had run.
-
-    :raises EngineError: which must not be tried again
+    It is known if the server said that it ends the connection before it said that the statement had run.
     """
     told = isinstance(error.__cause__, psycopg.errors.AdminShutdown) and not session.has_run
-    if (session.broken or session.closed) and not told:
-        raise EngineError(Failure.UNKNOWN, f"the statement may have been committed: {error}") from error
+    return (session.broken or session.closed) and not told

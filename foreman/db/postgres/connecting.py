@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from foreman import clock
 from foreman.config import shown
 from foreman.db.file import NotAForemanDatabase
 from foreman.db.postgres.session import configure
@@ -59,6 +60,8 @@ def refuse_pooler(url: str) -> None:
 def connected(url: str, kind: type[Connection], refused: str = _MAY_CREATE) -> Iterator[Connection]:
     """A connection to a server and a database that can be used. Errors are one line and have no password.
 
+    From then on `clock.now_ms` is the server's time.
+
     :param kind: its class
     :param refused: what to do when the role lacks a right
     :raises NotAForemanDatabase: when there is none, and when a statement in the block fails
@@ -77,6 +80,7 @@ def connected(url: str, kind: type[Connection], refused: str = _MAY_CREATE) -> I
         with connection:
             configure(connection, OF_COMMANDS)
             refuse_server(connection, name)
+            follow_clock(connection)
             yield connection
     except psycopg.errors.InsufficientPrivilege as error:
         raise NotAForemanDatabase(f"{name}: {line_of(error)}: {refused}; it has not been changed") from None
@@ -102,6 +106,16 @@ def refuse_server(connection: "psycopg.Connection[tuple[object, ...]]", name: st
         raise NotAForemanDatabase(
             f"{name}: no schema of the search_path exists, or its role has no USAGE on it; it has not been changed"
         )
+
+
+def follow_clock(connection: "psycopg.Connection[Any]") -> None:
+    """Let `clock.now_ms` follow the server's clock, as exactly as one round trip tells."""
+    before = clock.own_ms()
+    (servers,) = connection.execute(
+        "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS double precision)"
+    ).fetchone() or (before,)
+    after = clock.own_ms()
+    clock.follow(float(servers) - (before + after) / 2, (after - before) / 2 + 1)
 
 
 def line_of(error: psycopg.Error) -> str:

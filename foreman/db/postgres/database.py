@@ -38,6 +38,9 @@ _AT_ONCE = 0.001
 # Seconds that it waits when no connection could be made for `_PATIENCE` already: requests must not pile up.
 _BRIEFLY = 0.25
 
+# Seconds for which a failure to connect says something about the next attempt, which may take a few by itself.
+_REMEMBERED = 10.0
+
 # Seconds after which the server ends a transaction whose process does nothing, as when its machine has died.
 _IDLE_TRANSACTION = 30.0
 
@@ -99,6 +102,7 @@ class Postgres:
         self._waits: Waits | None = None
         self._sessions: set[Session] = set()
         self._unreachable_since: float | None = None  # since when no connection could be made
+        self._failed_to_connect_at = 0.0
         self._interrupting: threading.Thread | None = None
         self._leader: Leader | None = None
         self._pool = ConnectionPool(
@@ -211,7 +215,10 @@ class Postgres:
         The pool tries to connect when it is asked, and only then: so it is asked again and again.
         """
         begun, since = time.monotonic(), self._unreachable_since
-        deadline = begun + (_PATIENCE if since is None else max(since + _PATIENCE - begun, _BRIEFLY))
+        if since is None or begun - self._failed_to_connect_at > _REMEMBERED:
+            deadline = begun + _PATIENCE
+        else:
+            deadline = max(since + _PATIENCE, begun + _BRIEFLY)
         while (now := time.monotonic()) < deadline:
             try:
                 session = self._pool.getconn(min(_BRIEFLY, deadline - now))
@@ -225,9 +232,19 @@ class Postgres:
             self._pool.putconn(session)  # which replaces it
         raise EngineError(Failure.UNAVAILABLE, f"no connection to the database within {now - begun:.1f} seconds")
 
-    def _cannot_connect(self, _pool: "ConnectionPool[Session]") -> None:
-        if self._unreachable_since is None:
-            self._unreachable_since = time.monotonic()
+    def _cannot_connect(self, pool: "ConnectionPool[Session]") -> None:
+        """Note that a connection could not be made, and let the pool forget who has given up waiting for it.
+
+        It would do so with the next connection, and keep until then what each of them was doing.
+        """
+        now = time.monotonic()
+        if self._unreachable_since is None or now - self._failed_to_connect_at > _REMEMBERED:
+            self._unreachable_since = now
+        self._failed_to_connect_at = now
+        with pool._lock:
+            still_waiting = [each for each in pool._waiting if each.error is None]
+            pool._waiting.clear()
+            pool._waiting.extend(still_waiting)
 
     def give_back(self, session: Session) -> None:
         """Give back a session, unless the request that the caller serves keeps it."""
@@ -242,7 +259,7 @@ class Postgres:
         """Let requests wait in this way."""
         self._waits = waits
         for session in self._sessions:
-            session.wait_for = waits.wait_for
+            session.waits = waits
 
     def pause(self, seconds: float) -> None:
         """Let the request that calls this wait."""
@@ -344,7 +361,7 @@ class Postgres:
         elif session.execute("SHOW synchronous_commit").fetchone() == ("off",):
             configure(session, {"synchronous_commit": "on"})
         self._unreachable_since = None
-        session.wait_for = None if self._waits is None else self._waits.wait_for
+        session.waits = self._waits
         self._sessions.add(session)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 
-from foreman import clock
+from foreman.db.postgres.connecting import follow_clock
 from foreman.db.postgres.session import NETWORK, NETWORK_OF_SERVER, configure
 
 log = logging.getLogger(__name__)
@@ -115,11 +115,3 @@ class Leader:
 def fold(connection: "psycopg.Connection[Any]") -> None:
     """Add the appended changes of counts to the counts."""
     connection.execute("SELECT fold_counts()")
-
-
-def follow_clock(connection: "psycopg.Connection[Any]") -> None:
-    """Let `clock.now_ms` follow the server's clock, as exactly as one round trip tells."""
-    before = clock.own_ms()
-    (servers,) = connection.execute("SELECT extract(epoch FROM clock_timestamp()) * 1000").fetchone() or (before,)
-    after = clock.own_ms()
-    clock.follow(float(servers) - (before + after) / 2, (after - before) / 2 + 1)

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -15,7 +16,7 @@ from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 from psycopg.waiting import Ready, Wait
 
-from foreman.db.engine import Result
+from foreman.db.engine import Result, Waits
 from foreman.db.failures import EngineError, Failure
 from foreman.db.postgres.errors import engine_error, is_nul
 from foreman.db.postgres.statements import adapt, for_driver
@@ -60,10 +61,10 @@ class Session(psycopg.Connection[Row]):
     """A connection that runs statements as `engine.Transaction`. Outside of `begin` each is a transaction by itself.
 
     :ivar most: limit in bytes of a row; None for no limit
-    :ivar wait_for: see `engine.Waits`; None for psycopg's own way, in which Ctrl-C cancels the statement
+    :ivar waits: how it waits; None for psycopg's own way, in which Ctrl-C cancels the statement
     """
 
-    wait_for: Callable[[int], bool] | None = None
+    waits: Waits | None = None
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -213,7 +214,7 @@ class Session(psycopg.Connection[Row]):
 
     def wait(self, gen: PQGen[Result], *args: Any, **options: Any) -> Result:
         """Send and receive for a generator of psycopg's until it has its result, and return that."""
-        if self.wait_for is None:
+        if self.waits is None:
             return super().wait(gen, *args, **options)
         try:
             wanted = next(gen)
@@ -225,7 +226,7 @@ class Session(psycopg.Connection[Row]):
 
     def _ready(self, wanted: Wait) -> Ready:
         """Wait until the connection can be read or written, as wanted."""
-        if wanted == Wait.R and self.wait_for is not None and self.wait_for(self.pgconn.socket):
+        if wanted == Wait.R and self.waits is not None and self.waits.wait_for(self.pgconn.socket):
             return Ready.R
         poll = select.poll()
         poll.register(self.pgconn.socket, _POLLED[wanted])
@@ -236,8 +237,10 @@ class Session(psycopg.Connection[Row]):
 
     def reading(self, begins: bool) -> None:
         """Note that reading begins or ends, for `interrupt`."""
-        with self._reading:
-            self._reading_since = time.monotonic() if begins else None
+        if not self._reading.acquire(blocking=False):  # it is being cancelled
+            self._aside(self._reading.acquire)
+        self._reading_since = time.monotonic() if begins else None
+        self._reading.release()
 
     def is_overdue(self, seconds: float) -> bool:
         """Whether a read has taken longer than `seconds`."""
@@ -248,9 +251,16 @@ class Session(psycopg.Connection[Row]):
         """Cancel a read that has taken longer than `seconds`. For any thread; it may take a moment."""
         with self._reading:  # so that the next statement on this connection does not begin meanwhile
             if self.is_overdue(seconds):
-                self._reading_since = None
+                self._reading_since = time.monotonic()  # if it goes on all the same, it is cancelled again
                 with suppress(psycopg.Error):
                     self.cancel_safe(timeout=_CANCELLING)
+
+    def _try_cancel(self, *, timeout: float = 5.0) -> None:
+        """Cancel a statement of which no more rows are wanted, as psycopg does by itself."""
+        self._aside(partial(super()._try_cancel, timeout=timeout))
+
+    def _aside(self, do: Callable[[], Result]) -> Result:
+        return do() if self.waits is None else self.waits.aside(do)
 
 
 class _Statements(psycopg.Cursor[Row]):
