@@ -16,7 +16,8 @@ log = logging.getLogger(__name__)
 # Seconds from the start of the server to the first prune, from the end of each to the next, and from a failure to it.
 FIRST, DAY, HOUR = 600.0, 86_400.0, 3600.0
 
-# Seconds for which a server that is stopping waits for it: a commit that hangs must not keep the server from ending.
+# Seconds for which a server that is stopping waits for it: on PostgreSQL a commit may hang for ever. On SQLite closing
+# the file waits for its transaction.
 ENDING = 5.0
 
 # Seconds between two looks at whether this node leads.

@@ -308,7 +308,10 @@ class Dispatcher:
                 done.set_exception(error)
             self._go_on(waiter)
 
-        threading.Thread(target=do_it, name="server-aside", daemon=True).start()
+        try:
+            threading.Thread(target=do_it, name="server-aside", daemon=True).start()
+        except RuntimeError:  # there may be no more threads
+            return do()
         self._wait(waiter)  # also if it is done already
         return done.result()
 

@@ -176,6 +176,25 @@ def test_a_write_of_which_nobody_knows_whether_it_is_stored_is_a_failed_commit(
     assert commits == [failed.value]
 
 
+@pytest.mark.parametrize("single", [False, True])
+def test_a_commit_for_which_the_server_gives_up_because_its_disk_is_full_may_be_stored(
+    database: Postgres, single: bool
+) -> None:
+    """Where it cannot go on with its log, it says why and ends."""
+
+    def give_up(*_: object, **__: object) -> None:
+        raise psycopg.errors.DiskFull("No space left on device")
+
+    with pytest.raises(EngineError) as failed, ExitStack() as lost, database.write(single=single) as tx:
+        assert isinstance(tx, Session)
+        tx.value("SELECT 1")
+        lost.enter_context(patch.object(Session, "broken", property(lambda _: True)))
+        lost.enter_context(patch.object(Session, "wait", give_up))
+        if single:
+            tx.value("SELECT 1")
+    assert failed.value.failure is Failure.UNKNOWN
+
+
 def test_a_snapshot_that_is_cut_off_at_its_end_has_been_read(database: Postgres, tmp_path: Path) -> None:
     with database.read() as tx:
         version = tx.value("SELECT max(version) FROM schema_migration")
@@ -239,8 +258,9 @@ def test_the_end_of_rows_of_which_no_more_are_wanted_holds_up_no_other(database:
     database.wait_with(waits := Aside())
     rows = database.each("SELECT generate_series(1, :last)", last=10_000_000)
     assert next(rows) == (1,)
+    before = waits.done
     rows.close()
-    assert waits.done == 1
+    assert waits.done == before + 1
     assert database.version()
 
 
@@ -273,6 +293,7 @@ def test_requests_that_fail_in_an_outage_leave_nothing_behind(
         for _ in range(100):
             seconds_to_fail(database)
         until(lambda: seconds_to_fail(database) and len(database._pool._waiting) < 10)
+    monkeypatch.undo()
     assert database.version()
 
 

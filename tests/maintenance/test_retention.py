@@ -171,7 +171,6 @@ def test_dry_run_says_what_would_go_and_changes_nothing(
     assert rows(served.location) == before
 
 
-@pytest.mark.sqlite
 @pytest.mark.postgres
 @pytest.mark.parametrize("options", [(), ("--dry-run",)])
 def test_age_is_counted_by_the_databases_clock(
@@ -181,11 +180,14 @@ def test_age_is_counted_by_the_databases_clock(
     make_old(served, client, "completed", 0)
     ahead = time.time_ns() + 7_200_000_000_000
     monkeypatch.setattr("foreman.clock.time.time_ns", lambda: ahead)
+    monkeypatch.setattr("foreman.clock._ahead", 0)  # and so that it is put back
+    monkeypatch.setattr("foreman.stop_signals.signal.signal", lambda *_: None)
     with pytest.raises(SystemExit):
         main(["prune", "--older-than", "1h", "--database", served.location, *options])
     assert "delete 0 runs" in (said := capsys.readouterr().out) or "deleted 0 runs" in said
 
 
+@pytest.mark.sqlite
 def test_dry_run_works_where_the_database_may_only_be_read(tmp_path: Path) -> None:
     file = tmp_path / "foreman.db"
     SQLite(file).close()
@@ -575,6 +577,7 @@ def test_it_stops_in_the_middle_when_the_server_stops(
 ) -> None:
     monkeypatch.setattr(retention, "FIRST", 0.0)
     monkeypatch.setattr("foreman.maintenance.gentle_writes.HOLD", 0.0)
+    monkeypatch.setattr(retention, "ENDING", PATIENCE)
     run = make_large(served, client, TASKS_AT_ONCE, ENTRIES_AT_ONCE * 20)
     begun, told = threading.Event(), list[threading.Event]()
     original = removal.delete_some_entries

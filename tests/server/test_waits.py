@@ -375,6 +375,18 @@ def test_what_fails_aside_fails_in_the_job(shared: Shared) -> None:
     assert caught == ["mine"]
 
 
+def test_where_no_thread_can_be_started_a_job_blocks_by_itself(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    threads: list[threading.Thread] = []
+    job = Job(lambda: threads.append(shared.dispatcher.aside(threading.current_thread)))
+    shared.sockets.receive(job)
+    assert happens(job.done)
+    assert threads == [job.thread]
+
+
 def test_who_is_no_job_blocks_by_itself(shared: Shared) -> None:
     assert shared.dispatcher.aside(threading.current_thread) is threading.current_thread()
 

@@ -93,12 +93,12 @@ class Single:
             elif isinstance(error, EngineError):
                 if error.failure is Failure.READ_ONLY:
                     session.close()  # see Block
-                elif error.failure is Failure.FULL:
-                    database.committed(seconds, error)
                 elif _is_unknown(session, error):
                     unknown = EngineError(Failure.UNKNOWN, f"the statement may have been committed: {error}")
                     database.committed(seconds, unknown)
                     raise unknown from error
+                elif error.failure is Failure.FULL:
+                    database.committed(seconds, error)
         finally:
             database.give_back(session)
 

@@ -38,8 +38,9 @@ _AT_ONCE = 0.001
 # Seconds that it waits when no connection could be made for `_PATIENCE` already: requests must not pile up.
 _BRIEFLY = 0.25
 
-# Seconds for which a failure to connect says something about the next attempt, which may take a few by itself.
-_REMEMBERED = 10.0
+# Seconds for which a failure to connect says something about the next attempt. Each may take 3 for every address of the
+# server, and the pool tries twice before it calls that a failure.
+_REMEMBERED = 30.0
 
 # Seconds after which the server ends a transaction whose process does nothing, as when its machine has died.
 _IDLE_TRANSACTION = 30.0

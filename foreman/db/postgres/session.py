@@ -127,7 +127,7 @@ class Session(psycopg.Connection[Row]):
         try:
             result = self._command(b"COMMIT")
         except EngineError as error:
-            if error.failure is Failure.AGAIN and self.broken:
+            if self.broken:
                 raise EngineError(Failure.UNKNOWN, f"the commit may have failed: {error}") from error
             raise
         if result != b"COMMIT":
