@@ -33,10 +33,12 @@ class Countdown:
         return counted
 
 
-def kill_before_each_step(home: Path, change: Callable[[Path, Countdown], object]) -> None:
+def kill_before_each_step(home: Path, change: Callable[[Path, Countdown], object], every: int = 1) -> None:
     """Let a process change a copy of `home/start`, again and again, until one has come to its end.
 
     The copies are `home/0`, `home/1` and so on; the process of each is killed after so many steps.
+
+    :param every: kill it only before each second step, third and so on
     """
     number, status = 0, signal.SIGKILL.value
     while status != 0:
@@ -48,4 +50,4 @@ def kill_before_each_step(home: Path, change: Callable[[Path, Countdown], object
             os._exit(0)
         status = os.waitpid(child, 0)[1]
         assert status in (0, signal.SIGKILL)
-        number += 1
+        number += every
