@@ -5,11 +5,10 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import TypeVar
 from unittest.mock import patch
 
 import psycopg
@@ -21,11 +20,10 @@ from foreman.db.postgres.database import Postgres
 from foreman.db.postgres.session import Session
 from foreman.maintenance.opening import open_database
 from tests.support.engines import engine
+from tests.support.sessions import Aside
 from tests.support.waiting import NEVER, PATIENCE, until
 
 pytestmark = pytest.mark.postgres
-
-Result = TypeVar("Result")
 
 
 @pytest.fixture
@@ -61,20 +59,6 @@ def outage(tmp_path: Path) -> Iterator[None]:
             yield
         finally:
             connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true'.encode())
-
-
-class Aside:
-    """Waits as if no loop was shared, and counts what is done aside."""
-
-    def __init__(self) -> None:
-        self.done = 0
-
-    def wait_for(self, _socket: int) -> bool:
-        return False
-
-    def aside(self, do: Callable[[], Result]) -> Result:
-        self.done += 1
-        return do()
 
 
 def seconds_to_fail(database: Postgres) -> float:

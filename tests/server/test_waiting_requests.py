@@ -1,9 +1,8 @@
 """Requests that wait for PostgreSQL, over HTTP: nobody waits for a thread because of them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
 
 import httpx
 import pytest
@@ -13,12 +12,10 @@ from tests.support.api import PLAIN, TRUSTED, make_run, ok
 from tests.support.engines import engine
 from tests.support.moving import answering
 from tests.support.running import Running
-from tests.support.sessions import other, waiting_for_a_lock
+from tests.support.sessions import Aside, other, waiting_for_a_lock
 from tests.support.waiting import NEVER, until
 
 pytestmark = pytest.mark.postgres
-
-Result = TypeVar("Result")
 
 CLIENTS = 16
 
@@ -93,16 +90,6 @@ def test_clients_that_leave_while_their_requests_wait_leave_nothing_behind(
 
 
 def test_pause_before_a_request_is_tried_again_holds_up_no_other(served: Running) -> None:
-    aside: list[Callable[[], object]] = []
-
-    class Waits:
-        def wait_for(self, socket: int) -> bool:
-            raise NotImplementedError
-
-        def aside(self, do: Callable[[], Result]) -> Result:
-            aside.append(do)
-            return do()
-
-    served.database.wait_with(Waits())
+    served.database.wait_with(waits := Aside())
     served.database.pause(0.001)
-    assert len(aside) == 1
+    assert (waits.waited, waits.done) == (0, 1)

@@ -1,11 +1,29 @@
 """Sessions on PostgreSQL beside those of a server, and what the server's wait for."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import psycopg
 
 from tests.support.contents import looking
 from tests.support.running import Running
+
+Result = TypeVar("Result")
+
+
+class Aside:
+    """Waits as if no loop was shared, and counts how often, and what is done aside."""
+
+    def __init__(self) -> None:
+        self.waited = self.done = 0
+
+    def wait_for(self, _socket: int) -> bool:
+        self.waited += 1
+        return False
+
+    def aside(self, do: Callable[[], Result]) -> Result:
+        self.done += 1
+        return do()
 
 
 def other(served: Running) -> "psycopg.Connection[tuple[Any, ...]]":

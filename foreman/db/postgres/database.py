@@ -20,7 +20,7 @@ from foreman.db.failures import EngineError, Failure
 from foreman.db.postgres.blocks import Block, Single
 from foreman.db.postgres.connecting import AS_WRITTEN
 from foreman.db.postgres.leader import Leader
-from foreman.db.postgres.session import NETWORK, NETWORK_OF_SERVER, Session, configure
+from foreman.db.postgres.session import NETWORK, NETWORK_OF_SERVER, Session, aside, configure
 from foreman.db.values import Row
 
 log = logging.getLogger(__name__)
@@ -208,18 +208,15 @@ class Postgres:
                 self._unreachable_since = None
                 return session
             self._pool.putconn(session)
-        return self._aside(self._from_pool_in_time)
+        return aside(self._waits, self._from_pool_in_time)
 
     def _from_pool_in_time(self) -> Session:
         """A session of the pool that is given back, or made, within the time that a request waits for it.
 
         The pool tries to connect when it is asked, and only then: so it is asked again and again.
         """
-        begun, since = time.monotonic(), self._unreachable_since
-        if since is None or begun - self._failed_to_connect_at > _REMEMBERED:
-            deadline = begun + _PATIENCE
-        else:
-            deadline = max(since + _PATIENCE, begun + _BRIEFLY)
+        begun = time.monotonic()
+        deadline = max(self._outage_since(begun) + _PATIENCE, begun + _BRIEFLY)
         while (now := time.monotonic()) < deadline:
             try:
                 session = self._pool.getconn(min(_BRIEFLY, deadline - now))
@@ -239,13 +236,16 @@ class Postgres:
         It would do so with the next connection, and keep until then what each of them was doing.
         """
         now = time.monotonic()
-        if self._unreachable_since is None or now - self._failed_to_connect_at > _REMEMBERED:
-            self._unreachable_since = now
-        self._failed_to_connect_at = now
+        self._unreachable_since, self._failed_to_connect_at = self._outage_since(now), now
         with pool._lock:
             still_waiting = [each for each in pool._waiting if each.error is None]
             pool._waiting.clear()
             pool._waiting.extend(still_waiting)
+
+    def _outage_since(self, now: float) -> float:
+        """Since when no connection could be made; now, if nothing is known of an outage."""
+        since = self._unreachable_since
+        return now if since is None or now - self._failed_to_connect_at > _REMEMBERED else since
 
     def give_back(self, session: Session) -> None:
         """Give back a session, unless the request that the caller serves keeps it."""
@@ -264,11 +264,7 @@ class Postgres:
 
     def pause(self, seconds: float) -> None:
         """Let the request that calls this wait."""
-        self._aside(partial(time.sleep, seconds))
-
-    def _aside(self, do: Callable[[], Result]) -> Result:
-        """Do something that blocks. What it waits for may be up to other requests of the same thread."""
-        return do() if self._waits is None else self._waits.aside(do)
+        aside(self._waits, partial(time.sleep, seconds))
 
     def open_readers(self, number: int) -> None:
         """Nothing: connections are opened when they are needed."""

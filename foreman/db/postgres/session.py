@@ -238,7 +238,7 @@ class Session(psycopg.Connection[Row]):
     def reading(self, begins: bool) -> None:
         """Note that reading begins or ends, for `interrupt`."""
         if not self._reading.acquire(blocking=False):  # it is being cancelled
-            self._aside(self._reading.acquire)
+            aside(self.waits, self._reading.acquire)
         self._reading_since = time.monotonic() if begins else None
         self._reading.release()
 
@@ -257,10 +257,7 @@ class Session(psycopg.Connection[Row]):
 
     def _try_cancel(self, *, timeout: float = 5.0) -> None:
         """Cancel a statement of which no more rows are wanted, as psycopg does by itself."""
-        self._aside(partial(super()._try_cancel, timeout=timeout))
-
-    def _aside(self, do: Callable[[], Result]) -> Result:
-        return do() if self.waits is None else self.waits.aside(do)
+        aside(self.waits, partial(super()._try_cancel, timeout=timeout))
 
 
 class _Statements(psycopg.Cursor[Row]):
@@ -276,6 +273,14 @@ class _Statements(psycopg.Cursor[Row]):
     def _check_results(self, results: "list[PGresult]") -> None:
         self.has_run = any(each.status in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK) for each in results)
         super()._check_results(results)
+
+
+def aside(waits: Waits | None, do: Callable[[], Result]) -> Result:
+    """Do something that blocks. What it waits for may be up to other requests of the same thread.
+
+    :param waits: how requests wait; None for those that may block
+    """
+    return do() if waits is None else waits.aside(do)
 
 
 def configure(connection: "psycopg.Connection[Any]", settings: Mapping[str, str]) -> None:

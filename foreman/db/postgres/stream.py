@@ -1,7 +1,8 @@
 """Rows that are read one by one from a prepared statement.
 
 psycopg streams only statements that the server parses and plans anew each time, which for a list takes longer than to
-run it. This is the one place that leans on psycopg's inner parts.
+run it. So this leans on psycopg's inner parts. So do `session.py`, in `_check_results` and `_try_cancel`, and
+`database.py`, in the pool's `_waiting` and `_lock`: their tests fail where a new version has others.
 """
 
 from typing import Any
