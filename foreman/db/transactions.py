@@ -262,7 +262,7 @@ class Writer:
         self.commit()
         with self._turn:
             with suppress(sqlite3.Error):  # such as on a full disk: committed data is safe in the log, too
-                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                _checkpoint_all(self._connection)
             self._connection.close()
 
     def _begin(self) -> None:
@@ -344,3 +344,14 @@ class Writer:
         """Begin the next group commit. Return what decides the ended one, to be called after the turn is released."""
         ended, self._shared = self._shared, Commit()
         return partial(ended.decide, error)
+
+
+def _checkpoint_all(connection: sqlite3.Connection) -> None:
+    """Checkpoint the whole write-ahead log, and empty it.
+
+    A checkpoint of another process makes this one fail at once, without the busy timeout (`sqlite3_wal_checkpoint_v2`
+    in https://www.sqlite.org/c3ref/wal_checkpoint_v2.html).
+    """
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] and time.monotonic() < deadline:
+        time.sleep(0.01)

@@ -4,9 +4,11 @@ import logging
 import re
 import sqlite3
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -469,6 +471,36 @@ def test_space_is_given_back_and_the_line_says_how_much(
     assert before - after == given > 4_000_000
     assert served.file.with_name("foreman.db-wal").stat().st_size == 0
     assert violations_in(served.location) == []
+
+
+# Locks the byte of the file in argv that a checkpoint locks (WAL_CKPT_LOCK in SQLite's wal.c).
+CHECKPOINT = """
+import fcntl, sys
+with open(sys.argv[1], "r+b") as log_index:
+    fcntl.lockf(log_index, fcntl.LOCK_EX, 1, 121)
+    print("locked", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.sqlite
+def test_space_is_given_back_although_another_process_checkpoints_at_the_end(
+    served: Running, client: httpx.Client, command: Command
+) -> None:
+    make_large(served, client, 0, 4, '"' + "x" * 10_000 + '"')
+    fold_log_in(served.file)
+    index, log = served.file.with_name("foreman.db-shm"), served.file.with_name("foreman.db-wal")
+    with subprocess.Popen(
+        [sys.executable, "-c", CHECKPOINT, index], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdin and other.stdout and other.stdout.readline() == b"locked\n"
+        with ThreadPoolExecutor(1) as threads:
+            pruning = threads.submit(command, "--older-than", "1d")
+            until(lambda: ok(client.get("/runs"))["total"] == 0)
+            time.sleep(0.5)  # until it has tried to checkpoint
+            other.stdin.close()
+        assert pruning.result().stdout.startswith("deleted 1 runs")
+    assert log.stat().st_size == 0
 
 
 # The command --------------------------------------------------------------------------------------------------------
