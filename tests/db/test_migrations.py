@@ -196,7 +196,7 @@ def test_views_triggers_and_tables_of_others_go_on_to_mean_the_same_tables(tmp_p
             assert tx.value("SELECT count(*) FROM mine_view") > 0
 
 
-@pytest.mark.parametrize("version", EARLIER)
+@pytest.mark.parametrize("version", [1, 2, 3])  # version 4 has marked them
 def test_upgrade_finds_the_keys_whose_entries_were_created_while_the_clock_was_set_back(
     tmp_path: Path, version: int
 ) -> None:
