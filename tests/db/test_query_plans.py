@@ -102,6 +102,7 @@ BOUNDED = re.compile(
         | (\d+\ )?CONSTANT\ ROWS? | \d+-ROW\ VALUES\ CLAUSE
         | \(subquery-\d+\)
         | counted | few | page(\ LEFT-JOIN)? | last | matching | ranked | wanted(_key|_tag)? | some | any_run | tag
+        | metadata_path                    # those that the settings declare
     )
     """,
     re.VERBOSE,

@@ -139,7 +139,7 @@ def _found_by_tag(table: str, columns: str) -> Rule:
         f"the rows in {table}_tag are not the tags of the {table}s",
         columns,
         f"""
-        SELECT {columns.replace("tag", "CAST(tag.value AS TEXT)")}
+        SELECT {columns.replace("tag", "CAST(tag.value AS TEXT) AS tag")}
         FROM {table}
         CROSS JOIN json_each({_tags(table)}) AS tag
         """,

@@ -132,8 +132,8 @@ TABLES = (
     _counts("run_data_count", "run_data_total", ("run_seq",), ("keys", "entries")),
 )
 
-# Tables whose rows follow from those of others. What is found by metadata does, too, but only for the paths that a server
-# declares: it sees to that when it starts.
+# Tables whose rows follow from those of others. What is found by metadata does, too, but only for the paths that a
+# server declares: it sees to that when it starts.
 DERIVED = TABLES[TABLES.index(RUN_TAG) :]
 
 # Tables with a number for each row, which a sequence gives on PostgreSQL.

@@ -82,15 +82,21 @@ def dump_postgres(url: str) -> str:
     with psycopg.connect(url) as connection:
         connection.execute("SELECT fold_counts()")
         tables = connection.execute(
-            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY relname"
+            """
+            SELECT relname FROM pg_class
+            WHERE relkind = 'r' AND relnamespace = CAST('public' AS regnamespace)
+            ORDER BY relname
+            """
         ).fetchall()
         for (table,) in tables:
             lines.append(f"DELETE FROM {table};")
             for row in connection.execute(f"SELECT * FROM {table}".encode()):
                 values = ", ".join(sql.Literal(value).as_string(connection) for value in row)
                 lines.append(f"INSERT INTO {table} VALUES ({values});")
-        for table in ("run", "task", "run_data"):
-            lines.append(f"SELECT setval('{table}_seq_seq', (SELECT coalesce(max(seq), 1) FROM {table}));")
+    lines += [
+        f"SELECT setval('{table}_seq_seq', (SELECT coalesce(max(seq), 1) FROM {table}));"
+        for table in ("run", "task", "run_data")
+    ]
     return "\n".join([*lines, "RESET session_replication_role;", ""])
 
 
