@@ -24,8 +24,9 @@ from werkzeug.datastructures import Headers, MultiDict
 from werkzeug.http import parse_list_header
 
 from foreman.http.environ import BODY_NOT_READ
-from foreman.http.errors import BodyNotRead, Detail, Invalid, UnsupportedMediaType
+from foreman.http.errors import BodyNotRead, Invalid, UnsupportedMediaType
 from foreman.http.opaque_json import decode_object
+from foreman.http.protocol.problems import Detail
 from foreman.http.schemas import Body, CamelCase, Change, Query
 from foreman.vocabulary import LONG, READING_METHODS, SHORT, WAITING
 

@@ -12,7 +12,8 @@ from waitress.utilities import Error, InternalServerError
 
 from foreman.clock import now_ms
 from foreman.http.environ import BODY_NOT_READ, NOTED, NOTED_BEFORE, TOO_LARGE_TO_TRY
-from foreman.http.errors import MESSAGES, database_failed, envelope
+from foreman.http.errors import MESSAGES, database_failed
+from foreman.http.protocol.problems import Problem, code_of
 from foreman.http.request_id import HEADER, sane_or_new
 from foreman.http.security_headers import OF_ANSWERS, Headers, protected
 from foreman.monitoring.request_log import Answered, answered, known_method
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # Headers that describe one response, so they are dropped when an error takes its place.
-_OF_THE_ANSWER = ("Location", "Retry-After", "Content-Length", "Content-Type")
+_OF_THE_ANSWER = ("Location", "Retry-After", "ETag", "Content-Length", "Content-Type")
 
 # What waitress quotes from a malformed request: it may be a key.
 _QUOTED = re.compile(r' ".*', re.DOTALL)
@@ -97,8 +98,9 @@ class Exchange(WSGITask):
     def refuse(self, error: Exception) -> None:
         """Replace the application's response, because its commit failed."""
         kept = [each for each in self.response_headers if each[0] not in _OF_THE_ANSWER]
-        log.error("The commit of request %s failed", dict(kept).get(HEADER), exc_info=error)
-        answer = database_failed(error)
+        request_id = dict(kept).get(HEADER, "")
+        log.error("The commit of request %s failed", request_id, exc_info=error)
+        answer = database_failed(error, self.request.headers.get("ACCEPT", ""), request_id)
         self.status, self.body = answer.status, answer.get_data()
         self.response_headers = [*kept, *answer.headers]
 
@@ -132,12 +134,15 @@ class Exchange(WSGITask):
             observe(told)
 
     def _say(self, error: Error) -> None:
-        """Answer an error from outside the application in the usual envelope, and close the connection."""
+        """Answer an error from outside the application as one of its own, and close the connection."""
         said = _QUOTED.sub("", str(error.body))
-        self.body = envelope(MESSAGES.get(error.code) or (f"{error.reason}: {said}" if said else error.reason))
-        self.status, self.environ = f"{error.code} {error.reason}", None
+        message = MESSAGES.get(error.code) or (f"{error.reason}: {said}" if said else error.reason)
         request_id = sane_or_new(self.request.headers.get("X_REQUEST_ID", ""))
-        self.response_headers = [("Content-Type", "application/json"), (HEADER, request_id), *OF_ANSWERS]
+        problem = Problem(error.code, message, code_of(error.code), [])
+        self.body, content_type = problem.sent(self.request.headers.get("ACCEPT", ""), request_id)
+        self.status, self.environ = f"{error.code} {error.reason}", None
+        about_body = [("Content-Type", content_type), ("Vary", "Accept")]
+        self.response_headers = [*about_body, (HEADER, request_id), *OF_ANSWERS]
         if error.code == 503:
             self.response_headers.append(("Retry-After", "1"))
         self.set_close_on_finish()
