@@ -1,5 +1,6 @@
 """The API's documentation, for machines (`openapi.json`) and for people (`/docs`, which works offline)."""
 
+from html import escape
 from pathlib import Path
 
 import flask_swagger_ui
@@ -7,6 +8,7 @@ from flask import Blueprint, Response, current_app, redirect, send_from_director
 from werkzeug.wrappers import Response as BareResponse
 
 from foreman.http.contract import BASE_PATH, answer, public
+from foreman.http.protocol.problems import CODES, CODES_PATH
 from foreman.http.security_headers import for_pages
 
 bp = Blueprint("docs", __name__)
@@ -39,6 +41,18 @@ def show_home() -> BareResponse:
 def show_docs() -> Response:
     """The documentation page, which shows the OpenAPI document."""
     return send_from_directory(_PAGES, "docs.html")
+
+
+@bp.get(CODES_PATH)
+@public
+def show_codes() -> Response:
+    """The page on which each code of an error has a section, to which the `type` of a problem leads."""
+    sections = "".join(
+        f"<h2 id={code}><code>{code}</code>: {known.status} {known.title}</h2>\n<p>{escape(known.when)}.</p>\n"
+        for code, known in CODES.items()
+    )
+    page = (_PAGES / "errors.html").read_text(encoding="utf-8")
+    return Response(page.replace("<!-- codes -->", sections), content_type="text/html; charset=utf-8")
 
 
 @bp.get("/docs/<path:asset>")

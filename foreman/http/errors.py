@@ -25,15 +25,15 @@ MESSAGES = {
 
 
 # What a database failure is for the client. There is a Retry-After only where waiting helps.
-_UNAVAILABLE = Problem(503, "The database is not available at the moment", "unavailable", [])
+_UNAVAILABLE = Problem(503, "The database is not available at the moment", "unavailable")
 _DATABASE_FAILURES = {
     Failure.UNKNOWN: Problem(
-        503, "It is not known whether this is stored: read before sending it again", "outcome_unknown", []
+        503, "It is not known whether this is stored: read before sending it again", "outcome_unknown"
     ),
-    Failure.INTERRUPTED: Problem(503, "The query takes too long: narrow it down", "query_too_slow", []),
-    Failure.FULL: Problem(507, "The disk of the database is full", "disk_full", []),
-    Failure.READ_ONLY: Problem(503, "The database cannot be written to", "database_read_only", []),
-    Failure.DAMAGED: Problem(503, "The database is damaged", "database_damaged", []),
+    Failure.INTERRUPTED: Problem(503, "The query takes too long: narrow it down", "query_too_slow"),
+    Failure.FULL: Problem(507, "The disk of the database is full", "disk_full"),
+    Failure.READ_ONLY: Problem(503, "The database cannot be written to", "database_read_only"),
+    Failure.DAMAGED: Problem(503, "The database is damaged", "database_damaged"),
 }
 _WAITING_HELPS = {"unavailable", "query_too_slow"}
 
@@ -178,14 +178,14 @@ def init_app(app: Flask) -> None:
         kept = {name: value for name, value in error.get_headers() if name != "Content-Type"}
         status = error.code or 500
         message = MESSAGES.get(status) or error.description or error.name
-        return _answer(Problem(status, message, code_of(status), []), kept)
+        return _answer(Problem(status, message, code_of(status)), kept)
 
     def database_error(error: Exception) -> Response:
         match failure_of(error):
             case Failure.MISUSE:
                 return unforeseen(error)
             case Failure.TOO_DEEP:
-                return _answer(Problem(400, TOO_DEEP, "validation_failed", []), {})
+                return _answer(Problem(400, TOO_DEEP, "validation_failed"), {})
             case Failure.TOO_LARGE:
                 return try_again(error)
             case Failure.INTERRUPTED:
@@ -200,9 +200,8 @@ def init_app(app: Flask) -> None:
     @app.errorhandler(TooLargeToTry)
     def try_again(_: Exception) -> Response:
         request.environ[TOO_LARGE_TO_TRY] = True
-        return _answer(
-            Problem(413, MESSAGES[413], code_of(413), []), {}
-        )  # sent only if the database refuses the retry, too
+        # This is sent only if the database refuses the retry, too.
+        return _answer(Problem(413, MESSAGES[413], code_of(413)), {})
 
     @app.errorhandler(MemoryError)
     def no_memory(error: MemoryError) -> Response:
@@ -212,7 +211,7 @@ def init_app(app: Flask) -> None:
     @app.errorhandler(Exception)
     def unforeseen(error: Exception) -> Response:
         log.error("Unexpected error in request %s", g.request_id, exc_info=error)
-        return _answer(Problem(500, "Internal server error", "internal_error", []), {})
+        return _answer(Problem(500, "Internal server error", "internal_error"), {})
 
 
 def database_failed(error: BaseException, accept: str, request_id: str) -> Response:

@@ -13,8 +13,9 @@ from marshmallow import Schema, fields
 from foreman import __version__
 from foreman.http.contract import BASE_PATH, Operation, Resource, is_public, operation_of
 from foreman.http.fields import CommaList, Id, OpaqueObject
+from foreman.http.protocol.problems import PROBLEM_JSON
 from foreman.http.schemas import EXAMPLE_ID, LARGEST_OFFSET, Body, Change, camel_case
-from foreman.http.shapes import Error
+from foreman.http.shapes import Error, Problem
 
 DESCRIPTION = """\
 The small, trustworthy ledger of work: an application opens a **run**, breaks it into **tasks**, and lets the tasks
@@ -26,7 +27,8 @@ and sees only its rows.
 Unknown query parameters are refused with 400 wherever a key is needed. Unknown body fields are ignored, but a `PATCH`
 with fields of which none is known is refused, and with `Prefer: handling=strict` (RFC 7240) every unknown field is.
 
-Every error is an `Error`. An operation lists the responses to requests that follow this document. Other requests may
+Every error is an `Error`, or a `Problem` (RFC 9457) if the request's `Accept` names `application/problem+json`. The
+`code` says what it is. An operation lists the responses to requests that follow this document. Other requests may
 get a 405, or a 400, 417, 501 or 505 if they are not the HTTP/1.1 that this server speaks.
 """
 
@@ -141,7 +143,9 @@ def _describe(
     failures |= {403, 507} if needs_key and method != "GET" else set()
     for status in sorted({*operation.answers, *failures}):
         shape = converter.resolve_nested_schema(operation.answers.get(status, Error))
-        described["responses"][str(status)] = _response(status, shape, needs_key)
+        response = described["responses"][str(status)] = _response(status, shape, needs_key)
+        if status not in operation.answers:
+            response["content"][PROBLEM_JSON] = {"schema": converter.resolve_nested_schema(Problem)}
         if operation.body and status in (*operation.answers, 400):
             described["responses"][str(status)]["headers"] |= _PREFERENCE_APPLIED
     return described

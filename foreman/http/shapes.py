@@ -76,3 +76,18 @@ class Error(CamelCase):
 
     error = text("Validation failed")
     details = fields.List(fields.Nested(ErrorDetail), required=True)
+    code = fields.String(
+        required=True,
+        metadata={"description": "What it is, for programs; there may be more.", "examples": ["validation_failed"]},
+    )
+
+
+class Problem(Error):
+    """The same as problem details (RFC 9457), for requests whose `Accept` names their media type."""
+
+    type = text("/docs/errors#validation_failed")
+    title = text("Validation failed")
+    status = fields.Integer(required=True, metadata={"description": "The HTTP status.", "examples": [400],
+                                                     "maximum": 599})  # fmt: skip
+    detail = text("Validation failed")
+    request_id = text("4d1f0e6c1c8b4c0c9d0b7a0c2f1e3d5a")

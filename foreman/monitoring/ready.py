@@ -38,7 +38,7 @@ class NotReady(APIError):
     """503: the server cannot take work at the moment."""
 
     def __init__(self, problems: list[Detail]) -> None:
-        super().__init__(503, "The server is not ready", problems, {"Retry-After": "1"}, "not_ready")
+        super().__init__(503, "The server is not ready", problems, {"Retry-After": "1"}, code="not_ready")
 
 
 class Readiness:

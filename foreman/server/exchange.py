@@ -138,7 +138,7 @@ class Exchange(WSGITask):
         said = _QUOTED.sub("", str(error.body))
         message = MESSAGES.get(error.code) or (f"{error.reason}: {said}" if said else error.reason)
         request_id = sane_or_new(self.request.headers.get("X_REQUEST_ID", ""))
-        problem = Problem(error.code, message, code_of(error.code), [])
+        problem = Problem(error.code, message, code_of(error.code))
         self.body, content_type = problem.sent(self.request.headers.get("ACCEPT", ""), request_id)
         self.status, self.environ = f"{error.code} {error.reason}", None
         about_body = [("Content-Type", content_type), ("Vary", "Accept")]

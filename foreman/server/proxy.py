@@ -33,7 +33,7 @@ def checked(app: WSGIApplication, proxy: str) -> WSGIApplication:
                     raise MalformedHeader("The proxy's X-Forwarded-Proto is neither http nor https")
             except MalformedHeader as error:
                 request_id = sane_or_new(environ.get("HTTP_X_REQUEST_ID", ""))
-                problem = Problem(400, str(error), code_of(400), [])
+                problem = Problem(400, str(error), code_of(400))
                 body, content_type = problem.sent(environ.get("HTTP_ACCEPT", ""), request_id)
                 about_body = [("Content-Type", content_type), ("Content-Length", str(len(body))), ("Vary", "Accept")]
                 start_response("400 Bad Request", [*about_body, (HEADER, request_id)])

@@ -15,6 +15,7 @@ import pytest
 
 from foreman.cli.main import main
 from foreman.config import Settings
+from foreman.http.protocol.problems import CODES
 from foreman.requirements import requirements
 from tests.support.api import METRICS_TOKEN, ok
 from tests.support.running import Running, Start
@@ -53,7 +54,7 @@ def test_readme_example_works_and_answers_what_it_shows(served: Running) -> None
 def test_readme_example_with_a_wrong_key_shows_what_the_server_says(served: Running) -> None:
     result = run_example(["sh", "-c", readme_in_shell().replace("http://localhost:3000", served.url)])
     first, *others = result.stdout.splitlines()
-    assert first == '{"error":"Invalid API key format","details":[]}'
+    assert first == '{"error":"Invalid API key format","details":[],"code":"unauthorized"}'
     assert all(line.startswith('{"error":') for line in others)
     assert result.stderr == ""
 
@@ -70,7 +71,7 @@ def test_readme_example_in_python_works(served: Running) -> None:
     assert (run["status"], run["outputData"], run["completedTasks"]) == ("completed", "mild", 1)
     refused = run_example([sys.executable, "-c", script.replace("http://localhost:3000", served.url)])
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert refused.stderr == '{"error":"Invalid API key format","details":[]}\n'
+    assert refused.stderr == '{"error":"Invalid API key format","details":[],"code":"unauthorized"}\n'
 
 
 def test_readme_commands_and_links_exist() -> None:
@@ -95,6 +96,12 @@ def test_every_endpoint_is_documented_as_the_openapi_document_says(served: Runni
     for path, operations in paths.items():
         rows += [f"| `{method.upper()} {path}` | {each['summary']} |" for method, each in operations.items()]
     assert "\n".join(rows) in (ROOT / "docs" / "api.md").read_text()
+
+
+def test_every_code_of_an_error_is_documented_as_it_is() -> None:
+    rows = ["| code | status | when |", "|---|---|---|"]
+    rows += [f"| `{code}` | {known.status} | {known.when} |" for code, known in CODES.items()]
+    assert "\n".join([*rows, ""]) in (ROOT / "docs" / "api.md").read_text()
 
 
 def test_every_command_is_documented() -> None:

@@ -404,7 +404,7 @@ def test_path_where_there_is_nothing_is_not_found(served: Running, method: str) 
 
 
 def test_path_where_there_is_nothing_says_so_in_the_words_that_clients_compare(client: httpx.Client) -> None:
-    assert client.get("/nothing").json() == {"error": "Not found", "details": []}
+    assert client.get("/nothing").json() == {"error": "Not found", "details": [], "code": "not_found"}
 
 
 def test_unknown_route_tells_nobody_whether_a_key_is_good(served: Running, client: httpx.Client) -> None:
@@ -687,7 +687,7 @@ def test_unforeseen_error_leaks_nothing_and_is_logged_with_the_request_id(
         broken.setattr("foreman.api.tasks.to_json", fail)
         with caplog.at_level(logging.ERROR):
             response = client.get(path.format(**ids), headers={"X-Request-Id": "find-me-17"})
-    assert assert_error(response, 500) == {"error": "Internal server error", "details": []}
+    assert assert_error(response, 500) == {"error": "Internal server error", "details": [], "code": "internal_error"}
     assert response.headers["X-Request-Id"] == "find-me-17"
     assert "secret" not in response.text + str(response.headers)
     [record] = [record for record in caplog.records if "find-me-17" in record.getMessage()]

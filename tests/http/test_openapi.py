@@ -155,6 +155,7 @@ def test_answers_have_exactly_the_documented_fields(client: httpx.Client, docume
         "Config": ok(client.get("/config")),
         "QueuesConfig": ok(client.get("/config/queues")),
         "Error": client.get("/nothing").json(),
+        "Problem": client.get("/nothing", headers={"Accept": "application/problem+json"}).json(),
     }
     for name, answer in answers.items():
         assert set(answer) == set(document["components"]["schemas"][name]["properties"]), name

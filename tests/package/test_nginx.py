@@ -184,7 +184,7 @@ def test_foreman_down_is_502_in_the_envelope(nginx: Nginx) -> None:
 @pytest.mark.parametrize("path", ["/metrics", "//metrics", "/%6detrics", "/docs/../metrics", "/metrics?a=b"])
 def test_metrics_are_not_for_the_public(nginx: Nginx, path: str) -> None:
     status, head, body = raw(nginx, f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
-    assert (status, body) == (404, b'{"error": "Not found", "details": []}')
+    assert (status, body) == (404, b'{"error": "Not found", "details": [], "code": "not_found"}')
     assert b"Content-Type: application/json" in head
 
 
@@ -210,7 +210,7 @@ def test_what_nginx_refuses_gets_the_envelope(nginx: Nginx, request_bytes: bytes
     assert got == status
     assert b"Content-Type: application/json" in head
     assert re.search(rb"X-Request-Id: \S", head)
-    assert re.fullmatch(rb'\{"error": "[A-Z][^"]+", "details": \[\]\}', body)
+    assert re.fullmatch(rb'\{"error": "[A-Z][^"]+", "details": \[\], "code": "[a-z_]+"\}', body)
 
 
 def own_answer(answer: httpx.Response, status: int) -> None:

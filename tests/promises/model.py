@@ -214,6 +214,9 @@ def _common(thing: Run | Task) -> Json:
     }
 
 
+CODES = {401: "unauthorized", 403: "forbidden", 404: "not_found"}
+
+
 # What a request may say ---------------------------------------------------------------------------------------------
 
 
@@ -227,7 +230,7 @@ class Refused(Exception):
     @classmethod
     def because(cls, status: int, error: str) -> "Refused":
         """An error without details."""
-        return cls(status, {"error": error, "details": []})
+        return cls(status, {"error": error, "details": [], "code": CODES[status]})
 
 
 class Wrong(Exception):

@@ -265,7 +265,7 @@ def checked(answer: Answer, method: str) -> Answer:
     if method != "HEAD":
         assert int(answer.headers["Content-Length"]) == len(answer.body)
     if answer.headers["Content-Type"] == "application/json" and method != "HEAD":
-        assert set(answer.json) >= {"error", "details"} or answer.status < 400
+        assert set(answer.json) >= {"error", "details", "code"} or answer.status < 400
     return answer
 
 

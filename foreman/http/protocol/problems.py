@@ -4,6 +4,7 @@ One is the JSON envelope, `{"error": text, "details": [{"field", "message"}], "c
 details of RFC 9457, for clients that ask for them.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple, TypedDict
 
 import msgspec
@@ -87,8 +88,8 @@ CODES = {
     "outcome_unknown": Code(
         503,
         "Outcome unknown",
-        "the connection to PostgreSQL was lost while it committed, so that the change may be stored or not: read "
-        "before sending it again",
+        "the connection to PostgreSQL was lost while it committed, or a proxy lost the one to Foreman, so that the "
+        "change may be stored or not: read before sending it again",
     ),
     "database_read_only": Code(503, "Database is read-only", "the database cannot be written to at all"),
     "database_damaged": Code(503, "Database is damaged", "the database is damaged"),
@@ -123,7 +124,7 @@ class Problem(NamedTuple):
     status: int
     message: str
     code: str
-    details: list[Detail]
+    details: Sequence[Detail] = ()
 
     def sent(self, accept: str, request_id: str) -> tuple[bytes, str]:
         """Its body and its media type.
