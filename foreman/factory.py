@@ -51,7 +51,8 @@ def create_app(settings: Settings, database: Database) -> Foreman:
     app.admission = caller.init_app(app, limits)
     contract.init_app(app)
     if settings.cors_origins:
-        exposed = ["X-Request-Id", "Location", "Retry-After", "Preference-Applied", *HEADERS]
+        exposed = ["X-Request-Id", "Location", "Link", "ETag", "Idempotency-Replayed", "Preference-Applied"]
+        exposed += ["Retry-After", *HEADERS]
         CORS(app, origins=list(settings.cors_origins), expose_headers=exposed)
 
     if settings.metrics_token is not None:

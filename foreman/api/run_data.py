@@ -13,11 +13,12 @@ from foreman.api.run_data_query import COLUMNS, OPAQUE, QueryData, bound, data_q
 from foreman.clock import iso, new_id, now_ms
 from foreman.db.values import RUN_SEQ, as_list
 from foreman.http import schemas, shapes
-from foreman.http.contract import Resource, answer, answers, asks, costs, created, fails, takes
+from foreman.http.contract import Resource, answer, answers, asks, conditional, costs, created, fails, represent, takes
 from foreman.http.errors import Invalid, NotFound, found
 from foreman.http.fields import Id, Tags, Text
 from foreman.http.opaque_json import raw
 from foreman.http.paging import read_page
+from foreman.http.protocol.etags import check, if_match
 from foreman.vocabulary import LONG, MOST_TAGS
 
 bp = Resource("run_data", __name__, "What the tasks of a run share.")
@@ -96,6 +97,7 @@ SELECT_RUN = "SELECT 1 FROM run WHERE org_id = :org_id AND id = :run_id"
 @takes(CreateData)
 @answers(201, RunData)
 @fails(404)
+@conditional
 def create_data(new: dict[str, Any], run_id: str) -> Response:
     """Add an entry. Keys may repeat: each entry is kept, the newest of a key is its latest."""
     with db.write(single=True) as tx:
@@ -142,21 +144,24 @@ def query_data(wanted: dict[str, Any], run_id: str) -> Response:
 @bp.get("/runs/<run_id>/data/<data_id>")
 @answers(200, RunData)
 @fails(404)
+@conditional
 def get_data(run_id: str, data_id: str) -> Response:
     """One entry by its id."""
     entry = db.one(SELECT_ENTRY, org_id=g.org_id, run_id=run_id.lower(), id=data_id.lower())
-    return answer(to_json(found(entry, "Entry")))
+    return represent(to_json(found(entry, "Entry")))
 
 
 @bp.patch("/runs/<run_id>/data/<data_id>/tags")
 @takes(UpdateTags)
 @answers(200, RunData)
 @fails(404)
+@conditional
 def update_tags(change: dict[str, Any], run_id: str, data_id: str) -> Response:
     """Remove tags from an entry, then add those it does not have; the others keep their order.
 
     When that leaves the tags as they are, it leaves `updatedAt` too.
     """
+    wanted = if_match()
     with db.write() as tx:
         # The run comes first, as wherever entries change: so this and a deletion of the run do not wait for each other.
         found(tx.held(SELECT_RUN, org_id=g.org_id, run_id=run_id.lower()), "Entry")
@@ -165,6 +170,9 @@ def update_tags(change: dict[str, Any], run_id: str, data_id: str) -> Response:
             org_id=g.org_id, run_id=run_id.lower(), id=data_id.lower(),
         )  # fmt: skip
         seq, tags_before = found(entry, "Entry")
+        if wanted is not None:
+            which = {"org_id": g.org_id, "run_id": run_id.lower(), "id": data_id.lower()}
+            check(wanted, to_json(found(tx.one(SELECT_ENTRY, **which), "Entry")))
         before: list[str] = msgspec.json.decode(tags_before)
         removed = set(change["remove"])
         tags = dict.fromkeys([*(tag for tag in before if tag not in removed), *change["add"]])
@@ -180,20 +188,28 @@ def update_tags(change: dict[str, Any], run_id: str, data_id: str) -> Response:
             """,
             org_id=g.org_id, seq=seq, tags=as_list(tags), now=now_ms(),
         ) or tx.one(SELECT_ENTRY, org_id=g.org_id, run_id=run_id.lower(), id=data_id.lower())  # fmt: skip
-    return answer(to_json(found(entry, "Entry")))
+    return represent(to_json(found(entry, "Entry")))
 
 
 @bp.delete("/runs/<run_id>/data")
 @asks(DeleteData)
 @answers(200, shapes.Deleted)
 @fails(404)
+@conditional
 def delete_data(which: dict[str, Any], run_id: str) -> Response:
     """Delete all entries of a key, or one entry by its id.
 
-    Exactly one of `key` and `id` is required: both together, or neither, is a 400.
+    Exactly one of `key` and `id` is required: both together, or neither, is a 400. `If-Match` goes only with `id`.
     """
+    wanted = if_match()
+    if wanted is not None and "key" in which:
+        message = "Goes only with id: a key may have several entries."
+        raise Invalid("Validation failed", [{"field": "If-Match", "message": message}])
     with db.write() as tx:
         found(tx.held(SELECT_RUN, org_id=g.org_id, run_id=run_id.lower()), "Run")
+        if wanted is not None:
+            entry = tx.locked(SELECT_ENTRY, org_id=g.org_id, run_id=run_id.lower(), id=which["id"])
+            check(wanted, to_json(found(entry, "Entry")))
         if "key" in which:
             deleted = tx.run(
                 f"DELETE FROM run_data WHERE run_seq = {RUN_SEQ} AND key = :key",

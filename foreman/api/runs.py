@@ -9,13 +9,15 @@ from msgspec import Raw
 
 from foreman import db
 from foreman.clock import duration, iso, new_id, now_ms
+from foreman.db.engine import Transaction
 from foreman.db.removal import delete_run_and_all_in_it
-from foreman.db.values import ALL_TASKS, as_list
+from foreman.db.values import ALL_TASKS, Row, as_list
 from foreman.http import schemas, shapes
-from foreman.http.contract import Resource, answer, answers, asks, created, fails, takes
+from foreman.http.contract import Resource, answer, answers, asks, conditional, created, fails, represent, takes
 from foreman.http.errors import NotFound, found
 from foreman.http.opaque_json import raw
 from foreman.http.paging import PLACE, cut_page, page, read_page, walk_statuses
+from foreman.http.protocol.etags import check, if_match
 from foreman.vocabulary import ENDED, RUN_STATUSES
 
 bp = Resource("runs", __name__, "Pieces of work, from start to end.")
@@ -93,6 +95,7 @@ SELECT_RUN = f"SELECT {COLUMNS} FROM run {JOIN_TASKS} WHERE run.org_id = :org_id
 @bp.post("/runs")
 @takes(CreateRun)
 @answers(201, Run)
+@conditional
 def create_run(new: dict[str, Any]) -> Response:
     """Open a run in the caller's organisation; it starts `pending`."""
     with db.write(single=True) as tx:
@@ -111,23 +114,28 @@ def create_run(new: dict[str, Any]) -> Response:
 @bp.get("/runs/<run_id>")
 @answers(200, Run)
 @fails(404)
+@conditional
 def get_run(run_id: str) -> Response:
     """One run, with the exact counters of its tasks."""
     run = db.one(SELECT_RUN, org_id=g.org_id, id=run_id.lower())
-    return answer(to_json(found(run, "Run")))
+    return represent(to_json(found(run, "Run")))
 
 
 @bp.patch("/runs/<run_id>")
 @takes(UpdateRun)
 @answers(200, Run)
 @fails(404)
+@conditional
 def update_run(change: dict[str, Any], run_id: str) -> Response:
     """Change a run's status, output, error or metadata; what is absent stays.
 
     Any status may follow any other but `pending`, to which a run cannot go back. A value that is the same as before, to
     the letter, changes nothing, not even `updatedAt`.
     """
+    wanted = if_match()
     with db.write() as tx:
+        if wanted is not None:
+            check(wanted, to_json(_locked(tx, run_id)))
         tx.run(
             """
             UPDATE run
@@ -152,15 +160,19 @@ def update_run(change: dict[str, Any], run_id: str) -> Response:
             error_data=change.get("error_data"), metadata=change.get("metadata"),
         )  # fmt: skip
         run = tx.one(SELECT_RUN, org_id=g.org_id, id=run_id.lower())
-    return answer(to_json(found(run, "Run")))
+    return represent(to_json(found(run, "Run")))
 
 
 @bp.delete("/runs/<run_id>")
 @answers(200, shapes.Deleted)
 @fails(404)
+@conditional
 def delete_run(run_id: str) -> Response:
     """Delete a run, whatever its status, with its tasks and its run data."""
+    wanted = if_match()
     with db.write() as tx:
+        if wanted is not None:
+            check(wanted, to_json(_locked(tx, run_id)))
         deleted = delete_run_and_all_in_it(tx, g.org_id, run_id.lower())
         if not deleted:
             raise NotFound("Run")
@@ -191,6 +203,16 @@ def list_runs(wanted: dict[str, Any]) -> Response:
         org_id=g.org_id, statuses=as_list(statuses), limit=limit, offset=offset,
     )  # fmt: skip
     return answer(page([to_json(run) for run in runs], total, limit, offset))
+
+
+def _locked(tx: Transaction, run_id: str) -> Row:
+    """A run that nobody else can change or delete, nor add to, until the transaction ends.
+
+    :raises NotFound: if there is none
+    """
+    which = {"org_id": g.org_id, "id": run_id.lower()}
+    tx.locked("SELECT 1 FROM run WHERE org_id = :org_id AND id = :id", **which)
+    return found(tx.one(SELECT_RUN, **which), "Run")
 
 
 def to_json(run: Iterable[Any]) -> dict[str, Any]:

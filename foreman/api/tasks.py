@@ -11,11 +11,12 @@ from foreman import db
 from foreman.clock import duration, iso, new_id, now_ms
 from foreman.db.values import RUN_SEQ, as_list
 from foreman.http import schemas, shapes
-from foreman.http.contract import Resource, answer, answers, asks, created, fails, takes
+from foreman.http.contract import Resource, answer, answers, asks, conditional, created, fails, represent, takes
 from foreman.http.errors import NotFound, found
 from foreman.http.fields import Id, Integer, Text, TextFilter
 from foreman.http.opaque_json import raw
 from foreman.http.paging import PLACE, cut_page, find_and_sort, page, read_page, walk, walk_statuses
+from foreman.http.protocol.etags import check, if_match
 from foreman.vocabulary import ENDED, TASK_STATUSES
 
 bp = Resource("tasks", __name__, "The steps of a run.")
@@ -126,6 +127,7 @@ COUNTS = {
 @takes(CreateTask)
 @answers(201, Task)
 @fails(404)
+@conditional
 def create_task(new: dict[str, Any]) -> Response:
     """Add a task to a run; it starts `pending`. The run, and the parent task in that run, must exist."""
     with db.write(single=True) as tx:
@@ -158,23 +160,28 @@ def create_task(new: dict[str, Any]) -> Response:
 @bp.get("/tasks/<task_id>")
 @answers(200, Task)
 @fails(404)
+@conditional
 def get_task(task_id: str) -> Response:
     """One task."""
     task = db.one(SELECT_TASK, org_id=g.org_id, id=task_id.lower())
-    return answer(to_json(found(task, "Task")))
+    return represent(to_json(found(task, "Task")))
 
 
 @bp.patch("/tasks/<task_id>")
 @takes(UpdateTask)
 @answers(200, Task)
 @fails(404)
+@conditional
 def update_task(change: dict[str, Any], task_id: str) -> Response:
     """Change a task's status, output, error, metadata or queue job; what is absent stays.
 
     Any status may follow any other, because queues and workers decide; the times and the retry count follow it. A value
     that is the same as before, to the letter, changes nothing, not even `updatedAt`.
     """
-    with db.write(single=True) as tx:
+    wanted = if_match()
+    with db.write(single=wanted is None) as tx:
+        if wanted is not None:
+            check(wanted, to_json(found(tx.locked(SELECT_TASK, org_id=g.org_id, id=task_id.lower()), "Task")))
         task = tx.one(
             f"""
             UPDATE task
@@ -204,7 +211,7 @@ def update_task(change: dict[str, Any], task_id: str) -> Response:
             error_data=change.get("error_data"), metadata=change.get("metadata"),
             queue_job_id=change.get("queue_job_id"),
         ) or tx.one(SELECT_TASK, org_id=g.org_id, id=task_id.lower())  # fmt: skip
-    return answer(to_json(found(task, "Task")))
+    return represent(to_json(found(task, "Task")))
 
 
 @bp.get("/tasks")

@@ -26,6 +26,7 @@ from werkzeug.http import parse_list_header
 from foreman.http.environ import BODY_NOT_READ
 from foreman.http.errors import BodyNotRead, Invalid, UnsupportedMediaType
 from foreman.http.opaque_json import decode_object
+from foreman.http.protocol.etags import etag_of, is_known
 from foreman.http.protocol.problems import Detail
 from foreman.http.schemas import Body, CamelCase, Change, Query
 from foreman.vocabulary import LONG, READING_METHODS, SHORT, WAITING
@@ -57,6 +58,7 @@ class Operation:
     query: type[Schema] | None = None
     answers: dict[int, type[Schema]] = field(default_factory=dict)
     fails: set[int] = field(default_factory=set)
+    conditional: bool = False
     cost: int | None = None
 
 
@@ -150,6 +152,15 @@ def fails(*statuses: int) -> Callable[[View], View]:
     return decorate
 
 
+def conditional(view: View) -> View:
+    """Declare that the view is about a single item with an entity tag, see `represent` and `etags.if_match`.
+
+    A reading view answers `If-None-Match` with 304; one that changes or deletes takes `If-Match`, and fails with 412.
+    """
+    operation_of(view).conditional = True
+    return view
+
+
 def public(view: View) -> View:
     """Mark a view that needs no key."""
     view.public = True  # type: ignore[attr-defined]
@@ -192,6 +203,8 @@ def costs_of(app: Flask) -> Callable[[str, str], int]:
 class Answer(Response):
     """A JSON response. Its headers are complete and ASCII, so werkzeug need not go through them again."""
 
+    default_mimetype = None  # a 304 has none
+
     def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
         """The headers, unprocessed."""
         return self.headers
@@ -203,12 +216,25 @@ def answer(body: Any, status: int = 200) -> Response:
     return Answer(data, status, [("Content-Type", "application/json"), ("Content-Length", str(len(data)))])
 
 
+def represent(body: Any, status: int = 200) -> Response:
+    """A JSON response with a single item, and its entity tag; to a read by a client that has it, 304 without a body.
+
+    :raises Invalid: if the request reads, and its `If-None-Match` is malformed
+    """
+    data = msgspec.json.encode(body)
+    tag = etag_of(data)
+    if request.environ["REQUEST_METHOD"] in READING_METHODS and is_known(tag):
+        return Answer(b"", 304, [("ETag", tag)])
+    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(data))), ("ETag", tag)]
+    return Answer(data, status, headers)
+
+
 def created(body: Any, path: str) -> Response:
-    """A 201 response with the new resource and its `Location`.
+    """A 201 response with the new resource, its entity tag and its `Location`.
 
     :param path: the resource's path, below the base path
     """
-    response = answer(body, 201)
+    response = represent(body, 201)
     response.headers["Location"] = BASE_PATH + path
     return response
 

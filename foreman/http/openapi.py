@@ -35,11 +35,13 @@ get a 405, or a 400, 417, 501 or 505 if they are not the HTTP/1.1 that this serv
 MEANINGS = {
     200: "As asked.",
     201: "Created.",
+    304: "The client has it already: it has the tag that `If-None-Match` names.",
     400: "The request is not valid; `details` says where.",
     401: "No API key, or one that is malformed, unknown or revoked.",
     403: "The API key may only read.",
     404: "No such thing in the caller's organisation.",
     408: "The request has not arrived in time.",
+    412: "It has changed since it had the tag that `If-Match` names.",
     413: "The body is larger than the server accepts.",
     415: "The body is declared to be something other than JSON.",
     429: "The rate limit is used up, or this address failed to authenticate too often.",
@@ -75,7 +77,19 @@ _PREFER = {
     "description": "`handling=strict` (RFC 7240): unknown fields in the body are refused with 400, not ignored.",
     "schema": {"type": "string", "examples": ["handling=strict"]},
 }
+_ETAG = {"ETag": {"description": "The entity tag of this state of the item.", "schema": {"type": "string"}}}
 _LOCATION = {"Location": {"description": "Where the new resource is.", "schema": {"type": "string"}}}
+
+
+def _tags(name: str, description: str) -> dict[str, Any]:
+    """A header of conditional requests (RFC 9110, section 13.1)."""
+    one = r'(W/)?"[!#-~\u0080-\u00ff]*"'
+    schema = {"type": "string", "pattern": rf"^(\*|{one}( *, *{one})*)$", "examples": ['"hjFLsPF7sbVgyJQK"']}
+    return {"name": name, "in": "header", "required": False, "description": description, "schema": schema}
+
+
+_IF_NONE_MATCH = _tags("If-None-Match", "Entity tags that the client knows, or `*`: 304 if it is one of them.")
+_IF_MATCH = _tags("If-Match", "Entity tags that the item must have one of, or `*`: else 412, and nothing changes.")
 
 
 def document(app: Flask) -> dict[str, Any]:
@@ -136,18 +150,26 @@ def _describe(
         described["parameters"].append(_PREFER)
         schema = converter.resolve_nested_schema(operation.body)
         described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    if operation.conditional and method != "POST":
+        described["parameters"].append(_IF_NONE_MATCH if method == "GET" else _IF_MATCH)
     needs_key = not is_public(app.view_functions[endpoint])
     if not needs_key:
         described["security"] = []
     failures = operation.fails | {408, 431, 500} | ({400, 401, 429, 503} if needs_key else set())
     failures |= {403, 507} if needs_key and method != "GET" else set()
+    failures |= {412} if operation.conditional and method in ("PATCH", "DELETE") else set()
     for status in sorted({*operation.answers, *failures}):
         shape = converter.resolve_nested_schema(operation.answers.get(status, Error))
         response = described["responses"][str(status)] = _response(status, shape, needs_key)
         if status not in operation.answers:
             response["content"][PROBLEM_JSON] = {"schema": converter.resolve_nested_schema(Problem)}
+        if operation.conditional and status in operation.answers and method != "DELETE":
+            response["headers"] |= _ETAG
         if operation.body and status in (*operation.answers, 400):
-            described["responses"][str(status)]["headers"] |= _PREFERENCE_APPLIED
+            response["headers"] |= _PREFERENCE_APPLIED
+    if operation.conditional and method == "GET":
+        unchanged = {name: each for name, each in _response(304, {}, needs_key).items() if name != "content"}
+        described["responses"]["304"] = unchanged | {"headers": unchanged["headers"] | _ETAG}
     return described
 
 

@@ -43,6 +43,9 @@ class Exchange(WSGITask):
 
     environ: dict[str, Any] | None
 
+    # waitress closes the connection after a response without a body; see `is_bodiless`.
+    has_body = True
+
     def __init__(self, connection: "Connection", request: Request, before: "Exchange | None" = None) -> None:
         super().__init__(connection, request)
         self.body = b""
@@ -89,6 +92,11 @@ class Exchange(WSGITask):
         """Whether the application asks for a second try, as a large request."""
         return self.environ is not None and TOO_LARGE_TO_TRY in self.environ
 
+    @property
+    def is_bodiless(self) -> bool:
+        """Whether its status has no body (RFC 9110, section 6.4.1)."""
+        return self.status.startswith(("204", "304"))
+
     def start_response(self, status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], None]:
         """WSGI's `start_response`: takes the head of the application's response (PEP 3333)."""
         self.status, self.response_headers = status, list(headers)
@@ -106,10 +114,9 @@ class Exchange(WSGITask):
 
     def pieces(self) -> list[bytes]:
         """The response as bytes to send."""
-        head_only = self.request.command == "HEAD" or not self.has_body
-        if self.has_body:
-            self.content_length = len(self.body)  # used for HEAD only if the application gave none
-        if not head_only:
+        head_only = self.request.command == "HEAD" or self.is_bodiless
+        self.content_length = 0 if self.is_bodiless else len(self.body)  # for HEAD only if the application gave none
+        if self.is_bodiless or not head_only:
             self.response_headers = [each for each in self.response_headers if each[0] != "Content-Length"]
         head = self.build_response_header()
         if head_only:
@@ -120,7 +127,10 @@ class Exchange(WSGITask):
         """The head of the response. A server that is stopping announces that it closes the connection."""
         if self.channel.server.stopping.is_set() or self.request.is_cut:
             self.set_close_on_finish()
-        return protected(super().build_response_header(), self.response_headers)
+        head = super().build_response_header()
+        if self.is_bodiless:  # it has no length, nor is that of any other response known (RFC 9110, section 8.6)
+            head = head.replace(b"\r\nContent-Length: 0\r\n", b"\r\n", 1)
+        return protected(head, self.response_headers)
 
     def tell(self) -> None:
         """Notify the server's observers of the response."""

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 from typing import Any
 from urllib.parse import urlencode
@@ -79,14 +80,22 @@ class Sweep:
         self.statements.setdefault(sql, Statement(sql, values, file, self.request))
 
     def send(
-        self, client: httpx.Client, method: str, url: str, /, *, expected: tuple[int, ...] = (200, 201), **body: Any
+        self,
+        client: httpx.Client,
+        method: str,
+        url: str,
+        /,
+        *,
+        expected: tuple[int, ...] = (200, 201),
+        if_match: Any = None,
+        **body: Any,
     ) -> None:
         """Send a request, which must be answered with this status, and note its steps. `names` stand for ids there."""
-        self.request = f"{method} {url}"
+        self.request = f"{method} {url}" + (" if it matches" if if_match else "")
         for each, name in self.names.items():
             self.request = self.request.replace(each, name)
         self.counted = 0
-        response = client.request(method, url, json=body or None)
+        response = client.request(method, url, json=body or None, headers={"If-Match": if_match} if if_match else {})
         assert response.status_code in expected, response.text
         self.steps[self.request] = self.counted
 
@@ -213,6 +222,13 @@ def send_all_kinds_of_requests(sweep: Sweep, served: Running, client: httpx.Clie
     sweep.send(client, "GET", f"{data}/{entry['id']}")
     sweep.send(client, "PATCH", f"{data}/{entry['id']}/tags", add=["new"], remove=["also"])
     sweep.send(client, "PATCH", f"{data}/{entry['id']}/tags", add=["new"], remove=["also"])  # which changes nothing
+
+    send_stale = partial(sweep.send, client, expected=(412,), if_match='"stale"')
+    send_stale("PATCH", f"/runs/{run['id']}", status="failed")
+    send_stale("DELETE", f"/runs/{run['id']}")
+    send_stale("PATCH", f"/tasks/{task['id']}", status="failed")
+    send_stale("PATCH", f"{data}/{entry['id']}/tags", add=["new"])
+    send_stale("DELETE", f"{data}?id={entry['id']}")
 
     for run_id, task_id in ((run["id"], UNKNOWN_ID), (UNKNOWN_ID, task["id"])):
         of_task = {"runId": run_id, "type": "rare", "inputData": 1, "parentTaskId": task_id}

@@ -139,6 +139,56 @@ def test_document_says_how_unknown_fields_are_handled(document: Json) -> None:
             assert (bool(applied & {200, 201}) and 400 in applied) == takes_body, path
 
 
+CONDITIONAL = {
+    ("get", "/runs/{runId}"),
+    ("patch", "/runs/{runId}"),
+    ("delete", "/runs/{runId}"),
+    ("get", "/tasks/{taskId}"),
+    ("patch", "/tasks/{taskId}"),
+    ("delete", "/runs/{runId}/data"),
+    ("get", "/runs/{runId}/data/{dataId}"),
+    ("patch", "/runs/{runId}/data/{dataId}/tags"),
+}
+
+
+def test_document_says_which_requests_may_be_conditional(document: Json) -> None:
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            names = {each["name"] for each in operation["parameters"]}
+            is_conditional = (method, path.removeprefix(BASE_PATH)) in CONDITIONAL
+            assert (
+                ("If-None-Match" in names) == ("304" in operation["responses"]) == (is_conditional and method == "get")
+            ), path
+            assert ("If-Match" in names) == ("412" in operation["responses"]) == (is_conditional and method != "get"), (
+                path
+            )
+            tagged = [status for status, each in operation["responses"].items() if "ETag" in each["headers"]]
+            if method == "get":
+                assert tagged == (["200", "304"] if is_conditional else [])
+            elif method == "patch":
+                assert (tagged == ["200"]) == is_conditional
+
+
+def test_every_error_may_be_a_problem(document: Json) -> None:
+    contents = [
+        response["content"]
+        for operations in document["paths"].values()
+        for operation in operations.values()
+        for status, response in operation["responses"].items()
+        if status >= "400" and "Error" in str(response["content"])
+    ]
+    assert len(contents) > 50
+    refs = {name: f"#/components/schemas/{name}" for name in ("Error", "Problem")}
+    assert all(
+        content
+        == {
+            "application/json": {"schema": {"$ref": refs["Error"]}},
+            "application/problem+json": {"schema": {"$ref": refs["Problem"]}},
+        }
+        for content in contents
+    )
+
+
 def test_answers_have_exactly_the_documented_fields(client: httpx.Client, document: Json) -> None:
     run = make_run(client)
     task = make_task(client, run)
