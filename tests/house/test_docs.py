@@ -29,6 +29,10 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 
 
+# The examples of docs/api.md in shell, and what they print.
+API_EXAMPLES = re.findall(r"```sh\n(.*?)```\s*```json\n(.*?)```", (ROOT / "docs" / "api.md").read_text(), re.DOTALL)
+
+
 def as_served(example: str, served: Running) -> str:
     return example.replace("fmn_dev_default_...", served.key("default")).replace("http://localhost:3000", served.url)
 
@@ -72,6 +76,14 @@ def test_readme_example_in_python_works(served: Running) -> None:
     refused = run_example([sys.executable, "-c", script.replace("http://localhost:3000", served.url)])
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr == '{"error":"Invalid API key format","details":[],"code":"unauthorized"}\n'
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+@pytest.mark.parametrize(("script", "shown"), API_EXAMPLES)
+def test_example_of_the_api_page_works_and_answers_what_it_shows(served: Running, script: str, shown: str) -> None:
+    result = run_example(["sh", "-e", "-c", as_served(script, served)])
+    assert result.returncode == 0, result.stderr
+    assert VARYING.sub("~", result.stdout).splitlines() == VARYING.sub("~", shown).splitlines()
 
 
 def test_readme_commands_and_links_exist() -> None:
