@@ -222,8 +222,8 @@ def represent(body: Any, status: int = 200) -> Response:
     :raises Invalid: if the request reads, and its `If-None-Match` is malformed
     """
     data = msgspec.json.encode(body)
-    tag = etag_of(data)
-    if request.environ["REQUEST_METHOD"] in READING_METHODS and is_known(tag):
+    tag, environ = etag_of(data), request.environ
+    if "HTTP_IF_NONE_MATCH" in environ and environ["REQUEST_METHOD"] in READING_METHODS and is_known(tag, environ):
         return Answer(b"", 304, [("ETag", tag)])
     headers = [("Content-Type", "application/json"), ("Content-Length", str(len(data))), ("ETag", tag)]
     return Answer(data, status, headers)

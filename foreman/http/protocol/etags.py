@@ -9,6 +9,7 @@ import re
 from base64 import urlsafe_b64encode
 from hashlib import blake2b
 from typing import Any
+from wsgiref.types import WSGIEnvironment
 
 import msgspec
 from flask import request
@@ -27,15 +28,13 @@ def etag_of(representation: bytes) -> str:
     return f'"{urlsafe_b64encode(blake2b(representation, digest_size=_SIZE).digest()).decode()}"'
 
 
-def is_known(tag: str) -> bool:
-    """Whether the client has the representation with this tag, as the request's `If-None-Match` says (section 13.1.2).
+def is_known(tag: str, environ: WSGIEnvironment) -> bool:
+    """Whether the client has the representation with this tag, as its `If-None-Match` says (section 13.1.2).
 
+    :param environ: of a request with that header
     :raises Invalid: if the header is malformed
     """
-    header = request.environ.get("HTTP_IF_NONE_MATCH")
-    if header is None:
-        return False
-    tags = _parse("If-None-Match", header)
+    tags = _parse("If-None-Match", environ["HTTP_IF_NONE_MATCH"])
     return tags is None or tag in tags
 
 
