@@ -235,6 +235,10 @@ class Settings:
         "FOREMAN_RETENTION", None, AGES, age,
         "runs that ended longer ago than this are deleted once a day, with everything in them", "--retention",
     )  # fmt: skip
+    idempotency: int = _setting(
+        "FOREMAN_IDEMPOTENCY", "24h", AGES, age,
+        "how long the response to a request with an Idempotency-Key is kept, to be given again", "--idempotency",
+    )  # fmt: skip
     min_disk: int = _setting(
         "FOREMAN_MIN_DISK", "100MB", SIZES, _size,
         "free disk space below which /ready returns 503", "--min-disk",

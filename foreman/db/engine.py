@@ -62,6 +62,9 @@ class Transaction(Protocol):
     def held(self, sql: str, /, **values: Any) -> Row | None:
         """The same, but others may do so, too; only `locked`, a change and a deletion wait."""
 
+    def claims(self, name: str) -> bool:
+        """Claim a name for this transaction, until it ends; False while another transaction has it."""
+
 
 class Block(Protocol):
     """A transaction as a `with` block."""

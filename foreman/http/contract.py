@@ -27,6 +27,7 @@ from foreman.http.environ import BODY_NOT_READ
 from foreman.http.errors import BodyNotRead, Invalid, UnsupportedMediaType
 from foreman.http.opaque_json import decode_object
 from foreman.http.protocol.etags import etag_of, is_known
+from foreman.http.protocol.idempotency import once
 from foreman.http.protocol.problems import Detail
 from foreman.http.schemas import Body, CamelCase, Change, Query
 from foreman.vocabulary import LONG, READING_METHODS, SHORT, WAITING
@@ -49,6 +50,19 @@ class Resource(Blueprint):
         super().__init__(name, import_name)
         self.description = description
 
+    def add_url_rule(
+        self,
+        rule: str,
+        endpoint: str | None = None,
+        view_func: Callable[..., Any] | None = None,
+        provide_automatic_options: bool | None = None,
+        **options: Any,
+    ) -> None:
+        """Register a view; one that writes does so once for each `Idempotency-Key`."""
+        if view_func is not None and set(options.get("methods", ())) - READING_METHODS:
+            view_func = once(view_func, operation_of(view_func))
+        super().add_url_rule(rule, endpoint, view_func, provide_automatic_options, **options)
+
 
 @dataclass
 class Operation:
@@ -59,6 +73,7 @@ class Operation:
     answers: dict[int, type[Schema]] = field(default_factory=dict)
     fails: set[int] = field(default_factory=set)
     conditional: bool = False
+    kept: bool = True
     cost: int | None = None
 
 

@@ -119,6 +119,14 @@ class PreconditionFailed(APIError):
         super().__init__(412, message, code="stale")
 
 
+class IdempotencyConflict(APIError):
+    """422: another request has had this `Idempotency-Key`."""
+
+    def __init__(self) -> None:
+        message = "This Idempotency-Key was sent with another request: a new request needs a new key"
+        super().__init__(422, message, code="idempotency_conflict")
+
+
 class UnsupportedMediaType(APIError):
     """415: the body is declared to be something other than JSON."""
 

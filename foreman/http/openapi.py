@@ -13,9 +13,11 @@ from marshmallow import Schema, fields
 from foreman import __version__
 from foreman.http.contract import BASE_PATH, Operation, Resource, is_public, operation_of
 from foreman.http.fields import CommaList, Id, OpaqueObject
+from foreman.http.protocol.idempotency import KEY, LONGEST_KEY, REPLAYED
 from foreman.http.protocol.problems import PROBLEM_JSON
 from foreman.http.schemas import EXAMPLE_ID, LARGEST_OFFSET, Body, Change, camel_case
 from foreman.http.shapes import Error, Problem
+from foreman.vocabulary import READING_METHODS
 
 DESCRIPTION = """\
 The small, trustworthy ledger of work: an application opens a **run**, breaks it into **tasks**, and lets the tasks
@@ -41,9 +43,11 @@ MEANINGS = {
     403: "The API key may only read.",
     404: "No such thing in the caller's organisation.",
     408: "The request has not arrived in time.",
+    409: "What is asked for contradicts the state of the item, or an earlier request with the key is under way.",
     412: "It has changed since it had the tag that `If-Match` names.",
     413: "The body is larger than the server accepts.",
     415: "The body is declared to be something other than JSON.",
+    422: "Another request has had this `Idempotency-Key`.",
     429: "The rate limit is used up, or this address failed to authenticate too often.",
     431: "The request's headers are too large.",
     500: "An error of the server.",
@@ -76,6 +80,16 @@ _PREFER = {
     "required": False,
     "description": "`handling=strict` (RFC 7240): unknown fields in the body are refused with 400, not ignored.",
     "schema": {"type": "string", "examples": ["handling=strict"]},
+}
+_IDEMPOTENCY_KEY = {
+    "name": KEY,
+    "in": "header",
+    "required": False,
+    "description": "Makes it safe to send the request again: it is carried out once, and the first response repeated.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "examples": ["order-4711"]},
+}
+_REPLAYED = {
+    REPLAYED: {"description": "`true`, when the response is that of an earlier request.", "schema": {"type": "string"}},
 }
 _ETAG = {"ETag": {"description": "The entity tag of this state of the item.", "schema": {"type": "string"}}}
 _LOCATION = {"Location": {"description": "Where the new resource is.", "schema": {"type": "string"}}}
@@ -152,11 +166,14 @@ def _describe(
         described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
     if operation.conditional and method != "POST":
         described["parameters"].append(_IF_NONE_MATCH if method == "GET" else _IF_MATCH)
+    is_write = method not in READING_METHODS
+    if is_write:
+        described["parameters"].append(_IDEMPOTENCY_KEY)
     needs_key = not is_public(app.view_functions[endpoint])
     if not needs_key:
         described["security"] = []
     failures = operation.fails | {408, 431, 500} | ({400, 401, 429, 503} if needs_key else set())
-    failures |= {403, 507} if needs_key and method != "GET" else set()
+    failures |= {403, 409, 422, 507} if is_write else set()
     failures |= {412} if operation.conditional and method in ("PATCH", "DELETE") else set()
     for status in sorted({*operation.answers, *failures}):
         shape = converter.resolve_nested_schema(operation.answers.get(status, Error))
@@ -165,6 +182,8 @@ def _describe(
             response["content"][PROBLEM_JSON] = {"schema": converter.resolve_nested_schema(Problem)}
         if operation.conditional and status in operation.answers and method != "DELETE":
             response["headers"] |= _ETAG
+        if is_write and status in operation.answers:
+            response["headers"] |= _REPLAYED
         if operation.body and status in (*operation.answers, 400):
             response["headers"] |= _PREFERENCE_APPLIED
     if operation.conditional and method == "GET":

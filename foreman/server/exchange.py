@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # Headers that describe one response, so they are dropped when an error takes its place.
-_OF_THE_ANSWER = ("Location", "Retry-After", "ETag", "Content-Length", "Content-Type")
+_OF_THE_ANSWER = ("Location", "Retry-After", "ETag", "Idempotency-Replayed", "Content-Length", "Content-Type")
 
 # What waitress quotes from a malformed request: it may be a key.
 _QUOTED = re.compile(r' ".*', re.DOTALL)

@@ -191,6 +191,13 @@ class Session(psycopg.Connection[Row]):
         """The same, but others may do so, too; only `locked`, a change of its key and a deletion wait."""
         return self.one(f"{sql} FOR KEY SHARE", **values)
 
+    def claims(self, name: str) -> bool:
+        """Claim a name for this transaction, until it ends; False while another transaction has it.
+
+        Two names share a lock if their hashes are the same, which then waits for nothing.
+        """
+        return bool(self.value("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))", name=name))
+
     def _run(self, sql: str, values: dict[str, Any]) -> "psycopg.Cursor[Row]":
         self._had_values = bool(values)
         try:

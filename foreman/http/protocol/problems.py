@@ -51,6 +51,11 @@ CODES = {
     "method_not_allowed": Code(405, "Method not allowed", "the path does not take this method"),
     "request_timeout": Code(408, "Request timeout", "the request did not arrive in time; the connection is closed"),
     "conflict": Code(409, "Conflict", "what is asked for contradicts the state of the item"),
+    "idempotency_in_progress": Code(
+        409,
+        "Idempotency key in use",
+        "an earlier request with the same `Idempotency-Key` has been under way for 10 seconds: try again later",
+    ),
     "stale": Code(
         412, "Stale", "the item is no longer what `If-Match` says: read it again, and decide again; nothing has changed"
     ),
@@ -63,6 +68,11 @@ CODES = {
     ),
     "expectation_failed": Code(
         417, "Expectation failed", "the request expects something other than `100-continue`; the connection is closed"
+    ),
+    "idempotency_conflict": Code(
+        422,
+        "Idempotency key used otherwise",
+        "another request, with another body or query, has had this `Idempotency-Key`; nothing has changed",
     ),
     "rate_limited": Code(
         429, "Rate limited", "the rate limit is used up: try again after `Retry-After` seconds; nothing has changed"
