@@ -17,6 +17,8 @@ import pytest
 
 from foreman.api.run_data_query import DATA_SORTS
 from foreman.auth import keys
+from foreman.background.idempotency import forget
+from foreman.clock import now_ms
 from foreman.http.schemas import LIST_SORTS, SORT_ORDERS
 from foreman.maintenance.prune import count, old, prune
 from foreman.monitoring import stats
@@ -88,14 +90,17 @@ class Sweep:
         *,
         expected: tuple[int, ...] = (200, 201),
         if_match: Any = None,
+        once: str | None = None,
         **body: Any,
     ) -> None:
         """Send a request, which must be answered with this status, and note its steps. `names` stand for ids there."""
-        self.request = f"{method} {url}" + (" if it matches" if if_match else "")
+        self.request = f"{method} {url}" + (" if it matches" if if_match else " once" if once else "")
         for each, name in self.names.items():
             self.request = self.request.replace(each, name)
         self.counted = 0
-        response = client.request(method, url, json=body or None, headers={"If-Match": if_match} if if_match else {})
+        headers = {"If-Match": if_match, "Idempotency-Key": once}
+        given = {name: value for name, value in headers.items() if value is not None}
+        response = client.request(method, url, json=body or None, headers=given)
         assert response.status_code in expected, response.text
         self.steps[self.request] = self.counted
 
@@ -230,6 +235,10 @@ def send_all_kinds_of_requests(sweep: Sweep, served: Running, client: httpx.Clie
     send_stale("PATCH", f"{data}/{entry['id']}/tags", add=["new"])
     send_stale("DELETE", f"{data}?id={entry['id']}")
 
+    for _ in range(2):
+        sweep.send(client, "POST", "/runs", once="key", inputData=1)
+        sweep.send(client, "PATCH", f"/tasks/{task['id']}", once="key", status="queued")
+
     for run_id, task_id in ((run["id"], UNKNOWN_ID), (UNKNOWN_ID, task["id"])):
         of_task = {"runId": run_id, "type": "rare", "inputData": 1, "parentTaskId": task_id}
         sweep.send(client, "POST", "/tasks", expected=(404,), **of_task)
@@ -282,6 +291,10 @@ def send_all_kinds_of_requests(sweep: Sweep, served: Running, client: httpx.Clie
     keys.exist(served.database)
     if not ON_POSTGRES:
         stats.of_database(str(served.file))
+
+    sweep.request = "idempotency"
+    forget(served.database, 1, threading.Event())
+    forget(served.database, now_ms() + 60_000, threading.Event())
 
     sweep.request = "prune"
     ok(client.patch(f"/runs/{small_run(sweep, client)}", json={"status": "cancelled"}))

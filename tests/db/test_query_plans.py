@@ -111,6 +111,7 @@ BOUNDED = re.compile(
 # Scans of tables that are meant.
 SCANS = {
     ("monitoring/health.py", "SCAN run"): "stops at the first row",
+    ("background/idempotency.py", "SCAN idempotency_key"): "stops after a few rows",
     ("maintenance/prune.py", "SCAN run_count"): "a row for each organisation and status",
     ("monitoring/counts.py", "SCAN run_count"): "a row for each organisation and status",
     ("monitoring/counts.py", "SCAN organisation"): "a row for each organisation",

@@ -30,7 +30,9 @@ def blocks(language: str) -> list[str]:
 
 
 # The examples of docs/api.md in shell, and what they print.
-API_EXAMPLES = re.findall(r"```sh\n(.*?)```\s*```json\n(.*?)```", (ROOT / "docs" / "api.md").read_text(), re.DOTALL)
+API_EXAMPLES = re.findall(
+    r"```sh\n(.*?)```\s*```(?:json|text)\n(.*?)```", (ROOT / "docs" / "api.md").read_text(), re.DOTALL
+)
 
 
 def as_served(example: str, served: Running) -> str:

@@ -77,6 +77,7 @@ def test_public_routes_are_exactly_health_readiness_and_documentation() -> None:
         "/api/v1/openapi.json",
         "/",
         "/docs",
+        "/docs/errors",
         "/docs/<path:asset>",
     }
 

@@ -100,7 +100,8 @@ class _Wanted:
         deadline = time.monotonic() + PATIENCE
         while not tx.claims(f"{self._org_id} {self._request}"):
             if time.monotonic() > deadline:
-                raise Conflict("A request with this Idempotency-Key is being carried out", "idempotency_in_progress")
+                message = "An earlier request with this Idempotency-Key is still under way"
+                raise Conflict(message, code="idempotency_in_progress")
             db.pause(LOOK_EVERY)
         row = tx.one(
             """
