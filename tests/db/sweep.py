@@ -90,7 +90,7 @@ class Sweep:
         *,
         expected: tuple[int, ...] = (200, 201),
         if_match: Any = None,
-        once: str | None = None,
+        once: Any = None,
         **body: Any,
     ) -> None:
         """Send a request, which must be answered with this status, and note its steps. `names` stand for ids there."""
