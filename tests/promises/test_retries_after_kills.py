@@ -1,4 +1,4 @@
-"""A client that sends a request again with the same key finds what became of the first, after any kill of the server."""
+"""A client that sends a request again with the same key finds what became of the first, whenever the server dies."""
 
 import random
 import threading
