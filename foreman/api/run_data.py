@@ -1,6 +1,6 @@
 """Run data: the tagged key/value entries that the tasks of a run share."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -9,15 +9,25 @@ from marshmallow import ValidationError, fields, validates_schema
 from msgspec import Raw
 
 from foreman import db
-from foreman.api.run_data_query import COLUMNS, OPAQUE, QueryData, bound, data_query, places
+from foreman.api.run_data_query import (
+    COLUMNS,
+    OPAQUE,
+    OPAQUE_OF_SUMMARY,
+    QueryData,
+    bound,
+    columns_of_summary,
+    data_query,
+    kinds,
+    places,
+)
 from foreman.clock import iso, new_id, now_ms
 from foreman.db.values import RUN_SEQ, as_list
 from foreman.http import schemas, shapes
 from foreman.http.contract import Resource, answer, answers, asks, conditional, costs, created, fails, represent, takes
 from foreman.http.errors import Invalid, NotFound, found
 from foreman.http.fields import Id, Tags, Text
-from foreman.http.opaque_json import raw
-from foreman.http.paging import read_page
+from foreman.http.opaque_json import NOTHING, raw
+from foreman.http.paging.pages import Asked, linked, read_page, summary
 from foreman.http.protocol.etags import check, if_match
 from foreman.vocabulary import LONG, MOST_TAGS
 
@@ -67,6 +77,7 @@ class RunData(schemas.CamelCase):
     org_id = shapes.text("acme")
     key = shapes.text("sensor.temp.kitchen")
     value = shapes.json({"celsius": 21.5}, "Any JSON value, as it was sent.")
+    value_bytes = shapes.size("value")
     tags = fields.List(fields.String(), required=True, metadata={"examples": [["building-A", "indoor"]]})
     metadata = shapes.metadata()
     created_at = shapes.time("When the entry was created.")
@@ -78,7 +89,8 @@ class Pagination(schemas.CamelCase):
 
     limit = shapes.count("As asked for.", 100)
     offset = shapes.count("As asked for.")
-    total = shapes.count("All that match, not only this page.", 1)
+    total = shapes.total()
+    next_cursor = shapes.next_cursor()
 
 
 class RunDataPage(schemas.CamelCase):
@@ -88,7 +100,9 @@ class RunDataPage(schemas.CamelCase):
     pagination = fields.Nested(Pagination, required=True)
 
 
-SELECT_ENTRY = f"SELECT {COLUMNS} FROM run_data WHERE run_data.run_seq = {RUN_SEQ} AND run_data.id = :id"
+ONE_ENTRY = f"FROM run_data WHERE run_data.run_seq = {RUN_SEQ} AND run_data.id = :id"
+
+SELECT_ENTRY = f"SELECT {COLUMNS} {ONE_ENTRY}"
 
 SELECT_RUN = "SELECT 1 FROM run WHERE org_id = :org_id AND id = :run_id"
 
@@ -127,27 +141,29 @@ def create_data(new: dict[str, Any], run_id: str) -> Response:
 @costs(LONG)
 def query_data(wanted: dict[str, Any], run_id: str) -> Response:
     """Query entries by key, prefix, glob and tag: the newest matching entry of each key, or with `includeAll` all."""
-    entries, total = read_page(
-        data_query(wanted), wanted["sort_order"], OPAQUE, places(wanted),
+    asked = Asked.of(wanted, kinds(wanted))
+    page = read_page(
+        data_query(wanted, asked), asked, OPAQUE_OF_SUMMARY if asked.summary else OPAQUE, places(wanted),
         org_id=g.org_id, run_id=run_id.lower(), **bound(wanted),
     )  # fmt: skip
-    if total is None:
-        raise NotFound("Run")
-    return answer(
-        {
-            "data": [to_json(entry) for entry in entries],
-            "pagination": {"limit": wanted["limit"], "offset": wanted["offset"], "total": total},
-        }
-    )
+    entries = [to_summary(entry) if asked.summary else to_json(entry) for entry in page.rows]
+    total, next_cursor = page.members(asked)
+    pagination = {"limit": asked.limit, "offset": asked.offset, **total, **next_cursor}
+    return linked({"data": entries, "pagination": pagination}, page)
 
 
 @bp.get("/runs/<run_id>/data/<data_id>")
+@asks(schemas.View)
 @answers(200, RunData)
 @fails(404)
 @conditional
-def get_data(run_id: str, data_id: str) -> Response:
+def get_data(wanted: dict[str, Any], run_id: str, data_id: str) -> Response:
     """One entry by its id."""
-    entry = db.one(SELECT_ENTRY, org_id=g.org_id, run_id=run_id.lower(), id=data_id.lower())
+    which = {"org_id": g.org_id, "run_id": run_id.lower(), "id": data_id.lower()}
+    if wanted["view"] == "summary":
+        entry = db.one(f"SELECT {columns_of_summary()} {ONE_ENTRY}", **which)
+        return represent(to_summary(found(entry, "Entry")))
+    entry = db.one(SELECT_ENTRY, **which)
     return represent(to_json(found(entry, "Entry")))
 
 
@@ -223,6 +239,11 @@ def delete_data(which: dict[str, Any], run_id: str) -> Response:
         if not deleted:
             raise NotFound("Entry")
     return answer({"deleted": deleted})
+
+
+def to_summary(entry: Sequence[Any]) -> dict[str, Any]:
+    """The run-data object of the API without its value, from a row of `columns_of_summary`."""
+    return summary(to_json([*entry[:5], NOTHING, *entry[6:]]), {"value": entry[5]})
 
 
 def to_json(entry: Iterable[Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Runs: open, read, change, delete and list them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flask import Response, g
@@ -8,6 +8,7 @@ from marshmallow import fields, validate
 from msgspec import Raw
 
 from foreman import db
+from foreman.api import run_list
 from foreman.clock import duration, iso, new_id, now_ms
 from foreman.db.engine import Transaction
 from foreman.db.removal import delete_run_and_all_in_it
@@ -15,8 +16,9 @@ from foreman.db.values import ALL_TASKS, Row, as_list
 from foreman.http import schemas, shapes
 from foreman.http.contract import Resource, answer, answers, asks, conditional, created, fails, represent, takes
 from foreman.http.errors import NotFound, found
-from foreman.http.opaque_json import raw
-from foreman.http.paging import PLACE, cut_page, page, read_page, walk_statuses
+from foreman.http.opaque_json import NOTHING, raw
+from foreman.http.paging.pages import PLACE, Asked, linked, listed, read_page, summary
+from foreman.http.paging.walks import cut_page
 from foreman.http.protocol.etags import check, if_match
 from foreman.vocabulary import ENDED, RUN_STATUSES
 
@@ -39,12 +41,6 @@ class UpdateRun(schemas.Change):
     metadata = schemas.metadata()
 
 
-class ListRuns(schemas.Page):
-    """Which runs to list."""
-
-    status = schemas.statuses(*RUN_STATUSES)
-
-
 class Run(schemas.CamelCase):
     """A run: one piece of work, broken into tasks."""
 
@@ -54,6 +50,9 @@ class Run(schemas.CamelCase):
     input_data = shapes.json({"customer": 42})
     output_data = shapes.json({"answer": "yes"})
     error_data = shapes.json(None)
+    input_data_bytes = shapes.size("inputData")
+    output_data_bytes = shapes.size("outputData", allow_none=True)
+    error_data_bytes = shapes.size("errorData", allow_none=True)
     metadata = shapes.metadata()
     total_tasks = shapes.count("Tasks of the run.", 4)
     completed_tasks = shapes.count("Those that are completed.", 2)
@@ -74,22 +73,24 @@ RunList = schemas.CamelCase.from_dict(shapes.page_of(Run), name="RunList")
 # The columns that `to_json` takes, in its order. Opaque JSON is read as bytes, which is what goes into the response.
 _COLUMNS = """
     run.id, run.org_id, run.status,
-    CAST(run.input_data AS BLOB), CAST(run.output_data AS BLOB), CAST(run.error_data AS BLOB),
+    {payloads},
     CAST(run.metadata AS BLOB),
     {counters},
     run.created_at, run.updated_at, run.started_at, run.completed_at
     """
-COLUMNS = _COLUMNS.format(
-    counters=f"coalesce({ALL_TASKS}, 0), coalesce(completed, 0), coalesce(failed, 0), coalesce(cancelled, 0)"
-)
-COLUMNS_WITHOUT_TASKS = _COLUMNS.format(counters="0, 0, 0, 0")
-OPAQUE = slice(3, 7)
+_COUNTERS = f"coalesce({ALL_TASKS}, 0), coalesce(completed, 0), coalesce(failed, 0), coalesce(cancelled, 0)"
+_PAYLOADS = "CAST(run.input_data AS BLOB), CAST(run.output_data AS BLOB), CAST(run.error_data AS BLOB)"
+COLUMNS = _COLUMNS.format(payloads=_PAYLOADS, counters=_COUNTERS)
+COLUMNS_WITHOUT_TASKS = _COLUMNS.format(payloads=_PAYLOADS, counters="0, 0, 0, 0")
+OPAQUE, OPAQUE_OF_SUMMARY = slice(3, 7), slice(6, 7)
 
 JOIN_TASKS = """
     LEFT JOIN run_task_count AS tasks ON tasks.run_seq = run.seq AND tasks.parent_task_id = '' AND tasks.type = ''
     """
 
-SELECT_RUN = f"SELECT {COLUMNS} FROM run {JOIN_TASKS} WHERE run.org_id = :org_id AND run.id = :id"
+ONE_RUN = f"FROM run {JOIN_TASKS} WHERE run.org_id = :org_id AND run.id = :id"
+
+SELECT_RUN = f"SELECT {COLUMNS} {ONE_RUN}"
 
 
 @bp.post("/runs")
@@ -112,11 +113,15 @@ def create_run(new: dict[str, Any]) -> Response:
 
 
 @bp.get("/runs/<run_id>")
+@asks(schemas.View)
 @answers(200, Run)
 @fails(404)
 @conditional
-def get_run(run_id: str) -> Response:
+def get_run(wanted: dict[str, Any], run_id: str) -> Response:
     """One run, with the exact counters of its tasks."""
+    if wanted["view"] == "summary":
+        run = db.one(f"SELECT {columns_of_summary()} {ONE_RUN}", org_id=g.org_id, id=run_id.lower())
+        return represent(to_summary(found(run, "Run")))
     run = db.one(SELECT_RUN, org_id=g.org_id, id=run_id.lower())
     return represent(to_json(found(run, "Run")))
 
@@ -180,29 +185,35 @@ def delete_run(run_id: str) -> Response:
 
 
 @bp.get("/runs")
-@asks(ListRuns)
+@asks(run_list.ListRuns)
 @answers(200, RunList)
 def list_runs(wanted: dict[str, Any]) -> Response:
     """The organisation's runs, newest first unless asked otherwise; ties are broken by id."""
-    limit, offset = wanted["limit"], wanted["offset"]
-    statuses = [status for status in RUN_STATUSES if status in (wanted.get("status") or RUN_STATUSES)]
-    walks = walk_statuses("run", ["org_id = :org_id"], wanted["sort_by"], wanted["sort_order"], statuses, timed=True)
-    runs, total = read_page(
+    asked = Asked.of(wanted)
+    page = read_page(
         f"""
-        SELECT {COLUMNS}, {PLACE}, counted.total
-        FROM (
-            SELECT coalesce(sum(runs), 0) AS total
-            FROM run_count
-            WHERE org_id = :org_id AND status IN (SELECT value FROM json_each(:statuses))
-        ) AS counted
-        LEFT JOIN ({cut_page(walks, wanted["sort_order"])}) AS page ON TRUE
-        LEFT JOIN run ON run.seq = page.tiebreak
+        SELECT {columns_of_summary() if asked.summary else COLUMNS}, {PLACE}, counted.total
+        FROM ({run_list.count(wanted) if asked.counted else "SELECT NULL AS total"}) AS counted
+        LEFT JOIN ({cut_page(run_list.walks(wanted), asked.sort_order, **asked.cut)}) AS page ON TRUE
+        LEFT JOIN run ON run.seq = page.tiebreak {asked.within}
         {JOIN_TASKS}
         """,
-        wanted["sort_order"], OPAQUE,
-        org_id=g.org_id, statuses=as_list(statuses), limit=limit, offset=offset,
+        asked, OPAQUE_OF_SUMMARY if asked.summary else OPAQUE, org_id=g.org_id, **run_list.bound(wanted),
     )  # fmt: skip
-    return answer(page([to_json(run) for run in runs], total, limit, offset))
+    runs = [to_summary(run) if asked.summary else to_json(run) for run in page.rows]
+    return linked(listed(runs, page, asked), page)
+
+
+def columns_of_summary() -> str:
+    """The columns that `to_summary` takes, in its order: those of `to_json`, with sizes in place of payloads."""
+    sizes = (db.octets(f"run.{name}") for name in ("input_data", "output_data", "error_data"))
+    return _COLUMNS.format(payloads=", ".join(sizes), counters=_COUNTERS)
+
+
+def to_summary(run: Sequence[Any]) -> dict[str, Any]:
+    """The run object of the API without its payloads, from a row of `columns_of_summary`."""
+    sizes = dict(zip(("inputData", "outputData", "errorData"), run[3:6], strict=True))
+    return summary(to_json([*run[:3], NOTHING, None, None, *run[6:]]), sizes)
 
 
 def _locked(tx: Transaction, run_id: str) -> Row:

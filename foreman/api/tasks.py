@@ -1,6 +1,6 @@
 """Tasks: create, read, change and list them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flask import Response, g
@@ -8,14 +8,16 @@ from marshmallow import fields, validate
 from msgspec import Raw
 
 from foreman import db
+from foreman.api import task_list
 from foreman.clock import duration, iso, new_id, now_ms
-from foreman.db.values import RUN_SEQ, as_list
+from foreman.db.values import as_list
 from foreman.http import schemas, shapes
 from foreman.http.contract import Resource, answer, answers, asks, conditional, created, fails, represent, takes
 from foreman.http.errors import NotFound, found
-from foreman.http.fields import Id, Integer, Text, TextFilter
-from foreman.http.opaque_json import raw
-from foreman.http.paging import PLACE, cut_page, find_and_sort, page, read_page, walk, walk_statuses
+from foreman.http.fields import Id, Integer, Text
+from foreman.http.opaque_json import NOTHING, raw
+from foreman.http.paging.pages import PLACE, Asked, linked, listed, read_page, summary
+from foreman.http.paging.walks import cut_page
 from foreman.http.protocol.etags import check, if_match
 from foreman.vocabulary import ENDED, TASK_STATUSES
 
@@ -47,15 +49,6 @@ class UpdateTask(schemas.Change):
     queue_job_id = Text(metadata={"examples": ["job-17"]})
 
 
-class ListTasks(schemas.Page):
-    """Which tasks to list."""
-
-    run_id = Id()
-    status = schemas.statuses(*TASK_STATUSES)
-    type = TextFilter()
-    parent_task_id = Id()
-
-
 class Task(schemas.CamelCase):
     """A task: one step of a run."""
 
@@ -68,6 +61,9 @@ class Task(schemas.CamelCase):
     input_data = shapes.json({"url": "https://example.com"})
     output_data = shapes.json({"title": "Example"})
     error_data = shapes.json(None)
+    input_data_bytes = shapes.size("inputData")
+    output_data_bytes = shapes.size("outputData", allow_none=True)
+    error_data_bytes = shapes.size("errorData", allow_none=True)
     metadata = shapes.metadata()
     retry_count = shapes.count("How often it became retrying.")
     max_retries = shapes.count("How often it may be tried again; kept for the workers.", 3)
@@ -86,41 +82,20 @@ TaskList = schemas.CamelCase.from_dict(shapes.page_of(Task), name="TaskList")
 
 
 # The columns that `to_json` takes, in its order. Opaque JSON is read as bytes, which is what goes into the response.
-COLUMNS = """
+_COLUMNS = """
     task.id, task.run_id, task.parent_task_id, task.org_id, task.type, task.status,
-    CAST(task.input_data AS BLOB), CAST(task.output_data AS BLOB), CAST(task.error_data AS BLOB),
+    {payloads},
     CAST(task.metadata AS BLOB), task.retry_count, task.max_retries,
     task.created_at, task.updated_at, task.queued_at, task.started_at, task.completed_at, task.queue_job_id
     """
-OPAQUE = slice(6, 10)
+COLUMNS = _COLUMNS.format(
+    payloads="CAST(task.input_data AS BLOB), CAST(task.output_data AS BLOB), CAST(task.error_data AS BLOB)"
+)
+OPAQUE, OPAQUE_OF_SUMMARY = slice(6, 10), slice(9, 10)
 
-SELECT_TASK = f"SELECT {COLUMNS} FROM task WHERE org_id = :org_id AND id = :id"
+ONE_TASK = "FROM task WHERE org_id = :org_id AND id = :id"
 
-# The filters of the task list, one per query parameter except `status`.
-CONDITIONS = {"run_id": f"run_seq = {RUN_SEQ}", "type": "type = :type"}
-
-# Those of a task's children. coalesce: else SQLite might look for them among all tasks of the run, or of the type.
-CHILDREN = {
-    "parent_task_id": "parent_task_id = :parent_task_id",
-    "run_id": f"coalesce(run_seq, 0) = {RUN_SEQ}",
-    "type": "coalesce(type, '') = :type",
-}
-
-# Where the numbers of tasks are, in a column for each status: of a task's children, of a run, of the organisation. A
-# task's children are all in its own run, so in any other run there are none.
-COUNTS = {
-    "parent_task_id": """
-        task AS parent
-        JOIN run_task_count AS counted ON counted.run_seq = parent.run_seq AND counted.parent_task_id = parent.id
-        WHERE parent.org_id = :org_id AND parent.id = :parent_task_id
-          AND parent.run_id = coalesce(:run_id, parent.run_id) AND counted.type = coalesce(:type, '')
-        """,
-    "run_id": f"""
-        run_task_count AS counted
-        WHERE counted.run_seq = {RUN_SEQ} AND counted.parent_task_id = '' AND counted.type = coalesce(:type, '')
-        """,
-    "all": "org_task_count AS counted WHERE counted.org_id = :org_id AND counted.type = coalesce(:type, '')",
-}
+SELECT_TASK = f"SELECT {COLUMNS} {ONE_TASK}"
 
 
 @bp.post("/tasks")
@@ -158,11 +133,15 @@ def create_task(new: dict[str, Any]) -> Response:
 
 
 @bp.get("/tasks/<task_id>")
+@asks(schemas.View)
 @answers(200, Task)
 @fails(404)
 @conditional
-def get_task(task_id: str) -> Response:
+def get_task(wanted: dict[str, Any], task_id: str) -> Response:
     """One task."""
+    if wanted["view"] == "summary":
+        task = db.one(f"SELECT {columns_of_summary()} {ONE_TASK}", org_id=g.org_id, id=task_id.lower())
+        return represent(to_summary(found(task, "Task")))
     task = db.one(SELECT_TASK, org_id=g.org_id, id=task_id.lower())
     return represent(to_json(found(task, "Task")))
 
@@ -215,43 +194,51 @@ def update_task(change: dict[str, Any], task_id: str) -> Response:
 
 
 @bp.get("/tasks")
-@asks(ListTasks)
+@asks(task_list.ListTasks)
 @answers(200, TaskList)
 def list_tasks(wanted: dict[str, Any]) -> Response:
     """The organisation's tasks, of one run, parent, type or status when asked; newest first unless asked otherwise."""
-    limit, offset = wanted["limit"], wanted["offset"]
-    statuses = [status for status in TASK_STATUSES if status in (wanted.get("status") or TASK_STATUSES)]
-    of = "parent_task_id" if "parent_task_id" in wanted else "run_id" if "run_id" in wanted else "all"
-    tasks, total = read_page(
+    return _page_of(wanted)
+
+
+@bp.get("/runs/<run_id>/tasks")
+@asks(task_list.ListTasksOfRun)
+@answers(200, TaskList)
+@fails(404)
+def list_tasks_of_run(wanted: dict[str, Any], run_id: str) -> Response:
+    """The tasks of one run, which must exist; newest first unless asked otherwise."""
+    return _page_of({**wanted, "run_id": run_id.lower()}, task_list.IF_THE_RUN_EXISTS)
+
+
+def _page_of(wanted: dict[str, Any], only_if: str = "") -> Response:
+    """The response with a page of tasks.
+
+    :param only_if: what must exist, as the end of a SELECT
+    """
+    asked = Asked.of(wanted)
+    page = read_page(
         f"""
-        SELECT {COLUMNS}, {PLACE}, counted.total
-        FROM (SELECT coalesce((SELECT {" + ".join(statuses)} FROM {COUNTS[of]}), 0) AS total) AS counted
-        LEFT JOIN ({cut_page(_walks(wanted, statuses), wanted["sort_order"])}) AS page ON TRUE
-        LEFT JOIN task ON task.seq = page.tiebreak
+        SELECT {columns_of_summary() if asked.summary else COLUMNS}, {PLACE}, counted.total
+        FROM (SELECT {task_list.count(wanted) if asked.counted else "NULL"} AS total {only_if}) AS counted
+        LEFT JOIN ({cut_page(task_list.walks(wanted), asked.sort_order, **asked.cut)}) AS page ON TRUE
+        LEFT JOIN task ON task.seq = page.tiebreak {asked.within}
         """,
-        wanted["sort_order"], OPAQUE,
-        org_id=g.org_id, run_id=wanted.get("run_id"), parent_task_id=wanted.get("parent_task_id"),
-        type=wanted.get("type"), limit=limit, offset=offset,
+        asked, OPAQUE_OF_SUMMARY if asked.summary else OPAQUE, org_id=g.org_id, **task_list.bound(wanted),
     )  # fmt: skip
-    return answer(page([to_json(task) for task in tasks], total, limit, offset))
+    tasks = [to_summary(task) if asked.summary else to_json(task) for task in page.rows]
+    return linked(listed(tasks, page, asked), page)
 
 
-def _walks(wanted: dict[str, Any], statuses: list[str]) -> list[str]:
-    """How the rows of the list are found: the SELECTs that its page is cut from."""
-    sort_by, sort_order = wanted["sort_by"], wanted["sort_order"]
-    of_parent = "parent_task_id" in wanted
-    filters = CHILDREN if of_parent else CONDITIONS
-    conditions = ["org_id = :org_id", *(filters[name] for name in filters if name in wanted)]
-    if len(conditions) == 1 and (sort_by == "created_at" or not wanted.get("status")):
-        return walk_statuses("task", conditions, sort_by, sort_order, statuses, timed=False)
-    literals = [f"'{status}'" for status in statuses]
-    if of_parent:
-        of_statuses = [[*conditions, f"coalesce(status, '') IN ({', '.join(literals)})"]]
-    else:
-        of_statuses = [[*conditions, f"status = {literal}"] for literal in literals]
-    if sort_by == "created_at":
-        return [walk("task", of, sort_by) for of in of_statuses]
-    return [find_and_sort("task", of, sort_by, sort_order) for of in of_statuses]
+def columns_of_summary() -> str:
+    """The columns that `to_summary` takes, in its order: those of `to_json`, with sizes in place of payloads."""
+    sizes = (db.octets(f"task.{name}") for name in ("input_data", "output_data", "error_data"))
+    return _COLUMNS.format(payloads=", ".join(sizes))
+
+
+def to_summary(task: Sequence[Any]) -> dict[str, Any]:
+    """The task object of the API without its payloads, from a row of `columns_of_summary`."""
+    sizes = dict(zip(("inputData", "outputData", "errorData"), task[6:9], strict=True))
+    return summary(to_json([*task[:6], NOTHING, None, None, *task[9:]]), sizes)
 
 
 def to_json(task: Iterable[Any]) -> dict[str, Any]:

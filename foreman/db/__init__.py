@@ -29,6 +29,11 @@ def merge(selects: Sequence[str], order: str) -> str:
     return current.database.merge(selects, order)
 
 
+def octets(text: str) -> str:
+    """`Database.octets` of the application that handles the request."""
+    return current.database.octets(text)
+
+
 def most() -> int | None:
     """`Database.most` of the application that handles the request."""
     return current.database.most

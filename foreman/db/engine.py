@@ -145,6 +145,12 @@ class Database(Protocol):
         :return: it takes :limit, :offset and their sum :reach
         """
 
+    def octets(self, text: str) -> str:
+        """SQL for the number of bytes of a text, as UTF-8; large ones are not read for it if the engine can avoid that.
+
+        :param text: the name of a column
+        """
+
     def open_readers(self, number: int) -> None:
         """Prepare for `number` threads."""
 

@@ -133,6 +133,10 @@ class Database:
         """A SELECT of one page of the rows of several. SQLite merges them while it reads them, so nothing is sorted."""
         return f"{' UNION ALL '.join(selects)} ORDER BY {order} LIMIT :limit OFFSET :offset"
 
+    def octets(self, text: str) -> str:
+        """SQL for the number of bytes of a text. Versions before 3.43 have to read it."""
+        return f"octet_length({text})" if sqlite3.sqlite_version_info >= (3, 43) else f"length(CAST({text} AS BLOB))"
+
     def interrupt_reads(self, seconds: float) -> None:
         """Interrupt reads that have taken longer than `seconds`: they fail with SQLITE_INTERRUPT."""
         for reader in list(self._readers):

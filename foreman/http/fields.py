@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from marshmallow import fields, validate
@@ -9,6 +10,12 @@ from marshmallow import fields, validate
 from foreman.vocabulary import LONGEST_TEXT, MOST_TAGS
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
+
+# A date-time of RFC 3339, section 5.6, with nanoseconds at most.
+_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])([01]\d|2[0-3]):([0-5]\d))",
+    re.ASCII | re.IGNORECASE,
+)
 
 
 class Id(fields.String):
@@ -21,6 +28,38 @@ class Id(fields.String):
         if not _UUID.fullmatch(text):
             raise self.make_error("invalid_id")
         return text
+
+
+class IdOrNone(Id):
+    """The same, or `none`."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        return "none" if value == "none" else super()._deserialize(value, attr, data, **kwargs)
+
+
+class Time(fields.Field[int]):
+    """A time in a query parameter (RFC 3339, section 5.6), converted to milliseconds since 1970 UTC.
+
+    What is finer than a millisecond is rounded up, so that the time is on the same side of every stored one as before.
+    """
+
+    default_error_messages = {
+        "invalid_time": "Not a time with a time zone, such as 2024-11-10T12:00:00.000Z; a plus sign is sent as %2B."
+    }
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int:
+        given = _TIME.fullmatch(value)
+        if given is None:
+            raise self.make_error("invalid_time")
+        second, fraction, sign, hours, minutes = given.groups()
+        try:
+            seconds = int(datetime.fromisoformat(second.upper()).replace(tzinfo=UTC).timestamp())
+        except ValueError:
+            raise self.make_error("invalid_time") from None
+        if sign is not None:
+            seconds -= (1 if sign == "+" else -1) * (int(hours) * 60 + int(minutes)) * 60
+        nanoseconds = int((fraction or "").ljust(9, "0"))
+        return seconds * 1000 + -(-nanoseconds // 1_000_000)
 
 
 class Text(fields.String):

@@ -12,12 +12,14 @@ from marshmallow import Schema, fields
 
 from foreman import __version__
 from foreman.http.contract import BASE_PATH, Operation, Resource, is_public, operation_of
-from foreman.http.fields import CommaList, Id, OpaqueObject
+from foreman.http.fields import CommaList, Id, IdOrNone, OpaqueObject, Time
 from foreman.http.protocol.idempotency import KEY, LONGEST_KEY, REPLAYED
 from foreman.http.protocol.problems import PROBLEM_JSON
-from foreman.http.schemas import EXAMPLE_ID, LARGEST_OFFSET, Body, Change, camel_case
+from foreman.http.schemas import EXAMPLE_ID, LARGEST_OFFSET, Body, Change, Paged, camel_case
 from foreman.http.shapes import Error, Problem
 from foreman.vocabulary import READING_METHODS
+
+ID_OR_NONE = "^(none|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})$"
 
 DESCRIPTION = """\
 The small, trustworthy ledger of work: an application opens a **run**, breaks it into **tasks**, and lets the tasks
@@ -92,6 +94,12 @@ _REPLAYED = {
     REPLAYED: {"description": "`true`, when the response is that of an earlier request.", "schema": {"type": "string"}},
 }
 _ETAG = {"ETag": {"description": "The entity tag of this state of the item.", "schema": {"type": "string"}}}
+_LINK = {
+    "Link": {
+        "description": 'The next page, with `rel="next"` (RFC 8288), if there is one and `cursor` was given.',
+        "schema": {"type": "string"},
+    },
+}
 _LOCATION = {"Location": {"description": "Where the new resource is.", "schema": {"type": "string"}}}
 
 
@@ -186,6 +194,8 @@ def _describe(
             response["headers"] |= _REPLAYED
         if operation.body and status in (*operation.answers, 400):
             response["headers"] |= _PREFERENCE_APPLIED
+        if operation.query and issubclass(operation.query, Paged) and status in operation.answers:
+            response["headers"] |= _LINK
     if operation.conditional and method == "GET":
         unchanged = {name: each for name, each in _response(304, {}, needs_key).items() if name != "content"}
         described["responses"]["304"] = unchanged | {"headers": unchanged["headers"] | _ETAG}
@@ -236,8 +246,12 @@ def _own_field(self: OpenAPIConverter, field: fields.Field[Any], ret: dict[str, 
 
     :param ret: what it knows
     """
+    if isinstance(field, IdOrNone):
+        return {"pattern": ID_OR_NONE}
     if isinstance(field, Id):
         return {"format": "uuid"}
+    if isinstance(field, Time):
+        return {"type": "string", "format": "date-time"}
     if isinstance(field, CommaList):
         return {"type": "array", "items": self.field2property(field.inner)}
     if isinstance(field, OpaqueObject):

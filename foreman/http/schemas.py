@@ -10,11 +10,14 @@ import msgspec
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, pre_load, validate
 from werkzeug.datastructures import MultiDict
 
-from foreman.http.fields import CommaList, Integer, ListItem, Opaque, OpaqueObject, TextFilter
+from foreman.http.fields import CommaList, Id, Integer, ListItem, Opaque, OpaqueObject, TextFilter, Time
 from foreman.http.opaque_json import has_unpaired_surrogate
 
 SORT_ORDERS = ("desc", "asc")
 LIST_SORTS = ("created_at", "updated_at", "started_at", "completed_at")
+
+# Maximum number of ids in one filter.
+MOST_IDS = 100
 
 # SQLite's integers have 64 bits (https://www.sqlite.org/datatype3.html).
 LARGEST_OFFSET = 2**63 - 1
@@ -149,11 +152,56 @@ def sort_order_of() -> fields.String:
     )
 
 
-class Page(Query):
-    """The page and order of a list."""
+class View(Query):
+    """How much of each item is wanted."""
+
+    view = fields.String(
+        load_default="full",
+        validate=validate.OneOf(("full", "summary")),
+        metadata={"description": "`summary`: the sizes of the payloads in place of the payloads."},
+    )
+
+
+class Paged(View):
+    """Which page of a list, and whether with its total."""
+
+    cursor = fields.String(
+        metadata={"description": "The `nextCursor` of the page before; empty for the first page. Without an offset."}
+    )
+    count = fields.String(
+        load_default="true",
+        validate=validate.OneOf(("true", "false")),
+        metadata={"description": "`false`: without the total, which then need not be counted."},
+    )
+
+
+class Page(Paged):
+    """The page and order of a list of runs or tasks."""
 
     limit, offset = limit_of(20, 100), offset_of()
     sort_by, sort_order = sort_by_of(LIST_SORTS, "the rows without a value come last"), sort_order_of()
+
+
+def _from(what: str) -> Time:
+    return Time(metadata={"description": f"Those that {what} at this time or later.", "examples": [EXAMPLE_TIME]})
+
+
+def _before(what: str) -> Time:
+    return Time(metadata={"description": f"Those that {what} before this time.", "examples": [EXAMPLE_TIME]})
+
+
+class Listed(Page):
+    """The filters that lists of runs and of tasks have in common."""
+
+    ids = CommaList(
+        Id(),
+        validate=validate.Length(max=MOST_IDS),
+        metadata={"description": f"Comma-separated ids, at most {MOST_IDS}."},
+    )
+    created_after, created_before = _from("were created"), _before("were created")
+    updated_after, updated_before = _from("were last changed"), _before("were last changed")
+    started_after, started_before = _from("first became running"), _before("first became running")
+    completed_after, completed_before = _from("ended"), _before("ended")
 
 
 def statuses(*allowed: str) -> CommaList:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from foreman.api import run_data, runs, tasks
 from foreman.http.contract import answer
-from foreman.http.paging import page
+from foreman.http.paging.pages import Asked, Page, listed
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -155,10 +155,11 @@ def test_entry_is_written_to_the_letter(entry: dict[str, Any]) -> None:
     assert answer(run_data.to_json(row(entry))).get_data() == an_object(entry)
 
 
-@given(listed=st.lists(RUNS, max_size=3), total=COUNTS)
-def test_page_is_written_to_the_letter(listed: list[dict[str, Any]], total: int) -> None:
-    items = b",".join(an_object(with_duration(run)) for run in listed)
-    body = answer(page([runs.to_json(row(run)) for run in listed], total, 20, 0)).get_data()
+@given(found=st.lists(RUNS, max_size=3), total=COUNTS)
+def test_page_is_written_to_the_letter(found: list[dict[str, Any]], total: int) -> None:
+    items = b",".join(an_object(with_duration(run)) for run in found)
+    rows = [row(run) for run in found]
+    body = answer(listed([runs.to_json(each) for each in rows], Page(rows, total, None), Asked(20, 0, "desc"))).get_data()
     assert body == b'{"items":[%b],"total":%d,"limit":20,"offset":0}' % (items, total)
 
 

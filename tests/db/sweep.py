@@ -41,7 +41,7 @@ WHERE_STATEMENTS_PASS = (
     "db/postgres/session.py",
     "db/sqlite.py",
     "db/transactions.py",
-    "http/paging.py",
+    "http/paging/pages.py",
 )
 
 

@@ -162,7 +162,7 @@ SORTS = {
 
 
 def sorts_a_page_at_most(plan: list[Step], sort: Step) -> bool:
-    """Whether it sorts only what a subquery with a limit returns: `walk_last` in foreman/http/paging.py.
+    """Whether it sorts only what a subquery with a limit returns: `walk_last` in foreman/http/paging/walks.py.
 
     That subquery may not sort itself: its own sort would be a part of it, beside something else.
     """

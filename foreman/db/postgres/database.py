@@ -278,6 +278,10 @@ class Postgres:
         first = [f"(SELECT * FROM ({select}) AS walk ORDER BY {order} LIMIT :reach)" for select in selects]
         return f"SELECT * FROM ({' UNION ALL '.join(first)}) AS merged ORDER BY {order} LIMIT :limit OFFSET :offset"
 
+    def octets(self, text: str) -> str:
+        """SQL for the number of bytes of a text. PostgreSQL knows it without reading one that is stored apart."""
+        return f"octet_length({text})"
+
     def interrupt_reads(self, seconds: float) -> None:
         """Interrupt reads that have taken longer than `seconds`: they fail with `Failure.INTERRUPTED`.
 
