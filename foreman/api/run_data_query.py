@@ -150,6 +150,9 @@ NEWEST_OF_EACH_KEY = """
 # The entries with one tag, or all; from tables of keys, the newest such entry of each key.
 OF_ONE_TAG = f"FROM {{table}} AS tagged WHERE tagged.run_seq = {RUN_SEQ} {{tag}} {{of_keys}}"
 
+# Larger than every time and every seq.
+BEYOND_ALL = 2**62
+
 OF_PREFIX = "AND tagged.key >= :prefix_from AND tagged.key < :prefix_to"
 
 # How many entries a run has, or keys: as it is maintained by triggers.
@@ -217,8 +220,10 @@ def data_query(wanted: dict[str, Any], asked: Asked) -> str:
         table = "run_data_latest" if latest else "run_data_tag" if tag_filters else "run_data"
         # CROSS JOIN: from keys to entries. The other way round, SQLite might scan all entries in order.
         from_keys = "wanted_key CROSS JOIN " if common else ""
-        of_keys = "AND tagged.key = wanted_key.key" if common else of_keys
-        of_keys_on_page = of_keys if common else of_keys_on_page
+        if common:
+            of_keys = of_keys_on_page = "AND tagged.key = wanted_key.key"
+            if asked.after and wanted["sort_by"] == "key" and not latest:
+                of_keys_on_page += _of_key_after(wanted)
         of_entries = OF_ONE_TAG.format(
             table=f"{from_keys}{table}", tag="" if table == "run_data" else tag, of_keys=of_keys_on_page
         )
@@ -336,24 +341,43 @@ def _in_order(wanted: dict[str, Any], matches: str, order: str, *, after: bool) 
     return f"""
         SELECT seq AS tiebreak, {position} AS position, created_at
         FROM ({matches}) AS matching
-        {f"WHERE {beyond(sort_order, **_compared(wanted, position))}" if after else ""}
+        {f"WHERE {_after(wanted, position)}" if after else ""}
         {page}
         """
 
 
-def _compared(wanted: dict[str, Any], position: str) -> dict[str, str]:
-    """What is compared with a cursor, for `walks.beyond`.
+def _after(wanted: dict[str, Any], position: str) -> str:
+    """The condition for the entries after a cursor.
 
-    Of a single key the index has the entries in order of what comes next. When only the newest entry of each key is
-    wanted, a key that has got another one since has been on the page of the one before.
+    When only the newest entry of each key is wanted, a key that has got another one since has been on the page of the
+    one before. Of a single key the index has the entries in order of what comes next. Several are looked up one by one:
+    the condition is only checked, or SQLite might look for what is after the cursor once for each of them.
     """
-    tied = {"seq": "tiebreak"} if position != "key" or wanted["include_all"] == "true" else {}
-    if _is_by_key(wanted):
-        tied = {"created_at": "created_at", **tied}
-    only_key = len(_keys(wanted)) == 1 and not wanted.get("key_starts_with") and not wanted.get("key_pattern")
-    if position == "key" and only_key and tied:
-        return tied
-    return {position: "position", **tied}
+    sort_order = wanted["sort_order"]
+    if position != "key":
+        return beyond(sort_order, **{position: "position"}, seq="tiebreak")
+    if wanted["include_all"] == "false":
+        after = beyond(sort_order, key="position")
+    else:
+        tied = {"created_at": "created_at"} if _is_by_key(wanted) else {}
+        of_key = {} if _is_of_one_key(wanted) else {"key": "position"}
+        after = beyond(sort_order, **of_key, **tied, seq="tiebreak")
+    several = len(_keys(wanted)) + len(wanted.get("key_starts_with", [])) > 1 or wanted.get("key_pattern")
+    return checked(after) if several else after
+
+
+def _of_key_after(wanted: dict[str, Any]) -> str:
+    """Conditions by which the entries of each key are looked up from the cursor on, if it is the cursor's key."""
+    column, value = ("created_at", ":after_created_at") if _is_by_key(wanted) else ("seq", ":after_tiebreak")
+    beyond_or_at, farthest = ("<=", BEYOND_ALL) if wanted["sort_order"] == "desc" else (">=", f"-{BEYOND_ALL}")
+    return f"""
+        AND {checked(f"wanted_key.key {beyond_or_at} :after_position")}
+        AND tagged.{column} {beyond_or_at} CASE WHEN wanted_key.key = :after_position THEN {value} ELSE {farthest} END
+        """
+
+
+def _is_of_one_key(wanted: dict[str, Any]) -> bool:
+    return len(_keys(wanted)) == 1 and not wanted.get("key_starts_with") and not wanted.get("key_pattern")
 
 
 def _is_by_key(wanted: dict[str, Any]) -> bool:
