@@ -159,7 +159,9 @@ def test_entry_is_written_to_the_letter(entry: dict[str, Any]) -> None:
 def test_page_is_written_to_the_letter(found: list[dict[str, Any]], total: int) -> None:
     items = b",".join(an_object(with_duration(run)) for run in found)
     rows = [row(run) for run in found]
-    body = answer(listed([runs.to_json(each) for each in rows], Page(rows, total, None), Asked(20, 0, "desc"))).get_data()
+    body = answer(
+        listed([runs.to_json(each) for each in rows], Page(rows, total, None), Asked(20, 0, "desc"))
+    ).get_data()
     assert body == b'{"items":[%b],"total":%d,"limit":20,"offset":0}' % (items, total)
 
 
