@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bench.cases import COMPARED, FLOOR_GET, FLOOR_POST
 from bench.footprint import PAYLOAD, Footprint
-from bench.forms import FORMS, LIST_RUNS
+from bench.forms import FORMS, LIST_RUNS, PAGES
 from bench.results import Place, Results, Spread, p50, rate
 
 # (case, floor, at least this share of the floor's requests per second at 16 connections)
@@ -69,6 +69,7 @@ def outcomes(results: Results, footprint: Footprint, sizes: Sequence[int]) -> li
         Outcome("p50 of create run data: 20 tags relative to none", 1.6, False,
                 results.ratio(Place(TAGS[0], "work", COMPARED), Place(TAGS[1], "work", COMPARED), p50)),
         *of_sizes(results, sizes, 1.5),
+        of_pages(results, sizes),
         Outcome("start to first response, relative to importing Flask, marshmallow and Flask-Limiter", 2.5, False,
                 footprint.start_ratio),
         Outcome("resident memory, idle", 70, False, _exactly(footprint.idle), "MiB"),
@@ -97,6 +98,13 @@ def of_sizes(results: Results, sizes: Sequence[int], most: float) -> list[Outcom
         worst = Outcome(f"{what}, worst query", most, False, None)
     of_list = f"p50 of list runs: {sizes[-1]:,} runs relative to {sizes[0]:,}"
     return [worst, Outcome(of_list, most, False, growth(results, LIST_RUNS, sizes))]
+
+
+def of_pages(results: Results, sizes: Sequence[int]) -> Outcome:
+    """What a page far into a list costs relative to the first, by cursor, in the largest size."""
+    first, far = (Place(name, str(sizes[-1]), 1) for name in PAGES)
+    what = f"p50 of a list by cursor: page {max(PAGES.values()):,} relative to page 1"
+    return Outcome(what, 1.2, False, results.ratio(far, first, p50))
 
 
 def growth(results: Results, name: str, sizes: Sequence[int]) -> Spread | None:

@@ -18,7 +18,7 @@ from foreman.http.paging.walks import ORDERS, Walk, beyond, checked, numbered
 DATA_SORTS = ("created_at", "updated_at", "key")
 
 
-class QueryData(schemas.Paged):
+class QueryData(schemas.Query):
     """Which entries of a run. Key filters are joined by OR; tag filters narrow that further, by AND."""
 
     key = TextFilter(metadata={"description": "This key exactly."})
@@ -42,6 +42,7 @@ class QueryData(schemas.Paged):
     limit, offset = schemas.limit_of(100, 1000), schemas.offset_of()
     sort_by = schemas.sort_by_of(DATA_SORTS, "ties are sorted by creation, in the same direction")
     sort_order = schemas.sort_order_of()
+    cursor, count, view = schemas.cursor(), schemas.count(), schemas.view()
 
 
 # The columns that `run_data.to_json` takes, in its order. JSON is read as bytes, which is what goes into the response.

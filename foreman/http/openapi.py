@@ -15,7 +15,7 @@ from foreman.http.contract import BASE_PATH, Operation, Resource, is_public, ope
 from foreman.http.fields import CommaList, Id, IdOrNone, OpaqueObject, Time
 from foreman.http.protocol.idempotency import KEY, LONGEST_KEY, REPLAYED
 from foreman.http.protocol.problems import PROBLEM_JSON
-from foreman.http.schemas import EXAMPLE_ID, LARGEST_OFFSET, Body, Change, Paged, camel_case
+from foreman.http.schemas import EXAMPLE_ID, LARGEST_OFFSET, Body, Change, camel_case
 from foreman.http.shapes import Error, Problem
 from foreman.vocabulary import READING_METHODS
 
@@ -194,7 +194,7 @@ def _describe(
             response["headers"] |= _REPLAYED
         if operation.body and status in (*operation.answers, 400):
             response["headers"] |= _PREFERENCE_APPLIED
-        if operation.query and issubclass(operation.query, Paged) and status in operation.answers:
+        if status in operation.answers and "cursor" in [field.name for field in _fields(operation.query)]:
             response["headers"] |= _LINK
     if operation.conditional and method == "GET":
         unchanged = {name: each for name, each in _response(304, {}, needs_key).items() if name != "content"}

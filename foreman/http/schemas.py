@@ -152,34 +152,43 @@ def sort_order_of() -> fields.String:
     )
 
 
-class View(Query):
-    """How much of each item is wanted."""
-
-    view = fields.String(
+def view() -> fields.String:
+    """The parameter `view`: how much of each item is wanted."""
+    return fields.String(
         load_default="full",
         validate=validate.OneOf(("full", "summary")),
         metadata={"description": "`summary`: the sizes of the payloads in place of the payloads."},
     )
 
 
-class Paged(View):
-    """Which page of a list, and whether with its total."""
-
-    cursor = fields.String(
+def cursor() -> fields.String:
+    """The parameter `cursor`: which page is wanted."""
+    return fields.String(
         metadata={"description": "The `nextCursor` of the page before; empty for the first page. Without an offset."}
     )
-    count = fields.String(
+
+
+def count() -> fields.String:
+    """The parameter `count`: whether the total is wanted."""
+    return fields.String(
         load_default="true",
         validate=validate.OneOf(("true", "false")),
         metadata={"description": "`false`: without the total, which then need not be counted."},
     )
 
 
-class Page(Paged):
+class View(Query):
+    """How much of one thing is wanted."""
+
+    view = view()
+
+
+class Page(Query):
     """The page and order of a list of runs or tasks."""
 
     limit, offset = limit_of(20, 100), offset_of()
     sort_by, sort_order = sort_by_of(LIST_SORTS, "the rows without a value come last"), sort_order_of()
+    cursor, count, view = cursor(), count(), view()
 
 
 def _from(what: str) -> Time:

@@ -176,6 +176,9 @@ def queries(*each: list[dict[str, str]], most: int = 99) -> Iterator[str]:
         yield urlencode({name: value for part in chosen for name, value in part.items()})
 
 
+# After and before the times of all the other rows.
+LATER, EARLIER = "1970-01-01T00:00:05Z", "1969-12-31T23:59:59Z"
+
 # Queries of which one filter selects all the other entries and another one few.
 NARROWED = [
     f"{query}&includeAll={include_all}"
@@ -246,8 +249,20 @@ def send_all_kinds_of_requests(sweep: Sweep, served: Running, client: httpx.Clie
 
     orders = choices("sortOrder", *SORT_ORDERS)
     lists = [choices("sortBy", *LIST_SORTS), orders]
+    times = [
+        *choices("createdAfter", LATER), *choices("updatedBefore", EARLIER), *choices("startedAfter", LATER),
+        {"completedAfter": LATER, "createdBefore": EARLIER},
+    ]  # fmt: skip
     for query in queries([*absent, *choices("status", "failed")], *lists):
         sweep.send(client, "GET", f"/runs?{query}")
+    for query in queries(
+        [*absent, *choices("status", "failed")], [*times, *choices("ids", run["id"]), {"cursor": ""}], *lists
+    ):
+        sweep.send(client, "GET", f"/runs?{query}")
+    sweep.send(client, "GET", "/runs?view=summary")
+    sweep.send(client, "GET", f"/runs/{run['id']}?view=summary")
+    sweep.send(client, "GET", f"/tasks/{task['id']}?view=summary")
+    sweep.send(client, "GET", f"{data}/{entry['id']}?view=summary")
     for query in queries(
         [*absent, *choices("runId", run["id"])],
         [*absent, *choices("parentTaskId", parent["id"])],
@@ -256,6 +271,25 @@ def send_all_kinds_of_requests(sweep: Sweep, served: Running, client: httpx.Clie
         *lists,
     ):
         sweep.send(client, "GET", f"/tasks?{query}")
+    for query in queries(
+        [*absent, *choices("runId", run["id"])],
+        [*absent, *choices("parentTaskId", parent["id"])],
+        [*absent, *choices("type", "rare"), *choices("types", "rare,rarer")],
+        [*absent, *choices("status", "queued,failed")],
+        [*absent, *times, *choices("ids", task["id"])],
+        [*absent, {"cursor": ""}],
+        choices("sortBy", *LIST_SORTS),
+        orders[: much(2, 1)],
+        most=much(9, 4),
+    ):
+        sweep.send(client, "GET", f"/tasks?{query}")
+    of_run: list[dict[str, str]] = [
+        {},
+        {"parentTaskId": "none"},
+        {"parentTaskId": "none", "type": "rare", "status": "failed"},
+    ]
+    for query in queries(of_run, *lists):
+        sweep.send(client, "GET", f"/runs/{run['id']}/tasks?{query}")
     for query in queries(
         [*absent, *choices("key", "rare")],
         [*absent, *choices("keys", "rarer", "rare,rarer")],

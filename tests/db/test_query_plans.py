@@ -101,7 +101,8 @@ BOUNDED = re.compile(
         \w+\ VIRTUAL\ TABLE\ INDEX\ .*     # json_each: the only virtual table there is
         | (\d+\ )?CONSTANT\ ROWS? | \d+-ROW\ VALUES\ CLAUSE
         | \(subquery-\d+\)
-        | counted | few | page(\ LEFT-JOIN)? | last | matching | ranked | wanted(_key|_tag)? | some | any_run | tag
+        | counted | cut | few | found | page(\ LEFT-JOIN)? | last | matching | ranked | wanted(_key|_tag)?
+        | some | any_run | tag
         | metadata_path                    # those that the settings declare
     )
     """,
@@ -147,6 +148,10 @@ def test_rows_named_by_their_seq_are_looked_up_by_it(sweep: Sweep) -> None:
 
 # Sorts and temporary tables that are meant: of what, by the file of the statement and the plan's line.
 SORTS = {
+    (
+        "api/runs.py",
+        "USE TEMP B-TREE FOR ORDER BY",
+    ): "the runs with an id, or a time, that is asked for, in the order of another time",
     ("api/tasks.py", "USE TEMP B-TREE FOR ORDER BY"): "the tasks that match, in an order that their index is not in",
     ("db/removal.py", "USE TEMP B-TREE FOR ORDER BY"): "all tasks of the run, which are deleted in that order",
     ("monitoring/counts.py", "USE TEMP B-TREE FOR GROUP BY"): "a row for each organisation and status",
@@ -162,12 +167,13 @@ SORTS = {
 
 
 def sorts_a_page_at_most(plan: list[Step], sort: Step) -> bool:
-    """Whether it sorts only what a subquery with a limit returns: `walk_last` in foreman/http/paging/walks.py.
+    """Whether it sorts only what a subquery with a limit returns: of `WalkLast` and `numbered` in http/paging/walks.py.
 
     That subquery may not sort itself: its own sort would be a part of it, beside something else.
     """
     beside = [step.detail for step in plan if step.part_of == sort.part_of and step is not sort]
-    return sort.detail == "USE TEMP B-TREE FOR ORDER BY" and beside == ["CO-ROUTINE last", "SCAN last"]
+    limited = [[f"CO-ROUTINE {name}", f"SCAN {name}"] for name in ("last", "cut")]
+    return sort.detail == "USE TEMP B-TREE FOR ORDER BY" and beside in limited
 
 
 def sorts(statement: Statement) -> list[str]:
@@ -190,8 +196,11 @@ def test_no_statement_sorts_but_those_that_are_meant(sweep: Sweep) -> None:
 
 
 INDEXED = [
-    r"/runs\?.*",
-    r"/tasks\?sortBy=.*",
+    r"/runs\?(status=\w+&)?(cursor=&)?sortBy=.*",
+    r"/runs\?(status=\w+&)?createdAfter=[^&]*&sortBy=created_at&.*",
+    r"/tasks\?(cursor=&)?sortBy=.*",
+    r"/tasks\?updatedBefore=[^&]*&(cursor=&)?sortBy=updated_at&.*",
+    r"/runs/RUN/tasks\?parentTaskId=none&.*sortBy=created_at&.*",
     r"/tasks\?(runId|parentTaskId|type|status)=[\w%]+&sortBy=created_at&.*",
     r"/tasks\?runId=\w+&status=[\w%]+&sortBy=created_at&.*",
     r"/runs/RUN/data\?tagMode=any&includeAll=true&.*",

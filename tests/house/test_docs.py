@@ -88,6 +88,16 @@ def test_example_of_the_api_page_works_and_answers_what_it_shows(served: Running
     assert VARYING.sub("~", result.stdout).splitlines() == VARYING.sub("~", shown).splitlines()
 
 
+def test_example_of_pages_lists_every_failed_run(served: Running) -> None:
+    (script,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "api.md").read_text(), re.DOTALL)
+    with served.client("default") as client:
+        runs = [ok(client.post("/runs", json={"inputData": number}), 201) for number in range(7)]
+        failed = [ok(client.patch(f"/runs/{run['id']}", json={"status": "failed"})) for run in runs[1:]]
+    result = run_example([sys.executable, "-c", as_served(script, served).replace("limit=100", "limit=2")])
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines() == [f"{run['id']} {run['completedAt']} 1" for run in reversed(failed)]
+
+
 def test_readme_commands_and_links_exist() -> None:
     readme = (ROOT / "README.md").read_text()
     makefile = (ROOT / "Makefile").read_text()

@@ -47,5 +47,7 @@ def filter_failure(context: Any, failure: Failure, case: Any, response: Any) -> 
         return False  # the request itself asked for that
     if response.status_code == 412 or '"If-Match"' in response.text:
         return False  # a tag that is well-formed, but not the item's, or goes with a key
+    if "Not a cursor of this list" in response.text or "Not together with a cursor" in response.text:
+        return False  # it has made up a cursor
     # Tags that are right in themselves, added to an entry that others have filled before.
     return "The entry would have" not in response.text

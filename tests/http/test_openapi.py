@@ -18,6 +18,8 @@ from tests.support.running import Running
 from tests.support.source import APP, ROOT
 from tests.support.wire import Wire
 
+TIMES = ("created", "updated", "started", "completed")
+
 HOOKS = "tests.http.schemathesis_hooks"
 
 
@@ -194,12 +196,13 @@ def test_answers_have_exactly_the_documented_fields(client: httpx.Client, docume
     task = make_task(client, run)
     entry = put_data(client, task, "key")
     answers = {
-        "Run": ok(client.get(f"/runs/{run['id']}")),
-        "Task": task,
-        "RunData": entry,
-        "RunList": ok(client.get("/runs")),
-        "TaskList": ok(client.get("/tasks")),
+        "Run": ok(client.get(f"/runs/{run['id']}")) | ok(client.get(f"/runs/{run['id']}?view=summary")),
+        "Task": task | ok(client.get(f"/tasks/{task['id']}?view=summary")),
+        "RunData": entry | ok(client.get(f"/runs/{run['id']}/data/{entry['id']}?view=summary")),
+        "RunList": ok(client.get("/runs?cursor=")),
+        "TaskList": ok(client.get("/tasks?cursor=")),
         "RunDataPage": ok(client.get(f"/runs/{run['id']}/data")),
+        "Pagination": ok(client.get(f"/runs/{run['id']}/data?cursor="))["pagination"],
         "Deleted": ok(client.delete(f"/runs/{run['id']}/data", params={"key": "key"})),
         "Health": ok(client.get("/health")),
         "Config": ok(client.get("/config")),
@@ -209,6 +212,18 @@ def test_answers_have_exactly_the_documented_fields(client: httpx.Client, docume
     }
     for name, answer in answers.items():
         assert set(answer) == set(document["components"]["schemas"][name]["properties"]), name
+
+
+def test_document_says_which_answers_link_to_the_next_page(document: Json) -> None:
+    linking = {
+        path
+        for path, operations in document["paths"].items()
+        for operation in operations.values()
+        for response in operation["responses"].values()
+        if "Link" in response["headers"]
+    }
+    lists = ("runs", "tasks", "runs/{runId}/tasks", "runs/{runId}/data")
+    assert linking == {f"{BASE_PATH}/{path}" for path in lists}
 
 
 def test_command_line_writes_the_same_document(document: Json, tmp_path: Path) -> None:
@@ -246,7 +261,12 @@ def test_default_of_a_body_field_stands_in_its_description_that_of_a_parameter_i
         "offset": 0,
         "sortBy": "created_at",
         "sortOrder": "desc",
+        "cursor": None,
+        "count": "true",
+        "view": "full",
         "status": None,
+        "ids": None,
+        **{f"{time}{limit}": None for time in TIMES for limit in ("After", "Before")},
     }
 
 

@@ -168,7 +168,7 @@ def test_query_says_which_parameters_are_known(client: httpx.Client, ids: dict[s
     refused = assert_error(client.get(f"/runs/{ids['run_id']}/data?keyStartWith=k"), 400, "keyStartWith")
     assert refused["details"][0]["message"] == (
         "Unknown parameter; known are key, keys, keyStartsWith, keyPattern, tags, tagStartsWith, tagMode, includeAll, "
-        "limit, offset, sortBy, sortOrder."
+        "limit, offset, sortBy, sortOrder, cursor, count, view."
     )
     assert_error(client.get("/tasks?Type=x&limit=0"), 400, "Type", "limit")
     assert_error(client.delete(f"/runs/{ids['run_id']}/data?kye=key"), 400, "kye", "key")
