@@ -443,7 +443,11 @@ def test_odd_queries_are_no_error_when_nothing_is_wrong(served: Running, query: 
 def test_unknown_parameters_are_refused_by_name(served: Running, query: str, named: list[str]) -> None:
     request = f"GET /api/v1/runs?{query} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {served.key()}\r\n\r\n"
     details = assert_error(send_raw(served, request.encode()), 400, *named)["details"]
-    assert details[0]["message"] == "Unknown parameter; known are limit, offset, sortBy, sortOrder, status."
+    times = [
+        f"{time}{limit}" for time in ("created", "updated", "started", "completed") for limit in ("After", "Before")
+    ]
+    known = ["limit", "offset", "sortBy", "sortOrder", "cursor", "count", "view", "ids", *times, "status"]
+    assert details[0]["message"] == f"Unknown parameter; known are {', '.join(known)}."
 
 
 NOT_UTF_8 = [b"%FF", b"a%ffb", b"%c3", b"%c0%80", b"%ed%a0%80", b"%f4%90%80%80", b"\xff", b"caf\xe9", b"\xc3%28"]
