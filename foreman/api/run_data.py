@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import msgspec
 from flask import Response, g
 from marshmallow import ValidationError, fields, validates_schema
 from msgspec import Raw
 
 from foreman import db
+from foreman.api.labels import UpdateTags, changed_tags
 from foreman.api.run_data_query import (
     COLUMNS,
     OPAQUE,
@@ -29,7 +29,7 @@ from foreman.http.fields import Id, Tags, Text
 from foreman.http.opaque_json import NOTHING, raw
 from foreman.http.paging.pages import Asked, linked, read_page, summary
 from foreman.http.protocol.etags import check, if_match
-from foreman.vocabulary import LONG, MOST_TAGS
+from foreman.vocabulary import LONG
 
 bp = Resource("run_data", __name__, "What the tasks of a run share.")
 
@@ -45,13 +45,6 @@ class CreateData(schemas.Body):
     value = schemas.opaque({"celsius": 21.5}, required=True)
     tags = Tags(load_default=list, metadata={"examples": [["building-A", "indoor"]]})
     metadata = schemas.metadata()
-
-
-class UpdateTags(schemas.Change):
-    """Tags to remove, then tags to add."""
-
-    add = Tags(load_default=list, metadata={"examples": [["checked"]]})
-    remove = Tags(load_default=list, metadata={"examples": [["unchecked"]]})
 
 
 class DeleteData(schemas.Query):
@@ -189,12 +182,7 @@ def update_tags(change: dict[str, Any], run_id: str, data_id: str) -> Response:
         if wanted is not None:
             which = {"org_id": g.org_id, "run_id": run_id.lower(), "id": data_id.lower()}
             check(wanted, to_json(found(tx.one(SELECT_ENTRY, **which), "Entry")))
-        before: list[str] = msgspec.json.decode(tags_before)
-        removed = set(change["remove"])
-        tags = dict.fromkeys([*(tag for tag in before if tag not in removed), *change["add"]])
-        if len(tags) > MOST_TAGS:
-            message = f"The entry would have {len(tags)} tags; {MOST_TAGS} are allowed."
-            raise Invalid("Validation failed", [{"field": "add", "message": message}])
+        tags = changed_tags(tags_before, change, "entry")
         entry = tx.one(
             f"""
             UPDATE run_data
@@ -202,7 +190,7 @@ def update_tags(change: dict[str, Any], run_id: str, data_id: str) -> Response:
             WHERE seq = :seq AND org_id = :org_id AND tags <> :tags
             RETURNING {COLUMNS}
             """,
-            org_id=g.org_id, seq=seq, tags=as_list(tags), now=now_ms(),
+            org_id=g.org_id, seq=seq, tags=tags, now=now_ms(),
         ) or tx.one(SELECT_ENTRY, org_id=g.org_id, run_id=run_id.lower(), id=data_id.lower())  # fmt: skip
     return represent(to_json(found(entry, "Entry")))
 

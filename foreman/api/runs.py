@@ -8,7 +8,8 @@ from marshmallow import fields, validate
 from msgspec import Raw
 
 from foreman import db
-from foreman.api import run_list
+from foreman.api import labels, run_list
+from foreman.api.labels import UpdateTags
 from foreman.clock import duration, iso, new_id, now_ms
 from foreman.db.engine import Transaction
 from foreman.db.removal import delete_run_and_all_in_it
@@ -30,6 +31,8 @@ class CreateRun(schemas.Body):
 
     input_data = schemas.opaque({"customer": 42}, required=True)
     metadata = schemas.metadata()
+    external_id = labels.external_id()
+    tags = labels.tags()
 
 
 class UpdateRun(schemas.Change):
@@ -39,6 +42,8 @@ class UpdateRun(schemas.Change):
     output_data = schemas.opaque({"answer": "yes"})
     error_data = schemas.opaque({"message": "out of memory"})
     metadata = schemas.metadata()
+    external_id = labels.external_id()
+    tags = labels.tags()
 
 
 class Run(schemas.CamelCase):
@@ -65,6 +70,8 @@ class Run(schemas.CamelCase):
         "When it ended: set exactly while it is completed, failed or cancelled.", allow_none=True
     )
     duration_ms = shapes.count("Milliseconds from its start, else its creation, to its end.", 1234, allow_none=True)
+    external_id = labels.shown_external_id()
+    tags = labels.shown_tags()
 
 
 RunList = schemas.CamelCase.from_dict(shapes.page_of(Run), name="RunList")
@@ -76,7 +83,8 @@ _COLUMNS = """
     {payloads},
     CAST(run.metadata AS BLOB),
     {counters},
-    run.created_at, run.updated_at, run.started_at, run.completed_at
+    run.created_at, run.updated_at, run.started_at, run.completed_at,
+    run.external_id, CAST(run.tags AS BLOB)
     """
 _COUNTERS = f"coalesce({ALL_TASKS}, 0), coalesce(completed, 0), coalesce(failed, 0), coalesce(cancelled, 0)"
 _PAYLOADS = "CAST(run.input_data AS BLOB), CAST(run.output_data AS BLOB), CAST(run.error_data AS BLOB)"
@@ -96,6 +104,7 @@ SELECT_RUN = f"SELECT {COLUMNS} {ONE_RUN}"
 @bp.post("/runs")
 @takes(CreateRun)
 @answers(201, Run)
+@fails(409)
 @conditional
 def create_run(new: dict[str, Any]) -> Response:
     """Open a run in the caller's organisation; it starts `pending`."""
@@ -103,12 +112,17 @@ def create_run(new: dict[str, Any]) -> Response:
         run_id = new_id()
         run = tx.one(
             f"""
-            INSERT INTO run (org_id, id, status, input_data, metadata, created_at, updated_at)
-            VALUES (:org_id, :id, 'pending', :input_data, :metadata, :now, :now)
+            INSERT INTO run (org_id, id, status, input_data, metadata, external_id, tags, created_at, updated_at)
+            VALUES (:org_id, :id, 'pending', :input_data, :metadata, nullif(:external_id, ''), nullif(:tags, '[]'),
+                    :now, :now)
+            {labels.unless_taken(new)}
             RETURNING {COLUMNS_WITHOUT_TASKS}
             """,
             org_id=g.org_id, id=run_id, input_data=new["input_data"], metadata=new.get("metadata"), now=now_ms(),
+            **labels.bound(new),
         )  # fmt: skip
+        if run is None:
+            labels.refuse_taken(tx, "run", new)
     return created(to_json(found(run, "Run")), f"/runs/{run_id}")
 
 
@@ -129,10 +143,10 @@ def get_run(wanted: dict[str, Any], run_id: str) -> Response:
 @bp.patch("/runs/<run_id>")
 @takes(UpdateRun)
 @answers(200, Run)
-@fails(404)
+@fails(404, 409)
 @conditional
 def update_run(change: dict[str, Any], run_id: str) -> Response:
-    """Change a run's status, output, error or metadata; what is absent stays.
+    """Change a run's status, output, error, metadata, external id or tags; what is absent stays.
 
     Any status may follow any other but `pending`, to which a run cannot go back. A value that is the same as before, to
     the letter, changes nothing, not even `updatedAt`.
@@ -141,13 +155,15 @@ def update_run(change: dict[str, Any], run_id: str) -> Response:
     with db.write() as tx:
         if wanted is not None:
             check(wanted, to_json(_locked(tx, run_id)))
+        labels.refuse_other(tx, "run", run_id.lower(), change)
         tx.run(
-            """
+            f"""
             UPDATE run
             SET status       = coalesce(:status, status),
                 output_data  = coalesce(:output_data, output_data),
                 error_data   = coalesce(:error_data, error_data),
                 metadata     = coalesce(:metadata, metadata),
+                {labels.sets(change)}
                 updated_at   = :now,
                 started_at   = CASE WHEN :status = 'running' THEN coalesce(started_at, :now) ELSE started_at END,
                 completed_at = CASE WHEN coalesce(:status, status) = status THEN completed_at
@@ -158,13 +174,44 @@ def update_run(change: dict[str, Any], run_id: str) -> Response:
                 OR :output_data <> coalesce(output_data, 'null')
                 OR :error_data <> coalesce(error_data, 'null')
                 OR :metadata <> coalesce(metadata, '')
+                {labels.changes(change)}
             )
             """,
             org_id=g.org_id, id=run_id.lower(), now=now_ms(), ended=as_list(ENDED),
             status=change.get("status"), output_data=change.get("output_data"),
-            error_data=change.get("error_data"), metadata=change.get("metadata"),
+            error_data=change.get("error_data"), metadata=change.get("metadata"), **labels.bound(change),
         )  # fmt: skip
         run = tx.one(SELECT_RUN, org_id=g.org_id, id=run_id.lower())
+    return represent(to_json(found(run, "Run")))
+
+
+@bp.patch("/runs/<run_id>/tags")
+@takes(UpdateTags)
+@answers(200, Run)
+@fails(404)
+@conditional
+def update_run_tags(change: dict[str, Any], run_id: str) -> Response:
+    """Remove tags from a run, then add those it does not have; the others keep their order.
+
+    When that leaves the tags as they are, it leaves `updatedAt` too.
+    """
+    which = {"org_id": g.org_id, "id": run_id.lower()}
+    wanted = if_match()
+    with db.write() as tx:
+        run = tx.locked("SELECT coalesce(tags, '[]') FROM run WHERE org_id = :org_id AND id = :id", **which)
+        (before,) = found(run, "Run")
+        if wanted is not None:
+            check(wanted, to_json(found(tx.one(SELECT_RUN, **which), "Run")))
+        tags = labels.changed_tags(before, change, "run")
+        tx.run(
+            """
+            UPDATE run
+            SET tags = nullif(:tags, '[]'), updated_at = :now
+            WHERE org_id = :org_id AND id = :id AND :tags <> coalesce(tags, '[]')
+            """,
+            **which, tags=tags, now=now_ms(),
+        )  # fmt: skip
+        run = tx.one(SELECT_RUN, **which)
     return represent(to_json(found(run, "Run")))
 
 
@@ -231,9 +278,9 @@ def to_json(run: Iterable[Any]) -> dict[str, Any]:
     (
         run_id, org_id, status, input_data, output_data, error_data, metadata,
         total_tasks, completed_tasks, failed_tasks, cancelled_tasks,
-        created_at, updated_at, started_at, completed_at,
+        created_at, updated_at, started_at, completed_at, external_id, tags,
     ) = run  # fmt: skip
-    return {
+    item = {
         "id": run_id,
         "orgId": org_id,
         "status": status,
@@ -251,3 +298,4 @@ def to_json(run: Iterable[Any]) -> dict[str, Any]:
         "completedAt": iso(completed_at),
         "durationMs": duration(created_at, started_at, completed_at),
     }
+    return labels.labelled(item, external_id, tags)

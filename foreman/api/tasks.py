@@ -8,11 +8,12 @@ from marshmallow import fields, validate
 from msgspec import Raw
 
 from foreman import db
-from foreman.api import task_list
+from foreman.api import labels, task_list
+from foreman.api.labels import UpdateTags
 from foreman.clock import duration, iso, new_id, now_ms
 from foreman.db.values import as_list
 from foreman.http import schemas, shapes
-from foreman.http.contract import Resource, answer, answers, asks, conditional, created, fails, represent, takes
+from foreman.http.contract import Resource, answers, asks, conditional, created, fails, represent, takes
 from foreman.http.errors import NotFound, found
 from foreman.http.fields import Id, Integer, Text
 from foreman.http.opaque_json import NOTHING, raw
@@ -37,6 +38,8 @@ class CreateTask(schemas.Body):
     input_data = schemas.opaque({"url": "https://example.com"}, required=True)
     metadata = schemas.metadata()
     max_retries = Integer(strict=True, load_default=3, validate=validate.Range(0, 10), metadata={"examples": [3]})
+    external_id = labels.external_id()
+    tags = labels.tags()
 
 
 class UpdateTask(schemas.Change):
@@ -47,6 +50,8 @@ class UpdateTask(schemas.Change):
     error_data = schemas.opaque({"message": "timed out"})
     metadata = schemas.metadata()
     queue_job_id = Text(metadata={"examples": ["job-17"]})
+    external_id = labels.external_id()
+    tags = labels.tags()
 
 
 class Task(schemas.CamelCase):
@@ -76,6 +81,8 @@ class Task(schemas.CamelCase):
     )
     duration_ms = shapes.count("Milliseconds from its start, else its creation, to its end.", 1234, allow_none=True)
     queue_job_id = fields.String(required=True, allow_none=True, metadata={"examples": ["job-17"]})
+    external_id = labels.shown_external_id()
+    tags = labels.shown_tags()
 
 
 TaskList = schemas.CamelCase.from_dict(shapes.page_of(Task), name="TaskList")
@@ -86,7 +93,8 @@ _COLUMNS = """
     task.id, task.run_id, task.parent_task_id, task.org_id, task.type, task.status,
     {payloads},
     CAST(task.metadata AS BLOB), task.retry_count, task.max_retries,
-    task.created_at, task.updated_at, task.queued_at, task.started_at, task.completed_at, task.queue_job_id
+    task.created_at, task.updated_at, task.queued_at, task.started_at, task.completed_at, task.queue_job_id,
+    task.external_id, CAST(task.tags AS BLOB)
     """
 COLUMNS = _COLUMNS.format(
     payloads="CAST(task.input_data AS BLOB), CAST(task.output_data AS BLOB), CAST(task.error_data AS BLOB)"
@@ -96,12 +104,13 @@ OPAQUE, OPAQUE_OF_SUMMARY = slice(6, 10), slice(9, 10)
 ONE_TASK = "FROM task WHERE org_id = :org_id AND id = :id"
 
 SELECT_TASK = f"SELECT {COLUMNS} {ONE_TASK}"
+SELECT_PARENT = "SELECT 1 FROM task WHERE org_id = :org_id AND id = :id AND run_id = :run_id"
 
 
 @bp.post("/tasks")
 @takes(CreateTask)
 @answers(201, Task)
-@fails(404)
+@fails(404, 409)
 @conditional
 def create_task(new: dict[str, Any]) -> Response:
     """Add a task to a run; it starts `pending`. The run, and the parent task in that run, must exist."""
@@ -109,25 +118,32 @@ def create_task(new: dict[str, Any]) -> Response:
         task = tx.one(
             f"""
             INSERT INTO task (org_id, id, run_seq, run_id, parent_task_id, type, status, input_data, metadata,
-                              max_retries, created_at, updated_at)
+                              max_retries, external_id, tags, created_at, updated_at)
             SELECT run.org_id, :id, run.seq, run.id, :parent_task_id, :type, 'pending', :input_data, :metadata,
-                   :max_retries, :now, :now
+                   :max_retries, nullif(:external_id, ''), nullif(:tags, '[]'), :now, :now
             FROM run
             WHERE run.org_id = :org_id AND run.id = :run_id AND (CAST(:parent_task_id AS TEXT) IS NULL OR EXISTS (
                 SELECT 1
                 FROM task AS parent
                 WHERE parent.org_id = :org_id AND parent.id = :parent_task_id AND parent.run_seq = run.seq
             ))
+            {labels.unless_taken(new)}
             RETURNING {COLUMNS}
             """,
             org_id=g.org_id, id=new_id(), run_id=new["run_id"], parent_task_id=new["parent_task_id"],
             type=new["type"], input_data=new["input_data"], metadata=new.get("metadata"),
-            max_retries=new["max_retries"], now=now_ms(),
+            max_retries=new["max_retries"], now=now_ms(), **labels.bound(new),
         )  # fmt: skip
         if task is None:
             found(tx.one("SELECT 1 FROM run WHERE org_id = :org_id AND id = :id",
                          org_id=g.org_id, id=new["run_id"]), "Run")  # fmt: skip
-            raise NotFound("Parent task")
+            if new["parent_task_id"] is not None:
+                found(
+                    tx.one(SELECT_PARENT, org_id=g.org_id, run_id=new["run_id"], id=new["parent_task_id"]),
+                    "Parent task",
+                )
+            labels.refuse_taken(tx, "task", new)
+            raise NotFound("Run")
     body = to_json(task)
     return created(body, f"/tasks/{body['id']}")
 
@@ -149,10 +165,10 @@ def get_task(wanted: dict[str, Any], task_id: str) -> Response:
 @bp.patch("/tasks/<task_id>")
 @takes(UpdateTask)
 @answers(200, Task)
-@fails(404)
+@fails(404, 409)
 @conditional
 def update_task(change: dict[str, Any], task_id: str) -> Response:
-    """Change a task's status, output, error, metadata or queue job; what is absent stays.
+    """Change a task's status, output, error, metadata, queue job, external id or tags; what is absent stays.
 
     Any status may follow any other, because queues and workers decide; the times and the retry count follow it. A value
     that is the same as before, to the letter, changes nothing, not even `updatedAt`.
@@ -161,6 +177,7 @@ def update_task(change: dict[str, Any], task_id: str) -> Response:
     with db.write(single=wanted is None) as tx:
         if wanted is not None:
             check(wanted, to_json(found(tx.locked(SELECT_TASK, org_id=g.org_id, id=task_id.lower()), "Task")))
+        labels.refuse_other(tx, "task", task_id.lower(), change)
         task = tx.one(
             f"""
             UPDATE task
@@ -169,6 +186,7 @@ def update_task(change: dict[str, Any], task_id: str) -> Response:
                 error_data   = coalesce(:error_data, error_data),
                 metadata     = coalesce(:metadata, metadata),
                 queue_job_id = coalesce(:queue_job_id, queue_job_id),
+                {labels.sets(change)}
                 updated_at   = :now,
                 queued_at    = CASE WHEN :status = 'queued'  THEN coalesce(queued_at, :now)  ELSE queued_at  END,
                 started_at   = CASE WHEN :status = 'running' THEN coalesce(started_at, :now) ELSE started_at END,
@@ -182,14 +200,45 @@ def update_task(change: dict[str, Any], task_id: str) -> Response:
                 OR :error_data <> coalesce(error_data, 'null')
                 OR :metadata <> coalesce(metadata, '')
                 OR :queue_job_id <> coalesce(queue_job_id, '')
+                {labels.changes(change)}
             )
             RETURNING {COLUMNS}
             """,
             org_id=g.org_id, id=task_id.lower(), now=now_ms(), ended=as_list(ENDED),
             status=change.get("status"), output_data=change.get("output_data"),
             error_data=change.get("error_data"), metadata=change.get("metadata"),
-            queue_job_id=change.get("queue_job_id"),
+            queue_job_id=change.get("queue_job_id"), **labels.bound(change),
         ) or tx.one(SELECT_TASK, org_id=g.org_id, id=task_id.lower())  # fmt: skip
+    return represent(to_json(found(task, "Task")))
+
+
+@bp.patch("/tasks/<task_id>/tags")
+@takes(UpdateTags)
+@answers(200, Task)
+@fails(404)
+@conditional
+def update_task_tags(change: dict[str, Any], task_id: str) -> Response:
+    """Remove tags from a task, then add those it does not have; the others keep their order.
+
+    When that leaves the tags as they are, it leaves `updatedAt` too.
+    """
+    which = {"org_id": g.org_id, "id": task_id.lower()}
+    wanted = if_match()
+    with db.write() as tx:
+        task = tx.locked("SELECT coalesce(tags, '[]') FROM task WHERE org_id = :org_id AND id = :id", **which)
+        (before,) = found(task, "Task")
+        if wanted is not None:
+            check(wanted, to_json(found(tx.one(SELECT_TASK, **which), "Task")))
+        tags = labels.changed_tags(before, change, "task")
+        task = tx.one(
+            f"""
+            UPDATE task
+            SET tags = nullif(:tags, '[]'), updated_at = :now
+            WHERE org_id = :org_id AND id = :id AND :tags <> coalesce(tags, '[]')
+            RETURNING {COLUMNS}
+            """,
+            **which, tags=tags, now=now_ms(),
+        ) or tx.one(SELECT_TASK, **which)  # fmt: skip
     return represent(to_json(found(task, "Task")))
 
 
@@ -247,8 +296,9 @@ def to_json(task: Iterable[Any]) -> dict[str, Any]:
         task_id, run_id, parent_task_id, org_id, type_, status,
         input_data, output_data, error_data, metadata, retry_count, max_retries,
         created_at, updated_at, queued_at, started_at, completed_at, queue_job_id,
+        external_id, tags,
     ) = task  # fmt: skip
-    return {
+    item = {
         "id": task_id,
         "runId": run_id,
         "parentTaskId": parent_task_id,
@@ -269,3 +319,4 @@ def to_json(task: Iterable[Any]) -> dict[str, Any]:
         "durationMs": duration(created_at, started_at, completed_at),
         "queueJobId": queue_job_id,
     }
+    return labels.labelled(item, external_id, tags)

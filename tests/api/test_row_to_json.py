@@ -67,6 +67,8 @@ RUNS = things(
         "updatedAt": TIMES,
         "startedAt": TIMES | NONE,
         "completedAt": TIMES | NONE,
+        "externalId": TEXTS | NONE,
+        "tags": OPAQUE | NONE,
     }
 )
 TASKS = things(
@@ -89,6 +91,8 @@ TASKS = things(
         "startedAt": TIMES | NONE,
         "completedAt": TIMES | NONE,
         "queueJobId": TEXTS | NONE,
+        "externalId": TEXTS | NONE,
+        "tags": OPAQUE | NONE,
     }
 )
 ENTRIES = things(
@@ -105,6 +109,10 @@ ENTRIES = things(
         "updatedAt": TIMES,
     }
 )
+
+
+# Fields that are left out if they are not set.
+OPTIONAL = ("externalId", "tags")
 
 
 def row(thing: dict[str, Any]) -> tuple[Any, ...]:
@@ -137,7 +145,8 @@ def written(value: Any) -> str:
 
 
 def an_object(thing: dict[str, Any]) -> bytes:
-    return ("{" + ",".join(f'"{name}":{written(value)}' for name, value in thing.items()) + "}").encode()
+    shown = {name: value for name, value in thing.items() if name not in OPTIONAL or value is not None}
+    return ("{" + ",".join(f'"{name}":{written(value)}' for name, value in shown.items()) + "}").encode()
 
 
 @given(run=RUNS)
