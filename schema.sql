@@ -315,7 +315,8 @@ CREATE INDEX task_tag_by_run ON task_tag (run_seq, tag, created_at, seq);
 -- The paths in `metadata` by which runs and tasks are found, such as customer.region: those of the setting
 -- FOREMAN_METADATA_PATHS.
 CREATE TABLE metadata_path (
-    path TEXT NOT NULL PRIMARY KEY CONSTRAINT metadata_path_is_not_empty CHECK (path <> '')
+    path   TEXT    NOT NULL PRIMARY KEY CONSTRAINT metadata_path_is_not_empty CHECK (path <> ''),
+    filled INTEGER NOT NULL DEFAULT 0 CONSTRAINT filled_is_boolean CHECK (filled IN (0, 1))  -- whether all rows are found by it
 ) STRICT, WITHOUT ROWID;
 
 -- What is at these paths, if it is a text, a number, true, false or null, of at most 255 characters: a text as it

@@ -4,9 +4,10 @@ from html import escape
 from pathlib import Path
 
 import flask_swagger_ui
-from flask import Blueprint, Response, current_app, redirect, send_from_directory
+from flask import Blueprint, Response, redirect, send_from_directory
 from werkzeug.wrappers import Response as BareResponse
 
+from foreman.db.application import current
 from foreman.http.contract import BASE_PATH, answer, public
 from foreman.http.protocol.problems import CODES, CODES_PATH
 from foreman.http.security_headers import for_pages
@@ -26,7 +27,7 @@ def get_openapi() -> Response:
     # Imported on demand: it needs apispec, which serving requests does not.
     from foreman.http.openapi import document
 
-    return answer(document(current_app))
+    return answer(document(current))
 
 
 @bp.get("/")

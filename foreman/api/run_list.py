@@ -1,16 +1,19 @@
 """The list of runs: its filters, and how the runs that match are found.
 
 One filter leads to the runs by an index, the others are checked on the runs that it finds: the ids do, if they are
-given, else a range of what the list is sorted by, else the first range, else the status.
+given, else a label (`label_filters`), else a range of what the list is sorted by, else the first range, else the
+status.
 """
 
 from typing import Any
 
+from foreman.api import label_filters
 from foreman.db.values import as_list
 from foreman.http import schemas
 from foreman.http.paging.walks import (
     NOT_STARTED,
     STARTED,
+    Range,
     Walk,
     checked,
     checks_of,
@@ -24,13 +27,15 @@ from foreman.http.paging.walks import (
 from foreman.vocabulary import RUN_STATUSES
 
 
-class ListRuns(schemas.Listed):
+class ListRuns(label_filters.ListLabelled):
     """Which runs to list."""
 
     status = schemas.statuses(*RUN_STATUSES)
 
 
 OF_ORGANISATION = "org_id = :org_id"
+
+OF_STATUS = checked("status IN (SELECT value FROM json_each(:statuses))")
 
 IDS = "id IN (SELECT value FROM json_each(:ids))"
 
@@ -47,8 +52,12 @@ def walks(wanted: dict[str, Any]) -> list[Walk]:
     sort_by, sort_order, ranges = wanted["sort_by"], wanted["sort_order"], ranges_in(wanted)
     statuses = _statuses(wanted)
     if wanted.get("ids"):
-        checks = [checked("status IN (SELECT value FROM json_each(:statuses))"), *checks_of(ranges)]
+        checks = [OF_STATUS, *checks_of(ranges), *label_filters.checks("run", wanted)]
         return [find_and_sort("run", [OF_ORGANISATION, IDS, *checks], sort_by, sort_order)]
+    if label_filters.are_in(wanted):
+        within = ranges.pop("created_at", Range())
+        others = [*([OF_STATUS] if wanted.get("status") else []), *checks_of(ranges)]
+        return label_filters.walks("run", wanted, others, within)
     if ranges:
         column = sort_by if sort_by in ranges else next(iter(ranges))
         within = ranges.pop(column)
@@ -61,14 +70,19 @@ def walks(wanted: dict[str, Any]) -> list[Walk]:
 
 def count(wanted: dict[str, Any]) -> str:
     """A SELECT of the `total` of the list."""
-    if wanted.get("ids") or times_in(wanted):
+    if wanted.get("ids") or times_in(wanted) or label_filters.are_in(wanted):
         return f"SELECT ({count_of(walks(wanted))}) AS total"
     return COUNT
 
 
 def bound(wanted: dict[str, Any]) -> dict[str, Any]:
     """The values to bind for the filters."""
-    return {"statuses": as_list(_statuses(wanted)), "ids": as_list(wanted.get("ids", [])), **times_in(wanted)}
+    return {
+        "statuses": as_list(_statuses(wanted)),
+        "ids": as_list(wanted.get("ids", [])),
+        **label_filters.bound(wanted),
+        **times_in(wanted),
+    }
 
 
 def _statuses(wanted: dict[str, Any]) -> list[str]:

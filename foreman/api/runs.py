@@ -8,9 +8,10 @@ from marshmallow import fields, validate
 from msgspec import Raw
 
 from foreman import db
-from foreman.api import labels, run_list
+from foreman.api import label_filters, labels, run_list
 from foreman.api.labels import UpdateTags
 from foreman.clock import duration, iso, new_id, now_ms
+from foreman.db.application import current
 from foreman.db.engine import Transaction
 from foreman.db.removal import delete_run_and_all_in_it
 from foreman.db.values import ALL_TASKS, Row, as_list
@@ -236,6 +237,7 @@ def delete_run(run_id: str) -> Response:
 @answers(200, RunList)
 def list_runs(wanted: dict[str, Any]) -> Response:
     """The organisation's runs, newest first unless asked otherwise; ties are broken by id."""
+    label_filters.refuse_undeclared(wanted, current.settings.metadata_paths)
     asked = Asked.of(wanted)
     page = read_page(
         f"""

@@ -1,13 +1,14 @@
 """The lists of tasks: their filters, and how the tasks that match are found.
 
 One filter leads to the tasks by an index, the others are checked on the tasks that it finds: the ids do, if they are
-given, else the parent, else the run, else a range of what the list is sorted by, else the first range, else the type
-or the status.
+given, else the parent, else a label (`label_filters`), else the run, else a range of what the list is sorted by, else
+the first range, else the type or the status.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
+from foreman.api import label_filters
 from foreman.db.values import RUN_SEQ, as_list
 from foreman.http import schemas
 from foreman.http.fields import Id, IdOrNone, TextFilter
@@ -28,7 +29,7 @@ from foreman.http.paging.walks import (
 from foreman.vocabulary import TASK_STATUSES
 
 
-class ListTasksOfRun(schemas.Listed):
+class ListTasksOfRun(label_filters.ListLabelled):
     """Which tasks of a run to list."""
 
     status = schemas.statuses(*TASK_STATUSES)
@@ -96,16 +97,22 @@ def walks(wanted: dict[str, Any]) -> list[Walk]:
     sort_by, sort_order = wanted["sort_by"], wanted["sort_order"]
     one_of = f"coalesce(status, '') IN ({', '.join(map(_literal, statuses))})"
     each = [f"status = {_literal(status)}" for status in statuses]
+    labels = label_filters.checks("task", wanted)
 
     def led_by(*names: str) -> list[str]:
         checks = [CHECKED[name] for name in CHECKED if name in filters and name not in names]
-        return [OF_ORGANISATION, *(LEADING[name] for name in names if name in filters), *checks]
+        return [OF_ORGANISATION, *(LEADING[name] for name in names if name in filters), *checks, *labels]
 
     if "ids" in filters:
         conditions = [*led_by("ids"), one_of, *checks_of(ranges)]
         return [find_and_sort("task", conditions, sort_by, sort_order)]
     if "parent_task_id" in filters:
         return _by_creation([[*led_by("parent_task_id"), one_of]], ranges, sort_by, sort_order)
+    if labels:
+        within = ranges.pop("created_at", Range())
+        others = [CHECKED[name] for name in CHECKED if name in filters and name != "run_id"]
+        others += [*([one_of] if wanted.get("status") else []), *checks_of(ranges)]
+        return label_filters.walks("task", wanted, others, within, in_run="run_id" in filters)
     if "run_id" in filters:
         conditions = led_by("run_id", "type")
         return _by_creation([[*conditions, status] for status in each], ranges, sort_by, sort_order)
@@ -142,6 +149,8 @@ def count(wanted: dict[str, Any]) -> str:
     """The SQL of the `total` of the list: from the counts that are kept, if nothing matters that they do not know."""
     filters = _filters(wanted)
     parts = " + ".join(_statuses(wanted))
+    if label_filters.are_in(wanted):
+        return f"({count_of(walks(wanted))})"
     if filters & {"ids", "types"} or times_in(wanted) or ("no_parent" in filters and "run_id" not in filters):
         return f"({count_of(walks(wanted))})"
     of = next((name for name in ("parent_task_id", "run_id") if name in filters), "all")
@@ -158,6 +167,7 @@ def bound(wanted: dict[str, Any]) -> dict[str, Any]:
         "type": wanted.get("type", types[0] if len(types) == 1 else None),
         "types": as_list(types),
         "ids": as_list(wanted.get("ids", [])),
+        **label_filters.bound(wanted),
         **times_in(wanted),
     }
 

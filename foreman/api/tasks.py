@@ -8,9 +8,10 @@ from marshmallow import fields, validate
 from msgspec import Raw
 
 from foreman import db
-from foreman.api import labels, task_list
+from foreman.api import label_filters, labels, task_list
 from foreman.api.labels import UpdateTags
 from foreman.clock import duration, iso, new_id, now_ms
+from foreman.db.application import current
 from foreman.db.values import as_list
 from foreman.http import schemas, shapes
 from foreman.http.contract import Resource, answers, asks, conditional, created, fails, represent, takes
@@ -264,6 +265,7 @@ def _page_of(wanted: dict[str, Any], only_if: str = "") -> Response:
 
     :param only_if: what must exist, as the end of a SELECT
     """
+    label_filters.refuse_undeclared(wanted, current.settings.metadata_paths)
     asked = Asked.of(wanted)
     page = read_page(
         f"""

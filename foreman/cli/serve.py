@@ -17,6 +17,7 @@ import click
 from foreman import __version__
 from foreman.auth import keys
 from foreman.background.idempotency import swept
+from foreman.background.metadata_paths import declared
 from foreman.background.retention import daily
 from foreman.cli import processes
 from foreman.cli.keys import shown_or_taken_back
@@ -138,7 +139,12 @@ def serve(ephemeral: bool, with_parent: bool | None, first_key: bool, **given: s
                 log.info("Foreman %s listens on %s, database %s", __version__, server.url, database.name)
             else:
                 child.serves()
-            with database.served(), daily(database, settings.retention), swept(database, settings.idempotency):
+            with (
+                database.served(),
+                daily(database, settings.retention),
+                swept(database, settings.idempotency),
+                declared(database, settings.metadata_paths),
+            ):
                 server.run()
             if child is None:
                 log.info("Stopped")

@@ -151,6 +151,13 @@ class Database(Protocol):
         :param text: the name of a column
         """
 
+    def at_declared_paths(self, table: str) -> str:
+        """A SELECT of what the metadata of some rows has at the declared paths, as `schema.sql` keeps it.
+
+        :param table: `run` or `task`
+        :return: it takes :after and :last, between which the `seq` of the rows is; the first is not one of them
+        """
+
     def open_readers(self, number: int) -> None:
         """Prepare for `number` threads."""
 
@@ -187,6 +194,15 @@ class Database(Protocol):
 
         :raises OSError: when that cannot be found out
         """
+
+    def after_others(self, table: str) -> AbstractContextManager[Transaction]:
+        """A transaction that begins after all that have read a table have ended, and before any other can read it.
+
+        It must be short.
+        """
+
+    def alone(self) -> AbstractContextManager[bool]:
+        """Whether no other process that serves the database is in such a block, as long as the block lasts."""
 
     def served(self) -> AbstractContextManager[None]:
         """Do in the background what a served database needs, as long as the block lasts."""

@@ -29,13 +29,10 @@ from foreman.http.opaque_json import decode_object
 from foreman.http.protocol.etags import etag_of, is_known
 from foreman.http.protocol.idempotency import once
 from foreman.http.protocol.problems import Detail
-from foreman.http.schemas import Body, CamelCase, Change, Query
+from foreman.http.schemas import LONGEST_NAME, MOST_NAMES, Body, CamelCase, Change, Query
 from foreman.vocabulary import LONG, READING_METHODS, SHORT, WAITING
 
 BASE_PATH = "/api/v1"
-
-# Names chosen by a client that an error response lists at most, and the characters that it shows of each.
-MOST_NAMES, LONGEST_NAME = 20, 100
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -139,7 +136,7 @@ def asks(schema: type[Query]) -> Callable[[Callable[..., Any]], Callable[..., An
         @wraps(view)
         def with_query(**path: str) -> Any:
             given = _parameters()
-            unknown = (name for name in given if name not in known)
+            unknown = (name for name in given if name not in known and not loader.knows(name))
             return view(_load(loader, given, unknown, refused), **path)
 
         return with_query

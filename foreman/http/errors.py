@@ -155,6 +155,13 @@ class CannotCount(APIError):
         super().__init__(503, message, headers={"Retry-After": str(retry_after)})
 
 
+class NotReady(APIError):
+    """503: the server is still preparing what is asked for."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(503, message, headers={"Retry-After": "1"})
+
+
 class TooLargeToTry(Exception):
     """The response is too large to build right away: the server retries the request in the queue of large ones."""
 

@@ -181,3 +181,15 @@ class CommaList(fields.Field[list[str]]):
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> list[str]:
         return [self.inner.deserialize(item, attr, data) for item in dict.fromkeys(value.split(",")) if item]
+
+
+class ByPath(fields.Field[dict[str, str]]):
+    """Query parameters `NAME.PATH`, of any path, with NAME that of the field: texts by path, in order of the paths.
+
+    `schemas.Query` gathers and validates them.
+    """
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> dict[str, str]:
+        return dict(sorted(value.items()))

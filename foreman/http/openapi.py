@@ -2,17 +2,18 @@
 
 import inspect
 import re
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
-from flask import Flask
 from marshmallow import Schema, fields
 
 from foreman import __version__
+from foreman.db.application import Application
 from foreman.http.contract import BASE_PATH, Operation, Resource, is_public, operation_of
-from foreman.http.fields import CommaList, Id, IdOrNone, OpaqueObject, Time
+from foreman.http.fields import ByPath, CommaList, Id, IdOrNone, OpaqueObject, TextFilter, Time
 from foreman.http.protocol.idempotency import KEY, LONGEST_KEY, REPLAYED
 from foreman.http.protocol.problems import PROBLEM_JSON
 from foreman.http.schemas import EXAMPLE_ID, LARGEST_OFFSET, Body, Change, camel_case
@@ -114,7 +115,7 @@ _IF_NONE_MATCH = _tags("If-None-Match", "Entity tags that the client knows, or `
 _IF_MATCH = _tags("If-Match", "Entity tags that the item must have one of, or `*`: else 412, and nothing changes.")
 
 
-def document(app: Flask) -> dict[str, Any]:
+def document(app: Application) -> dict[str, Any]:
     """The OpenAPI document of the app's routes, as JSON-ready data."""
     resources = {name: bp for name, bp in app.blueprints.items() if isinstance(bp, Resource)}
     marshmallow = MarshmallowPlugin(schema_name_resolver=lambda schema: _class_of(schema).__name__)
@@ -151,7 +152,7 @@ def document(app: Flask) -> dict[str, Any]:
 
 
 def _describe(
-    app: Flask, endpoint: str, method: str, rule: str, operation: Operation, converter: OpenAPIConverter
+    app: Application, endpoint: str, method: str, rule: str, operation: Operation, converter: OpenAPIConverter
 ) -> dict[str, Any]:
     name = endpoint.split(".")[1]
     unprefixed = not rule.startswith(BASE_PATH)
@@ -162,7 +163,11 @@ def _describe(
         "summary": summary.replace("`", ""),
         "parameters": [
             *(_path_parameter(parameter) for parameter in re.findall(r"<(\w+)>", rule)),
-            *(_query_parameter(field, converter) for field in _fields(operation.query)),
+            *(
+                parameter
+                for field in _fields(operation.query)
+                for parameter in _query_parameters(field, converter, app.settings.metadata_paths)
+            ),
         ],
         "responses": {},
     }
@@ -229,6 +234,24 @@ def _path_parameter(name: str) -> dict[str, Any]:
         "required": True,
         "schema": {"type": "string", "format": "uuid", "examples": [EXAMPLE_ID]},
     }
+
+
+def _query_parameters(
+    field: fields.Field[Any], converter: OpenAPIConverter, paths: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    """The parameter of a field; one for each of the declared paths, if it is a filter by path."""
+    if isinstance(field, ByPath):
+        schema = converter.field2property(TextFilter())
+        for path in paths:
+            yield {
+                "name": f"{field.data_key}.{path}",
+                "in": "query",
+                "required": False,
+                "schema": schema,
+                "description": field.metadata["description"],
+            }
+    else:
+        yield _query_parameter(field, converter)
 
 
 def _query_parameter(field: fields.Field[Any], converter: OpenAPIConverter) -> dict[str, Any]:

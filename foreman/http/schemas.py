@@ -4,14 +4,19 @@ The schemas of a single endpoint are beside its handler.
 """
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 import msgspec
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, pre_load, validate
 from werkzeug.datastructures import MultiDict
 
-from foreman.http.fields import CommaList, Id, Integer, ListItem, Opaque, OpaqueObject, TextFilter, Time
+from foreman.http.fields import ByPath, CommaList, Id, Integer, ListItem, Opaque, OpaqueObject, TextFilter, Time
 from foreman.http.opaque_json import has_unpaired_surrogate
+from foreman.vocabulary import MOST_METADATA_PATHS
+
+# Names chosen by a client that an error response lists at most, and the characters that it shows of each.
+MOST_NAMES, LONGEST_NAME = 20, 100
 
 SORT_ORDERS = ("desc", "asc")
 LIST_SORTS = ("created_at", "updated_at", "started_at", "completed_at")
@@ -44,7 +49,17 @@ class CamelCase(Schema):
 
     def outer_names(self) -> tuple[str, ...]:
         """The camelCase names of its fields, in order."""
-        return tuple(str(field.data_key) for field in self.load_fields.values())
+        return tuple(
+            f"{field.data_key}.PATH" if isinstance(field, ByPath) else str(field.data_key)
+            for field in self.load_fields.values()
+        )
+
+    def knows(self, name: str) -> bool:
+        """Whether a camelCase name is that of a field."""
+        return any(
+            name.startswith(f"{field.data_key}.") if isinstance(field, ByPath) else name == field.data_key
+            for field in self.load_fields.values()
+        )
 
 
 class Body(CamelCase):
@@ -89,14 +104,17 @@ class Query(CamelCase):
     """
 
     @pre_load
-    def gather(self, data: MultiDict[str, str], **_: Any) -> dict[str, str]:
+    def gather(self, data: MultiDict[str, str], **_: Any) -> dict[str, Any]:
         """One text for each parameter; the parts of a list are joined.
 
         :raises ValidationError: if a parameter that is not a list is given more than once
         """
-        gathered = {}
+        gathered: dict[str, Any] = {}
         for field in self.load_fields.values():
             name = str(field.data_key)
+            if isinstance(field, ByPath):
+                gathered[name] = _by_path(name, data)
+                continue
             if name not in data:
                 continue
             values = data.getlist(name)
@@ -107,6 +125,32 @@ class Query(CamelCase):
             if values and (values[0] or not isinstance(field, CommaList | TextFilter)):
                 gathered[name] = values[0]
         return gathered
+
+
+def _by_path(name: str, data: MultiDict[str, str]) -> dict[str, str]:
+    """The texts of the parameters that begin with this name and a dot, by the rest of their names.
+
+    :raises ValidationError: if one is not as a text filter has to be, or is given more than once
+    """
+    found, errors = {}, {}
+    text = TextFilter()
+    for each in data:
+        if not each.startswith(f"{name}."):
+            continue
+        values = data.getlist(each)
+        shown = each[:LONGEST_NAME]
+        if len(values) > 1:
+            errors[shown] = ["Given more than once."]
+        elif values[0]:
+            try:
+                found[each.removeprefix(f"{name}.")] = text.deserialize(values[0])
+            except ValidationError as error:
+                errors[shown] = list(error.messages)
+    if len(found) > MOST_METADATA_PATHS:
+        errors[name] = [f"Given for more than {MOST_METADATA_PATHS} paths."]
+    if errors:
+        raise ValidationError(dict(islice(errors.items(), MOST_NAMES)))
+    return found
 
 
 def opaque(example: Any, **kwargs: Any) -> Opaque:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -162,7 +163,7 @@ def test_of_two_that_create_at_once_one_gets_the_external_id(
 ) -> None:
     for number in range(ROUNDS):
         name = f"order-{number}"
-        responses = at_once(*(lambda c=client, n=name: kind.create(c, externalId=n) for client in two))  # type: ignore[misc]
+        responses = at_once(*(partial(kind.create, client, externalId=name) for client in two))
         refused, made = sorted(responses, key=lambda response: -response.status_code)
         item = ok(made, 201)
         assert item["id"] in assert_error(refused, 409)["error"]
@@ -175,8 +176,8 @@ def test_of_two_that_take_an_external_id_at_once_one_gets_it(
     for number in range(ROUNDS):
         name, item = f"order-{number}", kind.make()
         made, changed = at_once(
-            lambda n=name: kind.create(one, externalId=n),  # type: ignore[misc]
-            lambda n=name, i=item: other.patch(f"{kind.path}/{i['id']}", json={"externalId": n}),  # type: ignore[misc]
+            partial(kind.create, one, externalId=name),
+            partial(other.patch, f"{kind.path}/{item['id']}", json={"externalId": name}),
         )
         assert {made.status_code, changed.status_code} in ({201, 409}, {409, 200})
         holder = item["id"] if changed.status_code == 200 else made.json()["id"]
@@ -244,12 +245,8 @@ def test_change_of_tags_that_is_wrong_changes_nothing(kind: Kind) -> None:
 def test_changes_of_tags_at_once_lose_nothing(kind: Kind, two: tuple[httpx.Client, httpx.Client]) -> None:
     item = kind.make()
     for number in range(10):
-        at_once(
-            *(
-                lambda c=client, n=number, w=who: c.patch(f"{kind.path}/{item['id']}/tags", json={"add": [f"{w}{n}"]})  # type: ignore[misc]
-                for who, client in enumerate(two)
-            )
-        )
+        path = f"{kind.path}/{item['id']}/tags"
+        at_once(*(partial(client.patch, path, json={"add": [f"{who}{number}"]}) for who, client in enumerate(two)))
     assert sorted(kind.read(item)["tags"]) == sorted(f"{who}{number}" for who in range(2) for number in range(10))
 
 
@@ -260,11 +257,7 @@ def test_what_is_found_by_tag_is_what_the_tags_are(kind: Kind, served: Running) 
     for _ in range(40):
         item = chance.choice(items)
         some = chance.sample(tags, chance.randrange(4))
-        ok(
-            chance.choice([lambda i, s: kind.change(i, tags=s), lambda i, s: kind.change_tags(i, add=s, remove=tags)])(
-                item, some
-            )
-        )
+        ok(kind.change(item, tags=some) if chance.random() < 0.5 else kind.change_tags(item, add=some, remove=tags))
     kept = sorted((tag, item["id"]) for item in map(kind.read, items) for tag in item.get("tags", []))
     with served.database.read() as tx:
         found = tx.all(f"SELECT tag, id FROM {kind.name}_tag AS t JOIN {kind.name} AS i ON i.seq = t.seq")

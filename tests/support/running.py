@@ -11,6 +11,7 @@ from unittest.mock import patch
 import httpx
 
 from foreman.auth import keys
+from foreman.background.metadata_paths import declared
 from foreman.config import Settings
 from foreman.db.engine import Database
 from foreman.db.failures import EngineError, failure_of
@@ -114,7 +115,11 @@ def running(file: Path, **settings: Any) -> Iterator[Running]:
     """A server over a database file until the end of the block: quiet and with no rate limit, unless set otherwise."""
     quiet = Settings(port=0, rate_limit=None, log_level="warning")
     chosen = replace(quiet, **{**settings, "database": engine.url(file)})
-    with closing(engine.open(file, chosen)) as database, database.served():
+    with (
+        closing(engine.open(file, chosen)) as database,
+        database.served(),
+        declared(database, chosen.metadata_paths),
+    ):
         app = create_app(chosen, database)
         server = Server(app)
         thread = threading.Thread(target=server.run)

@@ -33,7 +33,8 @@ CREATE TABLE task_tag (
 CREATE INDEX task_tag_by_run ON task_tag (run_seq, tag, created_at, seq);
 
 CREATE TABLE metadata_path (
-    path TEXT NOT NULL PRIMARY KEY CONSTRAINT metadata_path_is_not_empty CHECK (path <> '')
+    path   TEXT    NOT NULL PRIMARY KEY CONSTRAINT metadata_path_is_not_empty CHECK (path <> ''),
+    filled INTEGER NOT NULL DEFAULT 0 CONSTRAINT filled_is_boolean CHECK (filled IN (0, 1))
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE run_metadata (

@@ -155,7 +155,8 @@ CREATE TABLE task_tag (
 CREATE INDEX task_tag_by_run ON task_tag (run_seq, tag, created_at, seq);
 
 CREATE TABLE metadata_path (
-    path text NOT NULL COLLATE "C" PRIMARY KEY CONSTRAINT metadata_path_is_not_empty CHECK (path <> '')
+    path   text    NOT NULL COLLATE "C" PRIMARY KEY CONSTRAINT metadata_path_is_not_empty CHECK (path <> ''),
+    filled integer NOT NULL DEFAULT 0 CONSTRAINT filled_is_boolean CHECK (filled IN (0, 1))
 );
 
 CREATE TABLE run_metadata (
@@ -177,20 +178,26 @@ CREATE TABLE task_metadata (
 );
 
 -- What is at the declared paths of metadata, if it is no object and no array: a text as it reads, all else as its JSON.
+-- Nothing, if the metadata has an escape that stands for no character, such as \u0000 or half of an emoji.
 CREATE FUNCTION declared_metadata(metadata text) RETURNS TABLE (path text, value text) LANGUAGE plpgsql AS $$
 BEGIN
     IF metadata IS NULL OR NOT EXISTS (SELECT FROM metadata_path) THEN
         RETURN;
     END IF;
-    RETURN QUERY
-    SELECT found.path, found.value
-    FROM (
-        SELECT declared.path, json_typeof(metadata::json #> names) AS type,
-               coalesce(metadata::json #>> names, 'null') AS value
-        FROM metadata_path AS declared
-        CROSS JOIN LATERAL string_to_array(declared.path, '.') AS names
-    ) AS found
-    WHERE found.type NOT IN ('object', 'array') AND length(found.value) BETWEEN 1 AND 255;
+    BEGIN
+        RETURN QUERY
+        SELECT found.path, found.value
+        FROM (
+            SELECT declared.path, json_typeof(metadata::json #> names) AS type,
+                   coalesce(metadata::json #>> names, 'null') AS value
+            FROM metadata_path AS declared
+            CROSS JOIN LATERAL string_to_array(declared.path, '.') AS names
+        ) AS found
+        WHERE found.type NOT IN ('object', 'array') AND length(found.value) BETWEEN 1 AND 255;
+    EXCEPTION
+        WHEN untranslatable_character OR invalid_text_representation THEN
+            RETURN;
+    END;
 END $$;
 
 CREATE FUNCTION run_labelled() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -99,8 +99,8 @@ VALUES_SINCE_5 = (
     ),
     Rule(
         "metadata_path",
-        "a declared path of metadata is empty",
-        "SELECT path FROM metadata_path WHERE path = ''",
+        "a declared path of metadata is empty, or filled is neither 0 nor 1",
+        "SELECT path, filled FROM metadata_path WHERE path = '' OR filled NOT IN (0, 1)",
         since=5,
     ),
     Rule(
@@ -117,14 +117,17 @@ VALUES_SINCE_5 = (
 )
 
 
-def _same(name: str, wrong: str, columns: str, derived: str, only: str | None = None) -> Rule:
-    """The rule that a table has exactly the rows that another SELECT gives."""
+def _same(name: str, wrong: str, columns: str, derived: str, only: str | None = None, needed: str = "") -> Rule:
+    """The rule that a table has exactly the rows that another SELECT gives.
+
+    :param needed: a SELECT of those that must be there, if others may be
+    """
     kept = f"SELECT {columns} FROM {name}"
     return Rule(
         name,
         wrong,
         f"""
-        SELECT 'missing' AS found, missing.* FROM ({derived} EXCEPT {kept}) AS missing
+        SELECT 'missing' AS found, missing.* FROM ({needed or derived} EXCEPT {kept}) AS missing
         UNION ALL
         SELECT 'extra', extra.* FROM ({kept} EXCEPT {derived}) AS extra
         """,
@@ -164,7 +167,13 @@ def _found_by_metadata(table: str) -> tuple[Rule, Rule]:
         FROM {table}
         CROSS JOIN declared_metadata({table}.metadata) AS found
         """
-    return _same(name, wrong, columns, on_sqlite, SQLITE), _same(name, wrong, columns, on_postgres, POSTGRES)
+    # While a path is being filled, rows may still be missing.
+    filled = " AND path IN (SELECT filled.path FROM metadata_path AS filled WHERE filled.filled = 1)"
+    of_filled = f"{on_postgres} WHERE {filled.removeprefix(' AND ').replace('path IN', 'found.path IN')}"
+    return (
+        _same(name, wrong, columns, on_sqlite, SQLITE, f"{on_sqlite}{filled}"),
+        _same(name, wrong, columns, on_postgres, POSTGRES, of_filled),
+    )
 
 
 KEPT_SINCE_5 = (

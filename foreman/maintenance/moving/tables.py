@@ -95,10 +95,6 @@ RUN_DATA_LATEST = Table(
 )
 RUN_TAG = Table("run_tag", ("org_id", "tag", "created_at", "seq"), ("org_id", "tag", "created_at", "seq"))
 TASK_TAG = Table("task_tag", ("org_id", "tag", "created_at", "seq"), ("org_id", "tag", "created_at", "seq", "run_seq"))
-METADATA_PATH = Table("metadata_path", ("path",), ("path",))
-_AT_PATH = ("org_id", "path", "value", "created_at", "seq")
-RUN_METADATA = Table("run_metadata", _AT_PATH, _AT_PATH)
-TASK_METADATA = Table("task_metadata", _AT_PATH, _AT_PATH)
 ACT = Table(
     "act",
     ("seq",),
@@ -113,15 +109,13 @@ IDEMPOTENCY_KEY = Table(
 # What clients have written.
 ROWS = (RUN, TASK, RUN_DATA)
 
-# All tables, those first that others refer to. The history of schema versions is the database's own.
+# All tables, those first that others refer to. The history of schema versions is the database's own. The declared paths
+# of metadata, and what is found by them, follow from the settings: the next server that starts sees to them.
 TABLES = (
     API_KEY,
     *ROWS,
     ACT,
     IDEMPOTENCY_KEY,
-    METADATA_PATH,
-    RUN_METADATA,
-    TASK_METADATA,
     RUN_TAG,
     TASK_TAG,
     RUN_DATA_TAG,
@@ -132,8 +126,7 @@ TABLES = (
     _counts("run_data_count", "run_data_total", ("run_seq",), ("keys", "entries")),
 )
 
-# Tables whose rows follow from those of others. What is found by metadata does, too, but only for the paths that a
-# server declares: it sees to that when it starts.
+# Tables whose rows follow from those of others.
 DERIVED = TABLES[TABLES.index(RUN_TAG) :]
 
 # Tables with a number for each row, which a sequence gives on PostgreSQL.

@@ -37,7 +37,8 @@ CREATE TABLE task_tag (
 CREATE INDEX task_tag_by_run ON task_tag (run_seq, tag, created_at, seq);
 
 CREATE TABLE metadata_path (
-    path text NOT NULL COLLATE "C" PRIMARY KEY CONSTRAINT metadata_path_is_not_empty CHECK (path <> '')
+    path   text    NOT NULL COLLATE "C" PRIMARY KEY CONSTRAINT metadata_path_is_not_empty CHECK (path <> ''),
+    filled integer NOT NULL DEFAULT 0 CONSTRAINT filled_is_boolean CHECK (filled IN (0, 1))
 );
 
 CREATE TABLE run_metadata (
@@ -63,15 +64,20 @@ BEGIN
     IF metadata IS NULL OR NOT EXISTS (SELECT FROM metadata_path) THEN
         RETURN;
     END IF;
-    RETURN QUERY
-    SELECT found.path, found.value
-    FROM (
-        SELECT declared.path, json_typeof(metadata::json #> names) AS type,
-               coalesce(metadata::json #>> names, 'null') AS value
-        FROM metadata_path AS declared
-        CROSS JOIN LATERAL string_to_array(declared.path, '.') AS names
-    ) AS found
-    WHERE found.type NOT IN ('object', 'array') AND length(found.value) BETWEEN 1 AND 255;
+    BEGIN
+        RETURN QUERY
+        SELECT found.path, found.value
+        FROM (
+            SELECT declared.path, json_typeof(metadata::json #> names) AS type,
+                   coalesce(metadata::json #>> names, 'null') AS value
+            FROM metadata_path AS declared
+            CROSS JOIN LATERAL string_to_array(declared.path, '.') AS names
+        ) AS found
+        WHERE found.type NOT IN ('object', 'array') AND length(found.value) BETWEEN 1 AND 255;
+    EXCEPTION
+        WHEN untranslatable_character OR invalid_text_representation THEN
+            RETURN;
+    END;
 END $$;
 
 CREATE FUNCTION run_labelled() RETURNS trigger LANGUAGE plpgsql AS $$
