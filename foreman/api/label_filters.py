@@ -227,10 +227,10 @@ def refuse_undeclared(wanted: dict[str, Any], declared: Sequence[str]) -> None:
     with db.read() as tx:
         filled: dict[str, int] = dict(tx.all(SELECT_DECLARED, paths=possible))
     message = "Not declared: add the path to the setting FOREMAN_METADATA_PATHS."
-    unknown = [f"metadata.{path}"[: schemas.LONGEST_NAME] for path in paths if path not in {*filled, *declared}]
-    if unknown:
+    missing = [path for path in paths if not filled.get(path)]
+    if unknown := [f"metadata.{path}"[: schemas.LONGEST_NAME] for path in missing if path not in declared]:
         raise Invalid("Validation failed", [{"field": name, "message": message} for name in unknown])
-    if not all(filled.get(path) for path in paths):
+    if missing:
         raise NotReady("What is found by this path of metadata is still being prepared")
 
 

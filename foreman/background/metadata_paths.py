@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from foreman.db.engine import Database, Transaction
-from foreman.db.failures import DatabaseError
+from foreman.db.failures import DatabaseError, to_trace
 from foreman.db.values import as_list
 from foreman.maintenance.gentle_writes import ShortTurns, Stopped
 
@@ -55,8 +55,8 @@ def _until_declared(database: Database, paths: Sequence[str], stopping: threadin
                     return
         except Stopped:
             return
-        except (*DatabaseError, MemoryError):
-            log.exception("The paths of metadata cannot be declared; the next attempt is in some seconds")
+        except (*DatabaseError, MemoryError) as error:
+            log.error("Paths of metadata cannot be declared, and are tried again: %s", error, exc_info=to_trace(error))
         stopping.wait(AGAIN)
 
 
@@ -109,7 +109,7 @@ def _fill(database: Database, table: str, stopping: threading.Event) -> None:
             last = tx.value(
                 f"""
                 SELECT max(seq)
-                FROM (SELECT seq FROM {table} WHERE seq > :after ORDER BY seq LIMIT :limit) AS some
+                FROM (SELECT seq FROM {table} WHERE seq > :after ORDER BY seq LIMIT :limit) AS few
                 """,
                 after=done, limit=AT_ONCE,
             )  # fmt: skip
