@@ -97,9 +97,9 @@ LEADING = {
 }
 LEADING_PATH = """
     seq IN (
-        SELECT found.seq
-        FROM {table}_metadata AS found
-        WHERE found.org_id = :org_id AND found.path = :path_{nth} AND found.value = :value_{nth}
+        SELECT valued.seq
+        FROM {table}_metadata AS valued
+        WHERE valued.org_id = :org_id AND valued.path = :path_{nth} AND valued.value = :value_{nth}
     )
     """
 
@@ -141,9 +141,9 @@ CHECKED = {
 CHECKED_PATH = """
     (
         SELECT 1
-        FROM {table}_metadata AS found
-        WHERE found.org_id = :org_id AND found.path = :path_{nth} AND found.value = :value_{nth}
-          AND found.created_at = {table}.created_at AND found.seq = {table}.seq
+        FROM {table}_metadata AS valued
+        WHERE valued.org_id = :org_id AND valued.path = :path_{nth} AND valued.value = :value_{nth}
+          AND valued.created_at = {table}.created_at AND valued.seq = {table}.seq
     ) IS NOT NULL
     """
 

@@ -67,7 +67,7 @@ def declare(database: Database, paths: Sequence[str], stopping: threading.Event)
     :raises DatabaseError: when the database cannot be written to, or is locked for too long
     """
     with database.read() as tx:
-        filled: dict[str, int] = dict(tx.all("SELECT path, filled FROM metadata_path"))
+        filled: dict[str, int] = dict(tx.all("SELECT path, filled FROM metadata_path WHERE path > ''"))
     for path in filled:
         if path not in paths:
             _forget(database, path, stopping)
@@ -159,4 +159,4 @@ def _forget(database: Database, path: str, stopping: threading.Event) -> None:
 
 def _organisations(tx: Transaction) -> list[str]:
     """All that may have runs."""
-    return [org_id for (org_id,) in tx.all("SELECT DISTINCT org_id FROM run_count")]
+    return [org_id for (org_id,) in tx.all("SELECT DISTINCT org_id FROM run_count WHERE org_id > ''")]

@@ -18,6 +18,7 @@ import pytest
 from foreman.api.run_data_query import DATA_SORTS
 from foreman.auth import keys
 from foreman.background.idempotency import forget
+from foreman.background.metadata_paths import declare
 from foreman.clock import now_ms
 from foreman.http.schemas import LIST_SORTS, SORT_ORDERS
 from foreman.maintenance.prune import count, old, prune
@@ -124,6 +125,9 @@ def _recording(sweep: Sweep, method: Callable[..., Any]) -> Callable[..., Any]:
 
 STATUSES = ("pending", "running", "completed")
 
+# The declared paths of metadata.
+PATHS = ("team", "n")
+
 
 def fill(served: Running) -> None:
     """Rows that nothing below asks for: runs, tasks of one run, and its data."""
@@ -137,16 +141,19 @@ def fill(served: Running) -> None:
             }
             tx.run(
                 """
-                INSERT INTO run (org_id, id, status, input_data, created_at, updated_at, started_at, completed_at)
-                VALUES ('acme', :id, :status, '1', :now, :now, :started, :completed)
+                INSERT INTO run (org_id, id, status, input_data, tags, metadata, external_id,
+                                 created_at, updated_at, started_at, completed_at)
+                VALUES ('acme', :id, :status, '1', '["common"]', '{"team":"common","n":1}', :id,
+                        :now, :now, :started, :completed)
                 """,
                 id=f"run-{number}", status=status, **times,
             )  # fmt: skip
             tx.run(
                 """
-                INSERT INTO task (org_id, id, run_seq, run_id, type, status, input_data, max_retries, parent_task_id,
-                                  created_at, updated_at, started_at, completed_at)
-                SELECT 'acme', :id, seq, id, 'common', :status, '1', 3, :parent, :now, :now, :started, :completed
+                INSERT INTO task (org_id, id, run_seq, run_id, type, status, input_data, tags, metadata, external_id,
+                                  max_retries, parent_task_id, created_at, updated_at, started_at, completed_at)
+                SELECT 'acme', :id, seq, id, 'common', :status, '1', '["common"]', '{"team":"common","n":1}', :id,
+                       3, :parent, :now, :now, :started, :completed
                 FROM run WHERE org_id = 'acme' AND id = 'run-0'
                 """,
                 id=f"task-{number}", status=status, parent="task-0" if number else None, **times,
@@ -313,6 +320,11 @@ def send_all_kinds_of_requests(sweep: Sweep, served: Running, client: httpx.Clie
         sweep.send(client, "GET", f"/tasks?parentTaskId={parent['id']}&{query}")
         sweep.send(client, "GET", f"/tasks?runId={run['id']}&parentTaskId={parent['id']}&{query}")
 
+    send_requests_about_labels(sweep, client, run["id"], parent["id"])
+    for what, query in product(("keys", "tags"), ("", "StartsWith=ra")):
+        sweep.send(client, "GET", f"/runs/{run['id']}/{what}?{what[:-1] + query if query else ''}")
+    sweep.send(client, "GET", f"/runs/{run['id']}/tree?limit=20")
+
     sweep.send(client, "DELETE", f"{data}?id={entry['id']}")
     sweep.send(client, "DELETE", f"{data}?id={newest['id']}")
     sweep.send(client, "DELETE", f"{data}?key=rare")
@@ -330,12 +342,70 @@ def send_all_kinds_of_requests(sweep: Sweep, served: Running, client: httpx.Clie
     forget(served.database, 1, threading.Event())
     forget(served.database, now_ms() + 60_000, threading.Event())
 
+    sweep.request = "paths of metadata"
+    for paths in (("team", "n", "new"), ("team", "n")):
+        declare(served.database, paths, threading.Event())
+
     sweep.request = "prune"
     ok(client.patch(f"/runs/{small_run(sweep, client)}", json={"status": "cancelled"}))
     cancelled = old(-1000, ["cancelled"], "acme")
     with served.database.read() as tx:
         count(tx, cancelled)
     prune(served.database, cancelled, threading.Event())
+
+
+LABELS: dict[str, Any] = {"tags": ["rare", "also"], "metadata": {"team": "rare", "n": 2}}
+
+
+def send_requests_about_labels(sweep: Sweep, client: httpx.Client, run_id: str, parent_id: str) -> None:
+    """To make, change and find runs and tasks by their labels."""
+    absent: list[dict[str, str]] = [{}]
+    of_run: dict[str, Any] = {"runId": run_id, "type": "rare", "inputData": 1}
+    child = of_run | {"parentTaskId": parent_id}
+    for path, fields, others in (("/runs", {"inputData": 1}, {"inputData": 1}), ("/tasks", of_run, child)):
+        sweep.send(client, "POST", path, **fields, **LABELS, externalId="rare")
+        sweep.send(client, "POST", path, **others, **LABELS, externalId="rarer")
+        made = ok(client.get(path, params={"externalId": "rare"}))["items"][0]
+        sweep.names[made["id"]] = "LABELLED"
+        sweep.send(client, "POST", path, expected=(409,), **others, externalId="rare")
+        changed = f"{path}/{made['id']}"
+        sweep.send(client, "PATCH", changed, expected=(409,), externalId="rarer")
+        sweep.send(client, "PATCH", changed, externalId="rarest")
+        sweep.send(client, "PATCH", changed, tags=["rare"], externalId="rare")
+        sweep.send(client, "PATCH", changed, tags=["rare"])  # which it has already
+        for _ in range(2):
+            sweep.send(client, "PATCH", f"{changed}/tags", add=["also"], remove=["new"])
+        of_tasks = [
+            [*absent, *choices("runId", run_id)],
+            [*absent, *choices("parentTaskId", parent_id)],
+            [*absent, *choices("type", "rare")],
+        ]
+        for query in queries(
+            [*absent, *choices("externalId", "rare")],
+            [*absent, *choices("tags", "rare", "rare,also", "common,rare")],
+            [*absent, *choices("tagStartsWith", "ra", "ra,al")],
+            choices("tagMode", "any", "all"),
+            [*absent, *choices("metadata.team", "rare")],
+            [*absent, *choices("metadata.n", "2")],
+            [*absent, *choices("ids", made["id"])],
+            [*absent, *choices("status", "pending")],
+            [*absent, *choices("createdAfter", "2020-01-01T00:00:00Z")],
+            *(of_tasks if path == "/tasks" else []),
+            choices("sortBy", "created_at", "updated_at"),
+            choices("sortOrder", "desc"),
+            most=much(6, 5),  # at most two or three of the filters together
+        ):
+            sweep.send(client, "GET", f"{path}?{query}")
+        for query in queries(
+            [*absent, *choices("tags", "rare"), *choices("metadata.team", "rare")],
+            choices("sortOrder", *SORT_ORDERS),
+            choices("count", "true", "false"),
+            choices("cursor", ""),
+            choices("limit", "1"),
+        ):
+            sweep.send(client, "GET", f"{path}?{query}")
+            following = ok(client.get(f"{path}?{query}"))["nextCursor"]
+            sweep.send(client, "GET", f"{path}?{query.replace('cursor=', f'cursor={following}')}")
 
 
 def small_run(sweep: Sweep, client: httpx.Client) -> str:

@@ -20,6 +20,7 @@ from tests.db.sweep import (
     NARROWED,
     NARROWED_CHILDREN,
     OTHERS,
+    PATHS,
     STEPS_AT_ONCE,
     WHERE_STATEMENTS_PASS,
     Statement,
@@ -59,7 +60,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sweep]:
                 """The one that counts stays."""
 
         patched.setattr("foreman.db.sqlite.sqlite3.connect", partial(sqlite3.connect, factory=Counted))
-        with running(file, threads=1) as served, served.client() as client:
+        with running(file, threads=1, metadata_paths=PATHS) as served, served.client() as client:
             fill(served)
             record_statements(sweep, patched)
             send_all_kinds_of_requests(sweep, served, client)
@@ -114,6 +115,7 @@ SCANS = {
     ("monitoring/health.py", "SCAN run"): "stops at the first row",
     ("background/idempotency.py", "SCAN idempotency_key"): "stops after a few rows",
     ("maintenance/prune.py", "SCAN run_count"): "a row for each organisation and status",
+    ("background/metadata_paths.py", "SCAN run_count"): "a row for each organisation and status",
     ("monitoring/counts.py", "SCAN run_count"): "a row for each organisation and status",
     ("monitoring/counts.py", "SCAN organisation"): "a row for each organisation",
     ("monitoring/stats.py", "SCAN run_count"): "a row for each organisation and status",
@@ -148,11 +150,12 @@ def test_rows_named_by_their_seq_are_looked_up_by_it(sweep: Sweep) -> None:
 
 # Sorts and temporary tables that are meant: of what, by the file of the statement and the plan's line.
 SORTS = {
-    (
-        "api/runs.py",
-        "USE TEMP B-TREE FOR ORDER BY",
-    ): "the runs with an id, or a time, that is asked for, in the order of another time",
     ("api/tasks.py", "USE TEMP B-TREE FOR ORDER BY"): "the tasks that match, in an order that their index is not in",
+    ("api/runs.py", "USE TEMP B-TREE FOR ORDER BY"): "the runs that match, in an order that their index is not in",
+    ("api/runs.py", "USE TEMP B-TREE FOR GROUP BY"): "the runs with any of the wanted prefixes of tags",
+    ("api/runs.py", "USE TEMP B-TREE FOR count(DISTINCT)"): "the wanted prefixes that one run has",
+    ("api/tasks.py", "USE TEMP B-TREE FOR GROUP BY"): "the tasks with any of the wanted prefixes of tags",
+    ("api/tasks.py", "USE TEMP B-TREE FOR count(DISTINCT)"): "the wanted prefixes that one task has",
     ("db/removal.py", "USE TEMP B-TREE FOR ORDER BY"): "all tasks of the run, which are deleted in that order",
     ("monitoring/counts.py", "USE TEMP B-TREE FOR GROUP BY"): "a row for each organisation and status",
     ("api/run_data.py", "USE TEMP B-TREE FOR ORDER BY"): "the matches, to find the page or the newest of each key; or "
@@ -201,6 +204,10 @@ INDEXED = [
     r"/tasks\?(cursor=&)?sortBy=.*",
     r"/tasks\?updatedBefore=[^&]*&(cursor=&)?sortBy=updated_at&.*",
     r"/runs/RUN/tasks\?parentTaskId=none&.*sortBy=created_at&.*",
+    r"/(runs|tasks)\?tags=rare&tagMode=\w+&sortBy=created_at&.*",
+    r"/(runs|tasks)\?tagMode=\w+&metadata.n=2&sortBy=created_at&.*",
+    r"/tasks\?tags=rare&tagMode=\w+&runId=RUN&sortBy=created_at&.*",
+    r"/runs/RUN/(keys|tags|tree).*",
     r"/tasks\?(runId|parentTaskId|type|status)=[\w%]+&sortBy=created_at&.*",
     r"/tasks\?runId=\w+&status=[\w%]+&sortBy=created_at&.*",
     r"/runs/RUN/data\?tagMode=any&includeAll=true&.*",

@@ -355,10 +355,9 @@ class Postgres:
 
         What wants to read it waits behind this, so this does not wait for long.
         """
-        with self.write() as tx:
-            tx.run(f"SET LOCAL lock_timeout = '{_BRIEFLY}s'")
-            tx.run(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
-            yield tx
+        with Block(self, b"") as session:
+            session.lock_table(table, _BRIEFLY)
+            yield session
 
     @contextmanager
     def alone(self) -> Iterator[bool]:

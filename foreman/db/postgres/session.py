@@ -133,6 +133,14 @@ class Session(psycopg.Connection[Row]):
         if result != b"COMMIT":
             raise EngineError(Failure.UNAVAILABLE, "the transaction was rolled back")
 
+    def lock_table(self, table: str, patience: float) -> None:
+        """Lock a table until the transaction ends: others cannot even read it.
+
+        :param patience: seconds to wait for transactions that have read it
+        """
+        self._command(f"SET LOCAL lock_timeout = '{patience}s'".encode())
+        self._command(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE".encode())
+
     def undo(self) -> None:
         """Roll back, if a transaction is open and the connection is not lost."""
         if not self.closed and self.pgconn.transaction_status != TransactionStatus.IDLE:
