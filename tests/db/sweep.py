@@ -374,7 +374,8 @@ def send_requests_about_labels(sweep: Sweep, client: httpx.Client, run_id: str, 
         sweep.send(client, "PATCH", changed, tags=["rare"], externalId="rare")
         sweep.send(client, "PATCH", changed, tags=["rare"])  # which it has already
         for _ in range(2):
-            sweep.send(client, "PATCH", f"{changed}/tags", add=["also"], remove=["new"])
+            tag = client.get(changed).headers["ETag"]
+            sweep.send(client, "PATCH", f"{changed}/tags", if_match=tag, add=["also"], remove=["new"])
         of_tasks = [
             [*absent, *choices("runId", run_id)],
             [*absent, *choices("parentTaskId", parent_id)],
