@@ -96,14 +96,14 @@ def test_list_has_what_the_filter_says(
     ],
 )
 @pytest.mark.parametrize("at", PATHS)
-def test_metadata_is_found_by_exactly_what_is_at_the_path(  # noqa: PLR0913
+def test_metadata_is_found_by_exactly_what_is_at_the_path(
     client: httpx.Client, make: Any, path: str, at: str, value: Any, sent: str, other: str
 ) -> None:
     metadata = value
     for name in reversed(at.split(".")):
         metadata = {"else": [1], name: metadata}
     made = make(metadata=metadata)
-    make(metadata={name: "elsewhere" for name in ("a", "b")})
+    make(metadata=dict.fromkeys(("a", "b"), "elsewhere"))
     assert list_of(client, path, **{f"metadata.{at}": sent}) == [made]
     assert list_of(client, path, **{f"metadata.{at}": other}) == []
 
