@@ -6,7 +6,8 @@ from flask import Response, g, request
 from marshmallow import fields
 
 from foreman import db
-from foreman.api import task_list, tasks
+from foreman.api import tasks
+from foreman.api.lists import task_list
 from foreman.clock import iso
 from foreman.db.engine import Rows
 from foreman.db.values import RUN_SEQ, Row, prefix_range

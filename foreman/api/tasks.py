@@ -8,8 +8,9 @@ from marshmallow import fields, validate
 from msgspec import Raw
 
 from foreman import db
-from foreman.api import label_filters, labels, task_list
+from foreman.api import labels
 from foreman.api.labels import UpdateTags
+from foreman.api.lists import label_filters, task_list
 from foreman.clock import duration, iso, new_id, now_ms
 from foreman.db.application import current
 from foreman.db.values import as_list

@@ -7,7 +7,7 @@ status.
 
 from typing import Any
 
-from foreman.api import label_filters
+from foreman.api.lists import label_filters
 from foreman.db.values import as_list
 from foreman.http import schemas
 from foreman.http.paging.walks import (

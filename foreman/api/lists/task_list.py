@@ -8,7 +8,7 @@ the first range, else the type or the status.
 from collections.abc import Sequence
 from typing import Any
 
-from foreman.api import label_filters
+from foreman.api.lists import label_filters
 from foreman.db.values import RUN_SEQ, as_list
 from foreman.http import schemas
 from foreman.http.fields import Id, IdOrNone, TextFilter
