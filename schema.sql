@@ -48,6 +48,9 @@ CREATE TABLE api_key (
 -- Authentication: one lookup per request.
 CREATE UNIQUE INDEX api_key_by_hash_prefix ON api_key (hash_prefix);
 
+-- An organisation's keys, oldest first.
+CREATE INDEX api_key_by_org ON api_key (org_id, id);
+
 
 -- Runs ---------------------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ import click
 
 from foreman import __version__
 from foreman.auth import keys
+from foreman.background import last_uses
 from foreman.background.idempotency import swept
 from foreman.background.metadata_paths import declared
 from foreman.background.retention import daily
@@ -30,7 +31,7 @@ from foreman.db.failures import DatabaseError, failure_of
 from foreman.db.failures import Failure as Failures
 from foreman.db.file import refuse_foreign_file
 from foreman.db.server_lock import AlreadyServed, ServerLock, only_server
-from foreman.factory import create_app
+from foreman.factory import Foreman, create_app
 from foreman.maintenance.opening import doubts as doubts_about
 from foreman.maintenance.opening import open_database
 from foreman.monitoring import logs
@@ -119,7 +120,7 @@ def serve(ephemeral: bool, with_parent: bool | None, first_key: bool, **given: s
         if settings.processes > 1:
             child, settings = _forked(settings, is_orphan)
         with _to_be_served(settings) as (stopping, database):
-            server = _server(settings, database)
+            app, server = _server(settings, database)
 
             def stop() -> None:
                 stopping()
@@ -144,6 +145,7 @@ def serve(ephemeral: bool, with_parent: bool | None, first_key: bool, **given: s
                 daily(database, settings.retention),
                 swept(database, settings.idempotency),
                 declared(database, settings.metadata_paths),
+                last_uses.written(database, app.last_uses),
             ):
                 server.run()
             if child is None:
@@ -208,10 +210,11 @@ def _only_server(path: Path) -> Iterator[ServerLock]:
         yield lock
 
 
-def _server(settings: Settings, database: Database) -> Server:
+def _server(settings: Settings, database: Database) -> tuple[Foreman, Server]:
     try:
         with _listening(settings):
-            return Server(create_app(settings, database))
+            app = create_app(settings, database)
+            return app, Server(app)
     except WrongSetting as error:
         raise WrongUsage(str(error)) from None
 

@@ -72,6 +72,8 @@ class Operation:
     conditional: bool = False
     kept: bool = True
     cost: int | None = None
+    admin: bool = False
+    kept: bool = True
 
 
 def operation_of(view: Callable[..., Any]) -> Operation:
@@ -182,6 +184,20 @@ def public(view: View) -> View:
 def is_public(view: Callable[..., Any]) -> bool:
     """Whether a view needs no key."""
     return getattr(view, "public", False)
+
+
+def for_admins(view: View) -> View:
+    """Declare that the view takes keys with the scope `admin` only; others get a 403, whether they read or write."""
+    operation = operation_of(view)
+    operation.admin = True
+    operation.fails.add(403)
+    return view
+
+
+def not_kept(view: View) -> View:
+    """Mark a view whose response must not be stored, not even to be given again: it has a secret."""
+    operation_of(view).kept = False
+    return view
 
 
 def costs(cost: int) -> Callable[[View], View]:

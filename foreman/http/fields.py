@@ -38,7 +38,7 @@ class IdOrNone(Id):
 
 
 class Time(fields.Field[int]):
-    """A time in a query parameter (RFC 3339, section 5.6), converted to milliseconds since 1970 UTC.
+    """A time (RFC 3339, section 5.6), converted to milliseconds since 1970 UTC.
 
     What is finer than a millisecond is rounded up, so that the time is on the same side of every stored one as before.
     """
@@ -48,7 +48,7 @@ class Time(fields.Field[int]):
     }
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int:
-        given = _TIME.fullmatch(value)
+        given = _TIME.fullmatch(value) if isinstance(value, str) else None
         if given is None:
             raise self.make_error("invalid_time")
         second, fraction, sign, hours, minutes = given.groups()

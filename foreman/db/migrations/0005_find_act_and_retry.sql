@@ -4,6 +4,8 @@ ALTER TABLE api_key ADD COLUMN admin INTEGER NOT NULL DEFAULT 0 CONSTRAINT admin
 ALTER TABLE api_key ADD COLUMN expires_at INTEGER;
 ALTER TABLE api_key ADD COLUMN last_used_at INTEGER;
 
+CREATE INDEX api_key_by_org ON api_key (org_id, id);
+
 ALTER TABLE run ADD COLUMN external_id TEXT CONSTRAINT run_external_id_is_not_empty CHECK (external_id <> '');
 ALTER TABLE run ADD COLUMN tags TEXT CONSTRAINT run_tags_are_a_list CHECK (tags IS NULL OR json_type(tags) = 'array');
 ALTER TABLE run ADD COLUMN strict INTEGER NOT NULL DEFAULT 0 CONSTRAINT strict_is_boolean CHECK (strict IN (0, 1));

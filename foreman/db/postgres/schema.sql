@@ -51,6 +51,9 @@ CREATE TABLE api_key (
 
 CREATE UNIQUE INDEX api_key_by_hash_prefix ON api_key (hash_prefix);
 
+-- An organisation's keys, oldest first.
+CREATE INDEX api_key_by_org ON api_key (org_id, id);
+
 
 -- Runs ---------------------------------------------------------------------------------------------------------------
 

@@ -5,6 +5,8 @@ ALTER TABLE api_key
     ADD COLUMN expires_at   bigint,
     ADD COLUMN last_used_at bigint;
 
+CREATE INDEX api_key_by_org ON api_key (org_id, id);
+
 ALTER TABLE run
     ADD COLUMN external_id text COLLATE "C" CONSTRAINT run_external_id_is_not_empty CHECK (external_id <> ''),
     ADD COLUMN tags        text COLLATE "C" CONSTRAINT run_tags_are_a_list CHECK (json_typeof(tags::json) = 'array'),
