@@ -17,6 +17,7 @@ import pytest
 
 from foreman.api.run_data_query import DATA_SORTS
 from foreman.auth import keys
+from foreman.background import last_uses
 from foreman.background.idempotency import forget
 from foreman.background.metadata_paths import declare
 from foreman.clock import now_ms
@@ -130,7 +131,7 @@ PATHS = ("team", "n")
 
 
 def fill(served: Running) -> None:
-    """Rows that nothing below asks for: runs, tasks of one run, and its data."""
+    """Rows that nothing below asks for: runs, tasks of one run, and keys of another organisation."""
     with served.database.write() as tx:
         for number in range(OTHERS):
             status = STATUSES[number % 3]
@@ -147,6 +148,13 @@ def fill(served: Running) -> None:
                         :now, :now, :started, :completed)
                 """,
                 id=f"run-{number}", status=status, **times,
+            )  # fmt: skip
+            tx.run(
+                """
+                INSERT INTO api_key (id, org_id, environment, read_only, hash_prefix, hash, created_at)
+                VALUES (:id, 'rival', 'test', 0, :prefix, :prefix || :prefix || :prefix || :prefix, :now)
+                """,
+                id=f"key-{number}", prefix=f"{number:016}", now=number,
             )  # fmt: skip
             tx.run(
                 """
@@ -249,6 +257,16 @@ def send_all_kinds_of_requests(sweep: Sweep, served: Running, client: httpx.Clie
         sweep.send(client, "POST", "/runs", once="key", inputData=1)
         sweep.send(client, "PATCH", f"/tasks/{task['id']}", once="key", status="queued")
 
+    with served.client(admin=True) as admin:
+        key_id = ok(admin.post("/keys", json={}), 201)["id"]
+        sweep.names |= {key_id: "KEY"}
+        sweep.send(admin, "POST", "/keys", scopes=["read"])
+        sweep.send(admin, "GET", "/keys")
+        sweep.send(admin, "GET", "/keys?limit=1&offset=1")
+        sweep.send(admin, "GET", f"/keys/{key_id}")
+        sweep.send(admin, "POST", f"/keys/{key_id}/rotate", expiresIn=60)
+        sweep.send(admin, "DELETE", f"/keys/{key_id}")
+
     for run_id, task_id in ((run["id"], UNKNOWN_ID), (UNKNOWN_ID, task["id"])):
         of_task = {"runId": run_id, "type": "rare", "inputData": 1, "parentTaskId": task_id}
         sweep.send(client, "POST", "/tasks", expected=(404,), **of_task)
@@ -333,8 +351,15 @@ def send_all_kinds_of_requests(sweep: Sweep, served: Running, client: httpx.Clie
     sweep.request = "commands"
     keys.take_back(served.database, keys.issue(served.database, "acme", "test"))
     keys.issue(served.database, "acme", "test")
-    keys.revoke(served.database, keys.every(served.database)[-1]["id"] or "")
+    its_id = keys.every(served.database)[-1]["id"]
+    with served.database.write() as tx:
+        row = keys.with_id(tx, its_id)
+        assert row is not None
+        keys.rotate(tx, row, 1, None)
+    keys.revoke(served.database, its_id)
     keys.exist(served.database)
+    sweep.request = "background"
+    last_uses.write(served.database, served.app.last_uses)
     if not ON_POSTGRES:
         stats.of_database(str(served.file))
 

@@ -33,13 +33,15 @@ def document(served: Running) -> Json:
 def test_schemathesis_finds_nothing(served: Running, client: httpx.Client, tmp_path: Path) -> None:
     run = make_run(client)
     task = make_task(client, run)
+    key = served.key(admin=True)
     known_ids = {"runId": run["id"], "taskId": task["id"], "dataId": put_data(client, task, "key")["id"]}
+    known_ids["keyId"] = ok(client.get("/keys"))["items"][-1]["id"]
     found = subprocess.run(
         [
             Path(sys.executable).parent / "schemathesis",
             "run",
             f"{served.url}/api/v1/openapi.json",
-            *("--header", f"Authorization: Bearer {served.key()}"),
+            *("--header", f"Authorization: Bearer {key}"),
             *("--checks", "all"),
             *("--phases", "examples,coverage,fuzzing,stateful" if FULL else "examples,fuzzing"),
             *("--max-examples", str(much(30, 5))),
@@ -81,7 +83,7 @@ def test_every_operation_names_all_its_statuses_and_whether_it_needs_a_key(docum
             public = path.removeprefix(BASE_PATH) in ("/health", "/ready")
             assert operation.get("security") == ([] if public else None), path
             assert public or {"400", "401", "429", "500", "503"} <= statuses, path
-            assert ("403" in statuses) == (method != "get"), path
+            assert ("403" in statuses) == (method != "get" or "/keys" in path), path
             assert ("404" in statuses) == ("{" in path or (path == f"{BASE_PATH}/tasks" and method == "post")), path
             assert {"400", "413", "415"} <= statuses or "requestBody" not in operation, path
             assert operation["summary"], path
@@ -115,7 +117,17 @@ def test_document_has_the_security_schemes_and_an_example_for_every_body_field(d
     components = document["components"]
     assert components["securitySchemes"]["bearer"]["scheme"] == "bearer"
     assert components["securitySchemes"]["header"]["name"] == "X-API-Key"
-    for name in ("CreateRun", "UpdateRun", "CreateTask", "UpdateTask", "CreateData", "UpdateTags", "Run", "Task"):
+    bodies = (
+        "CreateRun",
+        "UpdateRun",
+        "CreateTask",
+        "UpdateTask",
+        "CreateData",
+        "UpdateTags",
+        "CreateKey",
+        "RotateKey",
+    )
+    for name in (*bodies, "Run", "Task", "Key"):
         for field, described in components["schemas"][name]["properties"].items():
             assert described.get("examples"), f"{name}.{field}"
 
@@ -209,6 +221,9 @@ def test_answers_have_exactly_the_documented_fields(client: httpx.Client, docume
         "QueuesConfig": ok(client.get("/config/queues")),
         "Error": client.get("/nothing").json(),
         "Problem": client.get("/nothing", headers={"Accept": "application/problem+json"}).json(),
+        "IssuedKey": ok(client.post("/keys", json={}), 201),
+        "KeyList": ok(client.get("/keys")),
+        "Key": ok(client.get("/keys"))["items"][0],
     }
     for name, answer in answers.items():
         assert set(answer) == set(document["components"]["schemas"][name]["properties"]), name
@@ -249,7 +264,7 @@ def test_arrays_say_what_their_items_are(document: Json) -> None:
 
 def test_default_of_a_body_field_stands_in_its_description_that_of_a_parameter_in_its_schema(document: Json) -> None:
     bodies = [document["components"]["schemas"][name] for name in bodies_of(document)]
-    assert len(bodies) == 6
+    assert len(bodies) == 8
     assert not [schema for body in bodies for schema in schemas_in(body) if "default" in schema]
     task = document["components"]["schemas"]["CreateTask"]
     assert set(task["required"]) == {"runId", "type", "inputData"}

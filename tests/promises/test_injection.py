@@ -283,7 +283,7 @@ def served(start: Start, monkeypatch: pytest.MonkeyPatch) -> Running:
 @pytest.fixture
 def wire(served: Running) -> Iterator[Wire]:
     """The organisation acme."""
-    with closing(Wire(served, served.key("acme"))) as wire:
+    with closing(Wire(served, served.key("acme", admin=True))) as wire:
         yield wire
 
 
@@ -292,11 +292,12 @@ def ids(served: Running) -> Json:
     """What acme has, and rival as well: by the names that ids have in paths and fields."""
     names: Json = {}
     for org in ("rival", "acme"):
-        with served.client(org) as client:
+        with served.client(org, admin=True) as client:
             run = make_run(client, "input", metadata={"a": 1})
             task = make_task(client, run)
             entry = put_data(client, task, "key", "value", tags=["tag"])
             names = {"runId": run["id"], "taskId": task["id"], "parentTaskId": task["id"], "dataId": entry["id"]}
+            names["keyId"] = client.post("/keys", json={}).json()["id"]
     return names
 
 
@@ -364,6 +365,12 @@ def dump(served: Running) -> Iterator[Dump]:
 KEPT_BY_TRIGGERS = {"run_count", "org_task_count", "run_task_count", "run_data_count"}
 
 
+def paths_of(ids: Json) -> dict[str, str]:
+    """What the names in routes stand for."""
+    names = {re.sub("([A-Z])", r"_\1", name).lower(): value for name, value in ids.items()}
+    return {**names, "asset": "docs.js"}
+
+
 def target_of(path: str, names: dict[str, str]) -> str:
     """The path with its names replaced by values, encoded."""
     return BASE_PATH + re.sub(r"[{<](?:\w+:)?(\w+)[}>]", lambda name: quote(names[name[1]], safe=""), path)
@@ -425,10 +432,13 @@ def an_entry(wire: Wire, ids: Json, place: Place, sent: Any) -> str:
 
 def can_hold_text(schema: Json) -> bool:
     """Whether most texts are allowed in it somehow."""
-    return any(allows(schema, sent) for sent in ("text", ["text"], {"text": "text"}))
+    return any(allows(schema, sent) for sent in ("a text", ["a text"], {"a text": "a text"}))
 
 
-@pytest.mark.parametrize(("method", "path"), sorted({(place.method, place.path) for place in BODIES}))
+@pytest.mark.parametrize(
+    ("method", "path"),
+    sorted({(place.method, place.path) for place in BODIES if not place.path.endswith("/rotate")}),  # changes two keys
+)
 def test_field_that_nobody_knows_is_ignored_beside_known_ones_whatever_its_name(
     wire: Wire, dump: Dump, ids: Json, method: str, path: str
 ) -> None:
@@ -584,7 +594,7 @@ NAMED = [(method, rule, name) for method, rule, _ in ROUTES for name in re.finda
 @pytest.mark.parametrize(("method", "rule", "name"), NAMED, ids=[" ".join(each) for each in NAMED])
 def test_text_in_a_path_names_nothing(wire: Wire, dump: Dump, ids: Json, method: str, rule: str, name: str) -> None:
     short = rule.removeprefix(BASE_PATH)
-    names = {"run_id": ids["runId"], "task_id": ids["taskId"], "data_id": ids["dataId"], "asset": "docs.js"}
+    names = paths_of(ids)
     others = next((place.others for place in BODIES if (place.method, bare(place.path)) == (method, bare(short))), {})
     body = {each: ids.get(each, example) for each, example in others.items()} if method in ("POST", "PATCH") else None
     query = f"?id={ids['dataId']}" if method == "DELETE" and rule.endswith("/data") else ""
@@ -662,9 +672,9 @@ def test_header_is_text_and_cannot_become_another_header(
     monkeypatch.setattr(
         "foreman.http.openapi.document", lambda _: {}
     )  # takes long to make, and holds no text of anybody's
-    names = {"run_id": ids["runId"], "task_id": ids["taskId"], "data_id": ids["dataId"], "asset": "docs.js"}
-    if (route.method, route.rule) == ("DELETE", f"{BASE_PATH}/runs/<run_id>"):
-        names["run_id"] = names["task_id"]  # no run has this id, so that the request does nothing, however often
+    names = paths_of(ids)
+    if route.method == "DELETE":  # no run and no key has this id, so that the request does nothing, however often
+        names["run_id"] = names["key_id"] = names["task_id"]
     target = re.sub(r"<(?:\w+:)?(\w+)>", lambda name: names[name[1]], route.rule).encode()
     key = b"X-API-Key: " + wire.key.encode()
     before = dump.rows()

@@ -1,7 +1,7 @@
 """The wall between organisations, tried on every route there is: new routes are covered on arrival."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -14,7 +14,7 @@ from tests.support.running import Running
 
 Ids = dict[str, str]
 
-UNKNOWN: Ids = dict.fromkeys(["run_id", "task_id", "data_id"], UNKNOWN_ID)
+UNKNOWN: Ids = dict.fromkeys(["run_id", "task_id", "data_id", "key_id"], UNKNOWN_ID)
 
 # What a request must say besides its path, for those routes that need something to succeed.
 EXAMPLES: dict[tuple[str, str], Callable[[Ids], dict[str, Any]]] = {
@@ -27,6 +27,8 @@ EXAMPLES: dict[tuple[str, str], Callable[[Ids], dict[str, Any]]] = {
     ("POST", "/runs/<run_id>/data"): lambda ids: {"json": {"taskId": ids["task_id"], "key": "k", "value": 1}},
     ("PATCH", "/runs/<run_id>/data/<data_id>/tags"): lambda _: {"json": {"add": ["taken"], "remove": ["secret"]}},
     ("DELETE", "/runs/<run_id>/data"): lambda ids: {"params": {"id": ids["data_id"]}},
+    ("POST", "/keys"): lambda _: {"json": {"scopes": ["read"]}},
+    ("POST", "/keys/<key_id>/rotate"): lambda _: {"json": {"expiresIn": 0}},
 }
 
 
@@ -52,20 +54,40 @@ def names_something(method: str, rule: str) -> bool:
 
 
 @pytest.fixture
+def client(served: Running) -> Iterator[httpx.Client]:
+    """The organisation acme, with a key that may do everything."""
+    with served.client("acme", admin=True) as client:
+        yield client
+
+
+@pytest.fixture
+def rival(served: Running) -> Iterator[httpx.Client]:
+    """Another organisation, with such a key."""
+    with served.client("rival", admin=True) as client:
+        yield client
+
+
+@pytest.fixture
 def acmes(client: httpx.Client) -> Ids:
     """What acme has."""
+    return things_of(client)
+
+
+def things_of(client: httpx.Client) -> Ids:
+    """One of everything."""
     run = make_run(client, "secret input", metadata={"secret": True})
     task = make_task(client, run, type="secret-type")
     return {
         "run_id": run["id"],
         "task_id": task["id"],
         "data_id": put_data(client, task, "secret-key", "secret value", tags=["secret"])["id"],
+        "key_id": ok(client.post("/keys", json={"name": "secret", "scopes": ["read"]}), 201)["id"],
     }
 
 
 def everything_of(client: httpx.Client, ids: Ids) -> list[Json]:
     run_data = f"/runs/{ids['run_id']}/data?includeAll=true"
-    return [ok(client.get(path)) for path in ("/runs", "/tasks", run_data, f"/runs/{ids['run_id']}")]
+    return [ok(client.get(path)) for path in ("/runs", "/tasks", run_data, f"/runs/{ids['run_id']}", "/keys")]
 
 
 def test_public_routes_are_exactly_health_readiness_and_documentation() -> None:
@@ -173,7 +195,7 @@ def test_organisations_count_and_query_apart(client: httpx.Client, rival: httpx.
 
 
 def test_all_keys_of_an_organisation_see_the_same(served: Running, client: httpx.Client, acmes: Ids) -> None:
-    with served.client("acme") as colleague:
+    with served.client("acme", admin=True) as colleague:
         assert everything_of(colleague, acmes) == everything_of(client, acmes)
 
 
