@@ -15,9 +15,22 @@ from foreman.auth.keys import COLUMNS, SCOPES, to_json
 from foreman.clock import now_ms
 from foreman.db.values import Row
 from foreman.http import schemas, shapes
-from foreman.http.contract import BASE_PATH, Resource, answer, answers, asks, fails, for_admins, not_kept, takes
+from foreman.http.contract import (
+    BASE_PATH,
+    Resource,
+    answer,
+    answers,
+    asks,
+    conditional,
+    fails,
+    for_admins,
+    not_kept,
+    represent,
+    takes,
+)
 from foreman.http.errors import Conflict, Forbidden, Invalid, found
 from foreman.http.fields import Integer, Text, Time
+from foreman.http.protocol.etags import check, if_match
 
 bp = Resource("keys", __name__, "The organisation's API keys: for keys with the scope `admin`.")
 
@@ -121,7 +134,14 @@ class IssuedKey(Key):
     key = shapes.text("fmn_prod_acme_...")
 
 
-KeyList = schemas.CamelCase.from_dict(shapes.page_of(Key), name="KeyList")
+class KeyList(schemas.CamelCase):
+    """A page of the organisation's keys."""
+
+    items = fields.List(fields.Nested(Key), required=True)
+    total = shapes.count("All keys of the organisation, not only this page.", 1)
+    limit = shapes.count("As asked for.", 20)
+    offset = shapes.count("As asked for.")
+
 
 SELECT_KEY = f"SELECT {COLUMNS} FROM api_key WHERE org_id = :org_id AND id = :id"
 
@@ -169,22 +189,27 @@ def list_keys(wanted: dict[str, Any]) -> Response:
 @bp.get("/keys/<key_id>")
 @answers(200, Key)
 @fails(404)
+@conditional
 @for_admins
 def get_key(key_id: str) -> Response:
     """One key, never the key itself."""
-    return answer(to_json(found(db.one(SELECT_KEY, org_id=g.org_id, id=key_id.lower()), "API key")))
+    return represent(to_json(found(db.one(SELECT_KEY, org_id=g.org_id, id=key_id.lower()), "API key")))
 
 
 @bp.delete("/keys/<key_id>")
 @answers(200, Key)
 @fails(404)
+@conditional
 @for_admins
 def revoke_key(key_id: str) -> Response:
     """Revoke a key at once. It stays in the list; revoking it again changes nothing.
 
     A key may revoke itself. If no other key with the scope `admin` is left, only the command line can issue one.
     """
+    wanted = if_match()
     with db.write() as tx:
+        if wanted is not None:
+            check(wanted, to_json(found(tx.locked(SELECT_KEY, org_id=g.org_id, id=key_id.lower()), "API key")))
         tx.run(
             "UPDATE api_key SET revoked_at = :now WHERE org_id = :org_id AND id = :id AND revoked_at IS NULL",
             org_id=g.org_id, id=key_id.lower(), now=now_ms(),

@@ -181,7 +181,7 @@ class Keys(RuleBasedStateMachine):
     ) -> None:
         caller, now = self.caller(org, place), self.clock.now
         at = now + seconds * 1000
-        ends = {
+        ends: dict[str, Json] = {
             "never": {},
             "in": {"expiresIn": seconds},
             "at": {"expiresAt": iso(at)},
@@ -189,7 +189,7 @@ class Keys(RuleBasedStateMachine):
             "both": {"expiresAt": iso(at), "expiresIn": seconds},
         }
         given = {"environment": environment, "name": name, "scopes": None if scopes is None else sorted(scopes)}
-        body = {**{name: value for name, value in given.items() if value is not None}, **ends[end]}
+        body: Json = {**{name: value for name, value in given.items() if value is not None}, **ends[end]}
         response = self.send(caller, "POST", "/keys", body)
         if self.refused(caller, response, manages=True):
             return
@@ -287,7 +287,7 @@ class Keys(RuleBasedStateMachine):
 
     def send(self, key: Key, method: str, path: str, body: Json | None = None) -> TestResponse:
         headers = {"Authorization": f"Bearer {key.secret}"}
-        sent = {} if body is None else {"data": json.dumps(body), "content_type": "application/json"}
+        sent: Json = {} if body is None else {"data": json.dumps(body), "content_type": "application/json"}
         response = self.http.open(f"{BASE_PATH}{path}", method=method, headers=headers, **sent)
         view, _ = self.app.url_map.bind("").match(f"{BASE_PATH}{path.partition('?')[0]}", method)
         self.seen[view, response.status_code] += 1

@@ -52,7 +52,7 @@ def test_refused_request_of_a_valid_key_is_a_use_and_that_of_an_invalid_one_is_n
     served: Running, clock: Clock
 ) -> None:
     for options in ({"read_only": True}, {}, {"expires_at": 1}):
-        with served.client(**options) as client:  # type: ignore[arg-type]
+        with served.client(**options) as client:
             if not options:
                 keys.revoke(served.database, keys.every(served.database)[-1]["id"])
             assert client.post("/runs", json={"inputData": 1}).status_code in (401, 403)

@@ -265,6 +265,7 @@ def send_all_kinds_of_requests(sweep: Sweep, served: Running, client: httpx.Clie
         sweep.send(admin, "GET", "/keys?limit=1&offset=1")
         sweep.send(admin, "GET", f"/keys/{key_id}")
         sweep.send(admin, "POST", f"/keys/{key_id}/rotate", expiresIn=60)
+        sweep.send(admin, "DELETE", f"/keys/{key_id}", expected=(412,), if_match='"stale"')
         sweep.send(admin, "DELETE", f"/keys/{key_id}")
 
     for run_id, task_id in ((run["id"], UNKNOWN_ID), (UNKNOWN_ID, task["id"])):

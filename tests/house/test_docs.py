@@ -21,7 +21,9 @@ from tests.support.api import METRICS_TOKEN, ok
 from tests.support.running import Running, Start
 from tests.support.source import ROOT
 
-VARYING = re.compile(r'[0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-\d\d-\d\dT[\d:.]+Z|"durationMs":\d+')
+VARYING = re.compile(
+    r'[0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-\d\d-\d\dT[\d:.]+Z|"durationMs":\d+|fmn_prod_default_(?:\w{32}|\.{3})'
+)
 
 
 def blocks(language: str) -> list[str]:
@@ -36,7 +38,10 @@ API_EXAMPLES = re.findall(
 
 
 def as_served(example: str, served: Running) -> str:
-    return example.replace("fmn_dev_default_...", served.key("default")).replace("http://localhost:3000", served.url)
+    """The example for this server. The key of examples that manage keys is one of `prod`."""
+    for name, options in (("fmn_dev_default_...", {}), ("fmn_prod_default_...", {"admin": True})):
+        example = example.replace(name, served.key("default", **options))
+    return example.replace("http://localhost:3000", served.url)
 
 
 def run_example(command: list[str]) -> subprocess.CompletedProcess[str]:

@@ -162,6 +162,8 @@ CONDITIONAL = {
     ("delete", "/runs/{runId}/data"),
     ("get", "/runs/{runId}/data/{dataId}"),
     ("patch", "/runs/{runId}/data/{dataId}/tags"),
+    ("get", "/keys/{keyId}"),
+    ("delete", "/keys/{keyId}"),
 }
 
 
