@@ -73,7 +73,6 @@ class Operation:
     kept: bool = True
     cost: int | None = None
     admin: bool = False
-    kept: bool = True
 
 
 def operation_of(view: Callable[..., Any]) -> Operation:

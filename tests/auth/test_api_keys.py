@@ -184,6 +184,21 @@ def test_neither_a_key_nor_its_hash_is_ever_shown_again(served: Running, admin: 
     assert key["key"].rsplit("_", 1)[1] not in text_of(served.location)
 
 
+def test_request_that_is_sent_again_issues_no_second_key_and_gets_the_id_alone(
+    served: Running, admin: httpx.Client
+) -> None:
+    old = issue(admin)
+    for path in ("/keys", f"/keys/{old['id']}/rotate"):
+        first, second = (admin.post(path, json={}, headers={"Idempotency-Key": "once"}) for _ in range(2))
+        key = ok(first, 201)
+        assert ok(second, 201) == {"id": key["id"]}
+        assert second.headers["Idempotency-Replayed"] == "true"
+        assert second.headers["Location"] == first.headers["Location"]
+        assert error_of(served, key) is None
+        assert key["key"].rsplit("_", 1)[1] not in text_of(served.location)
+    assert ok(admin.get("/keys"))["total"] == 4
+
+
 def test_answers_with_a_key_are_not_to_be_stored(served: Running) -> None:
     views = served.app.view_functions
     kept = {name for name, view in views.items() if name.startswith("keys.") and operation_of(view).kept}
