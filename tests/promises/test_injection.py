@@ -138,7 +138,7 @@ TEXTS = {name: text for name, text in INJECTIONS.items() if not SURROGATE.search
 HEADERS = {
     "accept-ranges", "allow", "cache-control", "connection", "content-disposition", "content-length",
     "content-security-policy", "content-type", "date", "etag", "expires", "last-modified", "location",
-    "preference-applied", "referrer-policy", "www-authenticate", "x-content-type-options",
+    "preference-applied", "referrer-policy", "vary", "www-authenticate", "x-content-type-options",
     "x-request-id",
 }  # fmt: skip
 
