@@ -112,7 +112,7 @@ class ListKeys(schemas.Query):
     limit, offset = schemas.limit_of(20, 100), schemas.offset_of()
 
 
-class Key(schemas.CamelCase):
+class ApiKey(schemas.CamelCase):
     """An API key: what it may do, and how long. Never the key itself."""
 
     id = shapes.uuid()
@@ -128,16 +128,16 @@ class Key(schemas.CamelCase):
     revoked_at = shapes.time("When it was revoked.", allow_none=True)
 
 
-class IssuedKey(Key):
+class IssuedApiKey(ApiKey):
     """A new API key, with the key itself, which is never shown again."""
 
     key = shapes.text("fmn_prod_acme_...")
 
 
-class KeyList(schemas.CamelCase):
+class ApiKeyList(schemas.CamelCase):
     """A page of the organisation's keys."""
 
-    items = fields.List(fields.Nested(Key), required=True)
+    items = fields.List(fields.Nested(ApiKey), required=True)
     total = shapes.count("All keys of the organisation, not only this page.", 1)
     limit = shapes.count("As asked for.", 20)
     offset = shapes.count("As asked for.")
@@ -148,7 +148,7 @@ SELECT_KEY = f"SELECT {COLUMNS} FROM api_key WHERE org_id = :org_id AND id = :id
 
 @bp.post("/keys")
 @takes(CreateKey)
-@answers(201, IssuedKey)
+@answers(201, IssuedApiKey)
 @for_admins
 @not_kept
 def create_key(new: dict[str, Any]) -> Response:
@@ -172,7 +172,7 @@ def create_key(new: dict[str, Any]) -> Response:
 
 @bp.get("/keys")
 @asks(ListKeys)
-@answers(200, KeyList)
+@answers(200, ApiKeyList)
 @for_admins
 def list_keys(wanted: dict[str, Any]) -> Response:
     """The organisation's keys, oldest first, with those that are revoked or expired; never the keys themselves."""
@@ -187,7 +187,7 @@ def list_keys(wanted: dict[str, Any]) -> Response:
 
 
 @bp.get("/keys/<key_id>")
-@answers(200, Key)
+@answers(200, ApiKey)
 @fails(404)
 @conditional
 @for_admins
@@ -197,7 +197,7 @@ def get_key(key_id: str) -> Response:
 
 
 @bp.delete("/keys/<key_id>")
-@answers(200, Key)
+@answers(200, ApiKey)
 @fails(404)
 @conditional
 @for_admins
@@ -220,7 +220,7 @@ def revoke_key(key_id: str) -> Response:
 
 @bp.post("/keys/<key_id>/rotate")
 @takes(RotateKey)
-@answers(201, IssuedKey)
+@answers(201, IssuedApiKey)
 @fails(404, 409)
 @for_admins
 @not_kept
