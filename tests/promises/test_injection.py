@@ -137,7 +137,7 @@ TEXTS = {name: text for name, text in INJECTIONS.items() if not SURROGATE.search
 # All that an answer may have, in lower case.
 HEADERS = {
     "accept-ranges", "allow", "cache-control", "connection", "content-disposition", "content-length",
-    "content-security-policy", "content-type", "date", "etag", "expires", "last-modified", "location",
+    "content-security-policy", "content-type", "date", "etag", "expires", "last-modified", "link", "location",
     "preference-applied", "referrer-policy", "vary", "www-authenticate", "x-content-type-options",
     "x-request-id",
 }  # fmt: skip
