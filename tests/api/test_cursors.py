@@ -7,7 +7,10 @@ from urllib.parse import urljoin
 
 import httpx
 import pytest
+from werkzeug.datastructures import MultiDict
 
+from foreman.api.lists.run_list import ListRuns
+from foreman.api.run_data_query import QueryData
 from foreman.http.paging.cursors import cursor_of, scope_of
 from foreman.http.schemas import LIST_SORTS, SORT_ORDERS
 from tests.support.api import Json, assert_error, make_run, make_task, ok, put_data
@@ -383,8 +386,7 @@ PLACES: list[list[Any]] = [
 
 @pytest.mark.parametrize("place", PLACES)
 def test_made_up_place_is_refused_even_with_the_right_digest(served: Running, place: list[Any]) -> None:
-    wanted = {"sort_by": "created_at", "sort_order": "desc", "limit": 20, "offset": 0, "count": "true", "view": "full"}
-    scope = scope_of("acme", "/api/v1/runs", wanted)
+    scope = scope_of("acme", "/api/v1/runs", ListRuns().load(MultiDict()))
     with served.client() as client:
         make_run(client)
         assert ok(client.get("/runs", params={"cursor": cursor_of([0, 0], scope)}))["items"] == []
@@ -393,8 +395,7 @@ def test_made_up_place_is_refused_even_with_the_right_digest(served: Running, pl
 
 @pytest.mark.parametrize("key", ["", "a" * 256, "a\x00b", 7])
 def test_made_up_key_is_refused_even_with_the_right_digest(client: httpx.Client, paths: list[str], key: Any) -> None:
-    wanted = {"tag_mode": "any", "include_all": "false", "sort_by": "key", "sort_order": "desc"}
-    scope = scope_of("acme", f"/api/v1{paths[-1]}", wanted)
+    scope = scope_of("acme", f"/api/v1{paths[-1]}", QueryData().load(MultiDict({"sortBy": "key"})))
     asked = {"sortBy": "key", "cursor": cursor_of(["k2", 1], scope)}
     assert [entry["key"] for entry in ok(client.get(paths[-1], params=asked))["data"]] == ["k1", "k0"]
     assert_error(client.get(paths[-1], params={**asked, "cursor": cursor_of([key, 1], scope)}), 400, "cursor")
@@ -407,7 +408,7 @@ def test_place_beyond_all_rows_is_one_before_or_after_them(
     client: httpx.Client, place: list[int], sort_by: str, sort_order: str
 ) -> None:
     run = make_run(client)
-    wanted = {"sort_by": sort_by, "sort_order": sort_order}
+    wanted = ListRuns().load(MultiDict({"sortBy": sort_by, "sortOrder": sort_order}))
     cursor = cursor_of(place, scope_of("acme", "/api/v1/runs", wanted))
     items = ok(client.get("/runs", params={"sortBy": sort_by, "sortOrder": sort_order, "cursor": cursor}))["items"]
     assert items == ([run] if (place[0] > 0) == (sort_order == "desc") else [])

@@ -239,7 +239,7 @@ def test_document_says_which_answers_link_to_the_next_page(document: Json) -> No
         for response in operation["responses"].values()
         if "Link" in response["headers"]
     }
-    lists = ("runs", "tasks", "runs/{runId}/tasks", "runs/{runId}/data")
+    lists = ("runs", "tasks", "runs/{runId}/tasks", "runs/{runId}/data", "runs/{runId}/keys", "runs/{runId}/tags")
     assert linking == {f"{BASE_PATH}/{path}" for path in lists}
 
 
