@@ -21,7 +21,19 @@ from bench.targets import COMMIT, LIMITER, TAGS
 from bench.traffic import Script
 from bench.trees import THIS
 
-SECTIONS = ("operations", "workflow", "pinned", "limiter", "commit", "tags", "sizes", "cursor", "footprint", "pages")
+SECTIONS = (
+    "operations",
+    "workflow",
+    "pinned",
+    "limiter",
+    "commit",
+    "tags",
+    "batches",
+    "sizes",
+    "cursor",
+    "footprint",
+    "pages",
+)
 
 
 @dataclass(frozen=True)
@@ -178,6 +190,7 @@ def _units(plan: Plan, operations: Sequence[Case], work: Work, sized: Sequence[S
         ],
     }
     every += [Unit(section, tuple(pair), COMPARED, plan.seconds, repeat=3) for section, pair in pairs.items()]
+    every += [Unit("batches", pair, COMPARED, plan.seconds, repeat=3) for pair in cases.batches(work)]
     every += [
         Unit("sizes", tuple(forms.cases_of(form, each, str(each.entries)) for each in sized), 1, plan.sized_seconds)
         for form in forms.FORMS

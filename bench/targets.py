@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.cases import COMPARED, FLOOR_GET, FLOOR_POST
+from bench.cases import COMPARED, FLOOR_GET, FLOOR_POST, IN_BATCH, batch_of
 from bench.footprint import PAYLOAD, Footprint
 from bench.forms import FORMS, LIST_RUNS, PAGES
 from bench.results import Place, Results, Spread, p50, rate
@@ -29,6 +29,8 @@ FLOOR_TARGETS = [
 
 LIMITER = ("get run, limit on", "get run, limit off")
 COMMIT = ("create run, group commit", "create run, one commit per request")
+# (case, at least so many times as many items per second in batches)
+BATCHES = [("create run data", 12), ("create task", 8)]
 TAGS = ("create run data, 20 tags", "create run data, no tags")
 
 
@@ -68,6 +70,11 @@ def outcomes(results: Results, footprint: Footprint, sizes: Sequence[int]) -> li
                 _pair(results, LIMITER, ("work", "unlimited"))),
         Outcome("p50 of create run data: 20 tags relative to none", 1.6, False,
                 results.ratio(Place(TAGS[0], "work", COMPARED), Place(TAGS[1], "work", COMPARED), p50)),
+        *(
+            Outcome(f"{name}: items per second in batches of {IN_BATCH} relative to single requests", least, True,
+                    _times(IN_BATCH, _pair(results, (batch_of(name), name), ("work", "work"))))
+            for name, least in BATCHES
+        ),
         *of_sizes(results, sizes, 1.5),
         of_pages(results, sizes),
         Outcome("start to first response, relative to importing Flask, marshmallow and Flask-Limiter", 2.5, False,
@@ -115,6 +122,10 @@ def growth(results: Results, name: str, sizes: Sequence[int]) -> Spread | None:
 def _pair(results: Results, names: tuple[str, str], servers: tuple[str, str]) -> Spread | None:
     first, second = (Place(name, server, COMPARED) for name, server in zip(names, servers, strict=True))
     return results.ratio(first, second, rate)
+
+
+def _times(number: int, ratio: Spread | None) -> Spread | None:
+    return ratio and Spread(ratio.middle * number, ratio.least * number, ratio.greatest * number)
 
 
 def _exactly(value: float | None) -> Spread | None:

@@ -27,6 +27,8 @@ IS_METADATA_PATH = re.compile(
 
 # Maximum number of such paths.
 MOST_METADATA_PATHS = 16
+# Maximum number of items in a batch.
+MOST_ITEMS = 1000
 
 # Maximum number of opaque documents in one resource: a run's or task's input, output, error and metadata. Each may have
 # come in a request body of its own.

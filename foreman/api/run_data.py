@@ -234,6 +234,15 @@ def to_summary(entry: Sequence[Any]) -> dict[str, Any]:
     return summary(to_json([*entry[:5], NOTHING, *entry[6:]]), {"value": entry[5]})
 
 
+def new_row(org_id: str, data_id: str, run_id: str, task_id: str, now: int, new: dict[str, Any]) -> tuple[Any, ...]:
+    """The row of `COLUMNS` of a new entry.
+
+    :param new: its fields as `CreateData` has them
+    """
+    tags = as_list(dict.fromkeys(new["tags"]))
+    return data_id, run_id, task_id, org_id, new["key"], new["value"], tags, new["metadata"], now, now
+
+
 def to_json(entry: Iterable[Any]) -> dict[str, Any]:
     """The run-data object of the API, from a row of `COLUMNS`."""
     data_id, run_id, task_id, org_id, key, value, tags, metadata, created_at, updated_at = entry

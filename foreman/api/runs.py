@@ -1,14 +1,25 @@
 """Runs: open, read, change, delete and list them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from flask import Response, g
-from marshmallow import fields, validate
+from marshmallow import ValidationError, fields, validate, validates_schema
 from msgspec import Raw
 
 from foreman import db
-from foreman.api import labels
+from foreman.api import labels, run_data, tasks
+from foreman.api.batch.additions import (
+    NewData,
+    NewTask,
+    data_rows,
+    insert_data,
+    insert_tasks,
+    refuse_taken,
+    task_rows,
+    wrong_refs,
+    wrong_tasks,
+)
 from foreman.api.labels import UpdateTags
 from foreman.api.lists import label_filters, run_list
 from foreman.clock import duration, iso, new_id, now_ms
@@ -19,6 +30,7 @@ from foreman.db.values import ALL_TASKS, Row, as_list
 from foreman.http import schemas, shapes
 from foreman.http.contract import Resource, answer, answers, asks, conditional, created, fails, represent, takes
 from foreman.http.errors import NotFound, found
+from foreman.http.items import BodyWithItems, Items
 from foreman.http.opaque_json import NOTHING, raw
 from foreman.http.paging.pages import PLACE, Asked, linked, listed, read_page, summary
 from foreman.http.paging.walks import cut_page
@@ -28,13 +40,30 @@ from foreman.vocabulary import ENDED, RUN_STATUSES
 bp = Resource("runs", __name__, "Pieces of work, from start to end.")
 
 
-class CreateRun(schemas.Body):
-    """A new run."""
+class CreateRun(BodyWithItems):
+    """A new run, with its first tasks and their run data if they are known already."""
 
     input_data = schemas.opaque({"customer": 42}, required=True)
     metadata = schemas.metadata()
     external_id = labels.external_id()
     tags = labels.tags()
+    tasks = Items(NewTask, fewest=0, metadata={"examples": [[{"ref": "fetch", "type": "fetch-page", "inputData": 1}]]})
+    data = Items(
+        NewData,
+        fewest=0,
+        metadata={"description": "Entries of these tasks.", "examples": [[]]},
+    )
+
+    @validates_schema
+    def refs(self, data: Mapping[str, Any], **_: Any) -> None:
+        """:raises ValidationError: if a ref is given twice, or names no task, or an ancestor as a descendant"""
+        new_tasks = data.get("tasks", [])
+        wrong = {
+            "tasks": wrong_refs(new_tasks, of_new_run=True),
+            "data": wrong_tasks(data.get("data", []), new_tasks),
+        }
+        if any(wrong.values()):
+            raise ValidationError({name: places for name, places in wrong.items() if places})
 
 
 class UpdateRun(schemas.Change):
@@ -74,6 +103,14 @@ class Run(schemas.CamelCase):
     duration_ms = shapes.count("Milliseconds from its start, else its creation, to its end.", 1234, allow_none=True)
     external_id = labels.shown_external_id()
     tags = labels.shown_tags()
+    tasks = fields.List(
+        fields.Nested(tasks.Task),
+        metadata={"description": "Its tasks, only in the response to a request that has some.", "examples": [[]]},
+    )
+    data = fields.List(
+        fields.Nested(run_data.RunData),
+        metadata={"description": "Its run data, only in the response to a request that has some.", "examples": [[]]},
+    )
 
 
 RunList = schemas.CamelCase.from_dict(shapes.page_of(Run), name="RunList")
@@ -109,9 +146,14 @@ SELECT_RUN = f"SELECT {COLUMNS} {ONE_RUN}"
 @fails(409)
 @conditional
 def create_run(new: dict[str, Any]) -> Response:
-    """Open a run in the caller's organisation; it starts `pending`."""
-    with db.write(single=True) as tx:
-        run_id = new_id()
+    """Open a run in the caller's organisation; it starts `pending`.
+
+    `tasks` and `data` create its first tasks and entries with it, all of them or nothing. The response then has these,
+    too, in the order of the request.
+    """
+    items, data = new.get("tasks", []), new.get("data", [])
+    with db.write(single=not items) as tx:
+        run_id, now = new_id(), now_ms()
         run = tx.one(
             f"""
             INSERT INTO run (org_id, id, status, input_data, metadata, external_id, tags, created_at, updated_at)
@@ -120,12 +162,22 @@ def create_run(new: dict[str, Any]) -> Response:
             {labels.unless_taken(new)}
             RETURNING {COLUMNS_WITHOUT_TASKS}
             """,
-            org_id=g.org_id, id=run_id, input_data=new["input_data"], metadata=new.get("metadata"), now=now_ms(),
+            org_id=g.org_id, id=run_id, input_data=new["input_data"], metadata=new.get("metadata"), now=now,
             **labels.bound(new),
         )  # fmt: skip
         if run is None:
             labels.refuse_taken(tx, "run", new)
-    return created(to_json(found(run, "Run")), f"/runs/{run_id}")
+        refuse_taken(tx, items, "tasks")
+        new_tasks = task_rows(run_id, items, now) if items else []
+        insert_tasks(tx, run_id, new_tasks, now)
+        entries = data_rows(run_id, data, items, new_tasks, now) if data else []
+        insert_data(tx, run_id, entries, now)
+    body, beside = to_json(found(run, "Run")), {}
+    if "tasks" in new:
+        body["totalTasks"], beside["tasks"] = len(new_tasks), [tasks.to_json(task) for task in new_tasks]
+    if "data" in new:
+        beside["data"] = [run_data.to_json(entry) for entry in entries]
+    return created(body, f"/runs/{run_id}", **beside)
 
 
 @bp.get("/runs/<run_id>")

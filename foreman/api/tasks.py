@@ -108,6 +108,25 @@ ONE_TASK = "FROM task WHERE org_id = :org_id AND id = :id"
 SELECT_TASK = f"SELECT {COLUMNS} {ONE_TASK}"
 SELECT_PARENT = "SELECT 1 FROM task WHERE org_id = :org_id AND id = :id AND run_id = :run_id"
 
+# What follows from a change of status. {status} is the new one; if it is NULL, nothing follows.
+FOLLOWS_FROM_STATUS = """
+    queued_at    = CASE WHEN {status} = 'queued'  THEN coalesce(queued_at, :now)  ELSE queued_at  END,
+    started_at   = CASE WHEN {status} = 'running' THEN coalesce(started_at, :now) ELSE started_at END,
+    completed_at = CASE WHEN coalesce({status}, status) = status THEN completed_at
+                        WHEN {status} IN (SELECT value FROM json_each(:ended)) THEN :now
+                   END,
+    retry_count  = retry_count + CASE WHEN {status} = 'retrying' AND status <> 'retrying' THEN 1 ELSE 0 END
+    """
+
+# Whether a task is changed by a new value, by field; not if {new} is NULL.
+IS_CHANGED = {
+    "status": "{new} <> status",
+    "output_data": "{new} <> coalesce(output_data, 'null')",
+    "error_data": "{new} <> coalesce(error_data, 'null')",
+    "metadata": "{new} <> coalesce(metadata, '')",
+    "queue_job_id": "{new} <> coalesce(queue_job_id, '')",
+}
+
 
 @bp.post("/tasks")
 @takes(CreateTask)
@@ -190,20 +209,10 @@ def update_task(change: dict[str, Any], task_id: str) -> Response:
                 queue_job_id = coalesce(:queue_job_id, queue_job_id),
                 {labels.sets(change)}
                 updated_at   = :now,
-                queued_at    = CASE WHEN :status = 'queued'  THEN coalesce(queued_at, :now)  ELSE queued_at  END,
-                started_at   = CASE WHEN :status = 'running' THEN coalesce(started_at, :now) ELSE started_at END,
-                completed_at = CASE WHEN coalesce(:status, status) = status THEN completed_at
-                                    WHEN :status IN (SELECT value FROM json_each(:ended)) THEN :now
-                               END,
-                retry_count  = retry_count + CASE WHEN :status = 'retrying' AND status <> 'retrying' THEN 1 ELSE 0 END
-            WHERE org_id = :org_id AND id = :id AND (
-                :status <> status
-                OR :output_data <> coalesce(output_data, 'null')
-                OR :error_data <> coalesce(error_data, 'null')
-                OR :metadata <> coalesce(metadata, '')
-                OR :queue_job_id <> coalesce(queue_job_id, '')
-                {labels.changes(change)}
-            )
+                {FOLLOWS_FROM_STATUS.format(status=":status")}
+            WHERE org_id = :org_id AND id = :id
+              AND ({" OR ".join(changed.format(new=f":{name}") for name, changed in IS_CHANGED.items())}
+                   {labels.changes(change)})
             RETURNING {COLUMNS}
             """,
             org_id=g.org_id, id=task_id.lower(), now=now_ms(), ended=as_list(ENDED),
@@ -291,6 +300,20 @@ def to_summary(task: Sequence[Any]) -> dict[str, Any]:
     """The task object of the API without its payloads, from a row of `columns_of_summary`."""
     sizes = dict(zip(("inputData", "outputData", "errorData"), task[6:9], strict=True))
     return summary(to_json([*task[:6], NOTHING, None, None, *task[9:]]), sizes)
+
+
+def new_row(
+    org_id: str, task_id: str, run_id: str, parent_task_id: str | None, now: int, new: dict[str, Any]
+) -> tuple[Any, ...]:
+    """The row of `COLUMNS` of a new task.
+
+    :param new: its fields as `CreateTask` has them
+    """
+    return (
+        task_id, run_id, parent_task_id, org_id, new["type"], TASK_STATUSES[0], new["input_data"], None, None,
+        new["metadata"], 0, new["max_retries"], now, now, None, None, None, None,
+        new["external_id"], as_list(dict.fromkeys(new["tags"])) if new["tags"] else None,
+    )  # fmt: skip
 
 
 def to_json(task: Iterable[Any]) -> dict[str, Any]:

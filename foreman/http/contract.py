@@ -90,8 +90,6 @@ def takes(schema: type[Body]) -> Callable[[Callable[..., Any]], Callable[..., An
     all unknown is refused. And so is any unknown field if the request prefers strict handling (RFC 7240, section 4.4).
     """
     loader = schema()
-    known = loader.outer_names()
-    refused = f"Unknown field; known are {', '.join(known)}."
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
         operation = operation_of(view)
@@ -107,13 +105,13 @@ def takes(schema: type[Body]) -> Callable[[Callable[..., Any]], Callable[..., An
             if BODY_NOT_READ in asked.environ:
                 raise BodyNotRead
             given = decode_object(body)
-            unknown: Iterable[str] = ()
+            unknown: Iterable[tuple[str, str]] = ()
             if _prefers_strict_handling(asked.headers):
                 after_this_request(_say_that_it_was_strict)
-                unknown = (name for name in given if name not in known)
-            elif issubclass(schema, Change) and given.keys().isdisjoint(known):
-                unknown = given
-            return view(_load(loader, given, unknown, refused), **path)
+                unknown = loader.unknown_fields(given)
+            elif isinstance(loader, Change):
+                unknown = loader.all_unknown_fields(given)
+            return view(_load(loader, given, unknown), **path)
 
         return with_body
 
@@ -137,8 +135,8 @@ def asks(schema: type[Query]) -> Callable[[Callable[..., Any]], Callable[..., An
         @wraps(view)
         def with_query(**path: str) -> Any:
             given = _parameters()
-            unknown = (name for name in given if name not in known and not loader.knows(name))
-            return view(_load(loader, given, unknown, refused), **path)
+            unknown = ((name, refused) for name in given if name not in known and not loader.knows(name))
+            return view(_load(loader, given, unknown), **path)
 
         return with_query
 
@@ -256,12 +254,15 @@ def represent(body: Any, status: int = 200) -> Response:
     return Answer(data, status, headers)
 
 
-def created(body: Any, path: str) -> Response:
+def created(body: dict[str, Any], path: str, **beside: Any) -> Response:
     """A 201 response with the new resource, its entity tag and its `Location`.
 
     :param path: the resource's path, below the base path
+    :param beside: members that the response has and the resource has not
     """
     response = represent(body, 201)
+    if beside:
+        response.set_data(msgspec.json.encode(body | beside))
     response.headers["Location"] = BASE_PATH + path
     return response
 
@@ -278,7 +279,7 @@ def init_app(app: Flask) -> None:
             return
         if operation_of(app.view_functions[request.endpoint]).query is not None:
             return
-        if details := _one_each(_parameters(), "Unknown parameter; none is known here."):
+        if details := _one_each((name, "Unknown parameter; none is known here.") for name in _parameters()):
             raise Invalid("Validation failed", details)
 
 
@@ -289,8 +290,7 @@ def _parameters() -> MultiDict[str, str]:
     """
     query = request.query_string.decode(errors="surrogateescape")
     given = parse_qsl(query, keep_blank_values=True, errors="surrogateescape")
-    wrong = (name for name, value in given if not _is_text(name + value))
-    if details := _one_each(wrong, "Not UTF-8."):
+    if details := _one_each((name, "Not UTF-8.") for name, value in given if not _is_text(name + value)):
         raise Invalid("Validation failed", details)
     return MultiDict(given)
 
@@ -319,14 +319,13 @@ def _say_that_it_was_strict(response: Response) -> Response:
     return response
 
 
-def _load(loader: CamelCase, given: Mapping[str, Any], unknown: Iterable[str], refused: str) -> dict[str, Any]:
+def _load(loader: CamelCase, given: Mapping[str, Any], unknown: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """Validate a body or query against its schema.
 
-    :param unknown: the names in it to refuse
-    :param refused: the message for each of them
+    :param unknown: the names in it to refuse, each with the message
     :raises Invalid: if anything is wrong; it lists everything that is
     """
-    details = _one_each(unknown, refused)
+    details = _one_each(unknown)
     try:
         loaded: dict[str, Any] = loader.load(given)
     except ValidationError as error:
@@ -336,10 +335,14 @@ def _load(loader: CamelCase, given: Mapping[str, Any], unknown: Iterable[str], r
     return loaded
 
 
-def _one_each(names: Iterable[str], message: str) -> list[Detail]:
-    """A detail for each name. Names come from clients, so their number and their length are capped."""
-    shown = (name[:LONGEST_NAME].encode(errors="surrogateescape").decode(errors="replace") for name in names)
-    return [{"field": name, "message": message} for name in islice(shown, MOST_NAMES)]
+def _one_each(refused: Iterable[tuple[str, str]]) -> list[Detail]:
+    """A detail for each name and message. Names come from clients, so their number and their length are capped."""
+    return [{"field": shown(name), "message": message} for name, message in islice(refused, MOST_NAMES)]
+
+
+def shown(name: str) -> str:
+    """A name that a client has chosen, as an error shows it: not longer than others, and in UTF-8."""
+    return name[:LONGEST_NAME].encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _details(messages: Any, path: str = "") -> list[Detail]:

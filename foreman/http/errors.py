@@ -88,8 +88,8 @@ class Forbidden(APIError):
 class NotFound(APIError):
     """404: there is no such resource, or it belongs to another organisation; the response does not tell which."""
 
-    def __init__(self, what: str) -> None:
-        super().__init__(404, f"{what} not found")
+    def __init__(self, what: str, details: list[Detail] | None = None) -> None:
+        super().__init__(404, f"{what} not found", details)
 
 
 def found(row: Row | None, what: str) -> Row:
@@ -108,8 +108,8 @@ class Conflict(APIError):
     :param code: says which contradiction it is, where a client may want to tell
     """
 
-    def __init__(self, message: str, code: str = "conflict") -> None:
-        super().__init__(409, message, code=code)
+    def __init__(self, message: str, code: str = "conflict", details: list[Detail] | None = None) -> None:
+        super().__init__(409, message, details, code=code)
 
 
 class PreconditionFailed(APIError):

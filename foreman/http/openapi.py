@@ -14,6 +14,7 @@ from foreman import __version__
 from foreman.db.application import Application
 from foreman.http.contract import BASE_PATH, Operation, Resource, is_public, operation_of
 from foreman.http.fields import ByPath, CommaList, Id, IdOrNone, OpaqueObject, TextFilter, Time
+from foreman.http.items import Items
 from foreman.http.protocol.idempotency import KEY, LONGEST_KEY, REPLAYED
 from foreman.http.protocol.problems import PROBLEM_JSON
 from foreman.http.schemas import EXAMPLE_ID, LARGEST_OFFSET, Body, Change, camel_case
@@ -146,8 +147,8 @@ def document(app: Application) -> dict[str, Any]:
                 for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
             },
         )
-        if operation.body and issubclass(operation.body, Change):
-            spec.components.schemas[operation.body.__name__] |= _one_known_field(operation.body)
+        for change in _changes(operation.body):
+            spec.components.schemas[change.__name__] |= _one_known_field(change)
     return spec.to_dict()
 
 
@@ -219,11 +220,18 @@ def _response(status: int, shape: dict[str, Any], needs_key: bool) -> dict[str, 
     }
 
 
+def _changes(body: type[Schema] | None) -> list[type[Change]]:
+    """The changes that a body is, or has as its items."""
+    listed = [type(field.loader) for field in _fields(body) if isinstance(field, Items)]
+    return [schema for schema in (body, *listed) if schema and issubclass(schema, Change)]
+
+
 def _one_known_field(schema: type[Change]) -> dict[str, Any]:
-    """JSON Schema for: a change that has fields has a known one."""
+    """JSON Schema for: a change that has fields, besides those that are required, has a known one."""
+    names = schema().changes()
     return {
-        "if": {"minProperties": 1},
-        "then": {"anyOf": [{"required": [name]} for name in schema().outer_names()]},
+        "if": {"minProperties": 1 + len(schema().load_fields) - len(names)},
+        "then": {"anyOf": [{"required": [camel_case(name)]} for name in names]},
     }
 
 

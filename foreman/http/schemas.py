@@ -3,7 +3,7 @@
 The schemas of a single endpoint are beside its handler.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -11,7 +11,18 @@ import msgspec
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, pre_load, validate
 from werkzeug.datastructures import MultiDict
 
-from foreman.http.fields import ByPath, CommaList, Id, Integer, ListItem, Opaque, OpaqueObject, TextFilter, Time
+from foreman.http.fields import (
+    ByPath,
+    CommaList,
+    Id,
+    Integer,
+    ListItem,
+    Opaque,
+    OpaqueObject,
+    TextFilter,
+    Time,
+    Undecoded,
+)
 from foreman.http.opaque_json import has_unpaired_surrogate
 from foreman.vocabulary import MOST_METADATA_PATHS
 
@@ -81,7 +92,7 @@ class Body(CamelCase):
             name = str(field.data_key)
             if name in data:
                 try:
-                    decoded[name] = data[name] if isinstance(field, Opaque) else msgspec.json.decode(data[name])
+                    decoded[name] = data[name] if isinstance(field, Undecoded) else msgspec.json.decode(data[name])
                 except (msgspec.DecodeError, RecursionError):
                     unpaired = has_unpaired_surrogate(data[name])
                     errors[name] = ["Must not contain an unpaired surrogate." if unpaired else "Not a valid value."]
@@ -89,12 +100,30 @@ class Body(CamelCase):
             raise ValidationError(errors)
         return decoded
 
+    def unknown_fields(self, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """The names of unknown fields, each with a message. `contract.takes` refuses them if the client asks for that.
+
+        :param given: the body as it was sent
+        """
+        known = self.outer_names()
+        message = f"Unknown field; known are {', '.join(known)}."
+        return ((name, message) for name in given if name not in known)
+
 
 class Change(Body):
-    """The body of a partial update: absent fields stay as they are.
+    """The body of a partial update: absent fields stay as they are. A required field is none that it changes.
 
-    `contract.takes` refuses one whose fields are all unknown: a misspelt field would silently change nothing.
+    One whose fields are all unknown is refused: a misspelt field would silently change nothing.
     """
+
+    def changes(self) -> tuple[str, ...]:
+        """The names of the fields that it can change."""
+        return tuple(name for name, field in self.load_fields.items() if not field.required)
+
+    def all_unknown_fields(self, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """The names of unknown fields, each with a message, if there are no others; else nothing."""
+        known = {camel_case(name) for name in self.changes()}
+        return self.unknown_fields(given) if known.isdisjoint(given) else iter(())
 
 
 class Query(CamelCase):

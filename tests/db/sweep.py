@@ -267,6 +267,16 @@ def send_all_kinds_of_requests(sweep: Sweep, served: Running, client: httpx.Clie
         sweep.send(admin, "POST", f"/keys/{key_id}/rotate", expiresIn=60)
         sweep.send(admin, "DELETE", f"/keys/{key_id}", expected=(412,), if_match='"stale"')
         sweep.send(admin, "DELETE", f"/keys/{key_id}")
+    step: dict[str, Any] = {"type": "rare", "inputData": 1}
+    written: dict[str, Any] = {"key": "rare", "value": 1, "tags": ["rare"]}
+    sweep.send(client, "POST", "/runs", inputData=1, tasks=[{"ref": "a", **step}], data=[{"task": "a", **written}])
+    batch = [{**step, "ref": "a", "parentTaskId": parent["id"]}, {**step, "parent": "a"}]
+    sweep.send(client, "POST", f"/runs/{run['id']}/tasks/batch", items=batch)
+    sweep.send(client, "POST", f"{data}/batch", items=[{"taskId": each["id"], **written} for each in (task, parent)])
+    values = {"status": "queued", "outputData": 1, "errorData": 1, "metadata": {}, "queueJobId": "7"}
+    for names in (tuple(values), *((name,) for name in values), ("status", "outputData")):
+        changes = {name: values[name] for name in names}
+        sweep.send(client, "PATCH", "/tasks/batch", items=[{"id": each["id"], **changes} for each in (task, parent)])
 
     for run_id, task_id in ((run["id"], UNKNOWN_ID), (UNKNOWN_ID, task["id"])):
         of_task = {"runId": run_id, "type": "rare", "inputData": 1, "parentTaskId": task_id}

@@ -104,6 +104,7 @@ BOUNDED = re.compile(
         | \(subquery-\d+\)
         | counted | cut | few | found | page(\ LEFT-JOIN)? | last | matching | ranked | wanted(_key|_tag)?
         | some | any_run | tag
+        | item                             # those of the request
         | metadata_path                    # those that the settings declare
     )
     """,

@@ -456,3 +456,10 @@ def test_forgetting_writes_nothing_while_nothing_is_old(served: Running, client:
     served.database.observe_commits(lambda members, *_: commits.append(members))
     assert forget(served.database, 2, threading.Event()) == 0
     assert commits == []
+
+
+def test_large_response_with_any_json_is_repeated_by_its_ids(client: httpx.Client) -> None:
+    text = r'{"inputData": ["\ud83d", "' + "x" * LARGEST + '"], "tasks": [{"type": "a", "inputData": "\\ud83d"}]}'
+    first, again = (client.post("/runs", content=text.encode(), headers={KEY: "key"}) for _ in range(2))
+    assert ok(again, 201) == {"id": first.json()["id"], "tasks": [{"id": first.json()["tasks"][0]["id"]}]}
+    assert again.headers[REPLAYED] == "true"

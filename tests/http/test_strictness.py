@@ -28,6 +28,9 @@ def bodies(ids: dict[str, str]) -> list[tuple[str, str, Json]]:
         ("PATCH", f"/tasks/{ids['task_id']}", {"outputData": 1}),
         ("POST", f"/runs/{ids['run_id']}/data", {"taskId": ids["task_id"], "key": "k", "value": 1}),
         ("PATCH", f"/runs/{ids['run_id']}/data/{ids['data_id']}/tags", {"add": ["a"]}),
+        ("POST", f"/runs/{ids['run_id']}/tasks/batch", {"items": [{"type": "t", "inputData": 1}]}),
+        ("POST", f"/runs/{ids['run_id']}/data/batch", {"items": [{"taskId": ids["task_id"], "key": "k", "value": 1}]}),
+        ("PATCH", "/tasks/batch", {"items": [{"id": ids["task_id"], "outputData": 2}]}),
     ]
 
 

@@ -715,11 +715,16 @@ def test_memory_stays_below_its_bound_whatever_clients_do(tmp_path: Path) -> Non
         large = b'{"inputData": "' + b"x" * 9_000_000 + b'"}'
         bomb = b'{"inputData": [' + b"0," * 4_000_000 + b"0]}"
         tags = f'{{"taskId": "{task["id"]}", "key": "k", "value": 1, "tags": ['.encode() + b"0," * 4_000_000 + b"0]}"
+        data = f'{{"taskId": "{task["id"]}", "key": "k", "value": "{"x" * 9000}"}}'
+        batch = f'{{"items": [{", ".join([data] * 1000)}]}}'.encode()
+        items = b'{"items": [' + b"{}, " * 2_000_000 + b"{}]}"
         abuses: list[tuple[Callable[[], bytes], int]] = [
             (lambda: request("GET", f"/runs/{runs[0]['id']}") * 20, 20),
             (lambda: request("POST", "/runs", large), 15),
             (lambda: request("POST", "/runs", bomb), 5),
             (lambda: request("POST", f"/runs/{task['runId']}/data", tags), 5),
+            (lambda: request("POST", f"/runs/{task['runId']}/data/batch", batch), 5),
+            (lambda: request("POST", f"/runs/{task['runId']}/data/batch", items), 5),
             (lambda: request("POST", "/runs", large)[:-5], 20),
             (lambda: request("POST", "/runs", b"x" * 500_000)[:-5], 200),
             (lambda: request("GET", "/runs?limit=100"), 10),

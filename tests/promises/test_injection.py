@@ -186,8 +186,19 @@ def places(where: str) -> list[Place]:
     return found
 
 
+def filled_in(example: Any, ids: Json) -> Any:
+    """An example with ids of what exists in place of its own."""
+    if isinstance(example, list):
+        return [filled_in(each, ids) for each in example]
+    if isinstance(example, dict):
+        return {name: ids.get(name) or filled_in(each, ids) for name, each in example.items()}
+    return example
+
+
 def allows(schema: Json, value: Any) -> bool:
     """Whether a value is one that the schema allows: as much of JSON Schema as stands in the document."""
+    if "$ref" in schema:
+        schema = DOCUMENT["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
     types = schema.get("type", ["string", "array", "object"])  # without a type it allows every value
     types = types if isinstance(types, list) else [types]
     if SURROGATE.search(json.dumps(value, ensure_ascii=False)) and "object" not in types:
@@ -400,7 +411,7 @@ def test_text_in_a_body_comes_back_exactly_and_changes_nothing_but_itself(
             if "dataId" in place.path:
                 ids["dataId"] = an_entry(wire, ids, place, sent)
             path = target_of(place.path, ids)
-            body = {**{each: ids.get(each, example) for each, example in place.others.items()}, place.name: sent}
+            body = {**filled_in(place.others, ids), place.name: sent}
             before = dump.rows() if "dataId" in place.path else after
             answer = wire.send(place.method, path, body)
             after = dump.rows()
@@ -435,15 +446,43 @@ def can_hold_text(schema: Json) -> bool:
     return any(allows(schema, sent) for sent in ("a text", ["a text"], {"a text": "a text"}))
 
 
+def test_text_in_items_of_batches_comes_back_exactly(wire: Wire, dump: Dump) -> None:
+    before = dump.rows()
+    texts = [text for text in TEXTS.values() if allows({"type": "string", "minLength": 1, "maxLength": 255}, text)]
+    texts = [text for text in texts if "\0" not in text]
+    assert len(texts) > much(60, 12)
+    tasks = [{"type": text, "ref": text, "inputData": text, "metadata": {text: text}, text: text} for text in texts]
+    entries = [
+        {"task": text, "key": text, "value": text, "tags": [tag for tag in text.split(",") if tag], text: text}
+        for text in texts
+    ]
+    run = wire.send("POST", target_of("/runs", {}), {"inputData": 1, "tasks": tasks, "data": entries}).json
+    added = wire.send("POST", target_of("/runs/{id}/tasks/batch", run), {"items": tasks}).json["items"]
+    for task, text in zip([*run["tasks"], *added], texts * 2, strict=True):
+        assert (task["type"], task["inputData"], task["metadata"]) == (text, text, {text: text})
+        assert wire.send("GET", target_of("/tasks/{id}", task)).json == task
+    own = [{"taskId": task["id"], **entry} for task, entry in zip(added, entries, strict=True)]
+    written = wire.send("POST", target_of("/runs/{id}/data/batch", run), {"items": own}).json["items"]
+    for entry, text in zip([*run["data"], *written], texts * 2, strict=True):
+        assert (entry["key"], entry["value"], ",".join(entry["tags"])) == (text, text, ",".join(entry["tags"]))
+        assert wire.send("GET", target_of("/runs/{runId}/data/{id}", entry)).json == entry
+    changes = [
+        {"id": task["id"], "queueJobId": text, "outputData": text} for task, text in zip(added, texts, strict=True)
+    ]
+    changed = wire.send("PATCH", target_of("/tasks/batch", {}), {"items": changes}).json["items"]
+    assert [(task["queueJobId"], task["outputData"]) for task in changed] == [(text, text) for text in texts]
+    assert all(row.get("org_id", "acme") == "acme" for _, row in dump.changed(before, dump.rows()))
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
-    sorted({(place.method, place.path) for place in BODIES if not place.path.endswith("/rotate")}),  # changes two keys
+    sorted({(place.method, place.path) for place in BODIES if not place.path.endswith(("/rotate", "/batch"))}),
 )
 def test_field_that_nobody_knows_is_ignored_beside_known_ones_whatever_its_name(
     wire: Wire, dump: Dump, ids: Json, method: str, path: str
 ) -> None:
     others = next(place.others for place in BODIES if (place.method, place.path) == (method, path))
-    known = {each: ids.get(each, example) for each, example in others.items()}
+    known = filled_in(others, ids)
     for name, text in INJECTIONS.items():
         before = dump.rows()
         if method == "PATCH":
@@ -596,7 +635,7 @@ def test_text_in_a_path_names_nothing(wire: Wire, dump: Dump, ids: Json, method:
     short = rule.removeprefix(BASE_PATH)
     names = paths_of(ids)
     others = next((place.others for place in BODIES if (place.method, bare(place.path)) == (method, bare(short))), {})
-    body = {each: ids.get(each, example) for each, example in others.items()} if method in ("POST", "PATCH") else None
+    body = filled_in(others, ids) if method in ("POST", "PATCH") else None
     query = f"?id={ids['dataId']}" if method == "DELETE" and rule.endswith("/data") else ""
     before = dump.rows()
     for case, text in TEXTS.items():

@@ -26,6 +26,11 @@ EXAMPLES: dict[tuple[str, str], Callable[[Ids], dict[str, Any]]] = {
     ("PATCH", "/tasks/<task_id>"): lambda _: {"json": {"status": "failed", "outputData": "taken over"}},
     ("POST", "/runs/<run_id>/data"): lambda ids: {"json": {"taskId": ids["task_id"], "key": "k", "value": 1}},
     ("PATCH", "/runs/<run_id>/data/<data_id>/tags"): lambda _: {"json": {"add": ["taken"], "remove": ["secret"]}},
+    ("POST", "/runs/<run_id>/tasks/batch"): lambda _: {"json": {"items": [{"type": "x", "inputData": 1}]}},
+    ("POST", "/runs/<run_id>/data/batch"): lambda ids: {
+        "json": {"items": [{"taskId": ids["task_id"], "key": "k", "value": 1}]}
+    },
+    ("PATCH", "/tasks/batch"): lambda ids: {"json": {"items": [{"id": ids["task_id"], "outputData": "taken over"}]}},
     ("DELETE", "/runs/<run_id>/data"): lambda ids: {"params": {"id": ids["data_id"]}},
     ("POST", "/keys"): lambda _: {"json": {"scopes": ["read"]}},
     ("POST", "/keys/<key_id>/rotate"): lambda _: {"json": {"expiresIn": 0}},
@@ -131,7 +136,7 @@ def test_what_another_organisation_has_is_as_if_it_did_not_exist(
         assert response.content == about_nothing.content
         assert set(response.headers) == set(about_nothing.headers)
         if method != "HEAD":
-            assert_error(response, 404)
+            assert_error(response, 404, *(["items.0.id"] if rule == "/tasks/batch" else []))
     else:
         assert response.is_success
         assert "secret" not in response.text
@@ -171,8 +176,15 @@ def test_own_rows_cannot_be_tied_to_those_of_another_organisation(
         ("/tasks", {"runId": acmes["run_id"], "parentTaskId": task["id"], **step}),
         (f"/runs/{run['id']}/data", {"taskId": acmes["task_id"], **entry}),
         (f"/runs/{acmes['run_id']}/data", {"taskId": task["id"], **entry}),
+        (f"/runs/{acmes['run_id']}/tasks/batch", {"items": [step]}),
+        (f"/runs/{acmes['run_id']}/data/batch", {"items": [{"taskId": acmes["task_id"], **entry}]}),
     ):
         assert_error(rival.post(path, json=body), 404)
+    for path, item, field in (
+        (f"/runs/{run['id']}/tasks/batch", {"parentTaskId": acmes["task_id"], **step}, "parentTaskId"),
+        (f"/runs/{run['id']}/data/batch", {"taskId": acmes["task_id"], **entry}, "taskId"),
+    ):
+        assert_error(rival.post(path, json={"items": [item]}), 404, f"items.0.{field}")
     own = put_data(rival, task, "k")
     assert_error(rival.get(f"/runs/{run['id']}/data/{acmes['data_id']}"), 404)
     assert_error(rival.patch(f"/runs/{run['id']}/data/{acmes['data_id']}/tags", json={"add": ["x"]}), 404)

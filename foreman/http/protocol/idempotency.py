@@ -19,6 +19,8 @@ from foreman.clock import now_ms
 from foreman.db.engine import Transaction
 from foreman.db.failures import EngineError, Failure
 from foreman.http.errors import Conflict, IdempotencyConflict, Invalid
+from foreman.http.opaque_json import decode_object, first_of_list, split_list
+from foreman.vocabulary import MOST_ITEMS
 
 KEY, REPLAYED = "Idempotency-Key", "Idempotency-Replayed"
 _IN_ENVIRON = "HTTP_IDEMPOTENCY_KEY"
@@ -35,6 +37,8 @@ _HEADERS = ("Location", "ETag")
 
 # Members of a response in which there are further resources.
 _RESOURCES = ("items", "tasks", "data")
+
+_split = first_of_list(msgspec.Raw, MOST_ITEMS)
 
 
 class _Replay(Exception):
@@ -127,7 +131,7 @@ class _Wanted:
         """
         body = response.get_data()
         if not whole_body or len(body) > LARGEST:
-            body = msgspec.json.encode(ids_in(msgspec.json.decode(body)))
+            body = msgspec.json.encode(ids_in(body))
         headers = {name: response.headers[name] for name in _HEADERS if name in response.headers}
         stored = tx.run(
             """
@@ -142,10 +146,12 @@ class _Wanted:
             raise EngineError(Failure.AGAIN, "another request has stored a response for this Idempotency-Key")
 
 
-def ids_in(body: Any) -> dict[str, Any]:
+def ids_in(body: bytes) -> dict[str, Any]:
     """What is stored of a response that is too large, or secret: the ids of what it describes.
 
-    :param body: the response, decoded
+    Nothing else of it is decoded. It may have opaque JSON of any size, and with unpaired surrogates.
     """
-    kept = {"id": body["id"]} if "id" in body else {}
-    return kept | {name: [{"id": each["id"]} for each in body[name]] for name in _RESOURCES if name in body}
+    members = decode_object(body)
+    lists = {name: split_list(members[name], _split) for name in _RESOURCES if name in members}
+    kept = {"id": members["id"]} if "id" in members else {}
+    return kept | {name: [{"id": decode_object(bytes(each))["id"]} for each in lists[name]] for name in lists}
