@@ -270,7 +270,7 @@ def send_all_kinds_of_requests(sweep: Sweep, served: Running, client: httpx.Clie
     step: dict[str, Any] = {"type": "rare", "inputData": 1}
     written: dict[str, Any] = {"key": "rare", "value": 1, "tags": ["rare"]}
     sweep.send(client, "POST", "/runs", inputData=1, tasks=[{"ref": "a", **step}], data=[{"task": "a", **written}])
-    batch = [{**step, "ref": "a", "parentTaskId": parent["id"]}, {**step, "parent": "a"}]
+    batch = [{**step, "ref": "a", "parentTaskId": parent["id"], "externalId": "of-batch"}, {**step, "parent": "a"}]
     sweep.send(client, "POST", f"/runs/{run['id']}/tasks/batch", items=batch)
     sweep.send(client, "POST", f"{data}/batch", items=[{"taskId": each["id"], **written} for each in (task, parent)])
     values = {"status": "queued", "outputData": 1, "errorData": 1, "metadata": {}, "queueJobId": "7"}

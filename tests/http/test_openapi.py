@@ -138,7 +138,7 @@ def test_document_says_how_unknown_fields_are_handled(document: Json) -> None:
         "UpdateRun": {"status", "outputData", "errorData", "metadata"},
         "UpdateTask": {"status", "outputData", "errorData", "metadata", "queueJobId"},
         "UpdateTags": {"add", "remove"},
-        "ChangedTask": {"status", "outputData", "errorData", "metadata", "queueJobId"},
+        "ChangedTask": {"status", "outputData", "errorData", "metadata", "queueJobId", "externalId", "tags"},
     }
     for name, schema in document["components"]["schemas"].items():
         assert ("if" in schema) == (name in changes), name
@@ -231,7 +231,8 @@ def test_answers_have_exactly_the_documented_fields(client: httpx.Client, docume
         "ApiKey": ok(client.get("/keys"))["items"][0],
         "Tasks": ok(client.post(f"/runs/{run['id']}/tasks/batch", json=batch), 201),
     }
-    optional = {"Run": {"tasks", "data"}}
+    labels = {"externalId", "tags"}
+    optional = {"Run": {"tasks", "data", *labels}, "Task": labels}
     for name, answer in answers.items():
         described = document["components"]["schemas"][name]
         assert set(described["required"]) <= set(answer) <= set(described["properties"]), name
