@@ -667,7 +667,7 @@ def upgrade(directory, countdown):
     countdown.count_calls("chmod", "fsync", "link", "open", "unlink")
     open_upgraded(directory / "foreman.db")
 
-kill_before_each_step(Path(sys.argv[1]), upgrade, much(1, 3))
+kill_before_each_step(Path(sys.argv[1]), upgrade, much(1, 5))
 """
 
 
