@@ -654,7 +654,7 @@ CREATE TABLE idempotency_key (
     seq         INTEGER PRIMARY KEY,
     org_id      TEXT    NOT NULL,
     request     TEXT    NOT NULL,  -- a hash of the key, the method and the path
-    content     TEXT    NOT NULL,  -- the SHA-256 of the body, in hexadecimal digits
+    content     TEXT    NOT NULL,  -- the SHA-256 of the query and the body, in hexadecimal digits
     status_code INTEGER NOT NULL,
     headers     TEXT    NOT NULL,  -- those of the response that depend on the request: a JSON object
     body        TEXT    NOT NULL,

@@ -1,5 +1,6 @@
 """The API's documentation, for machines (`openapi.json`) and for people (`/docs`, which works offline)."""
 
+import re
 from html import escape
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from foreman.http.security_headers import for_pages
 
 bp = Blueprint("docs", __name__)
 for_pages(bp)
+
+# Code in Markdown.
+_CODE = re.compile("`([^`]+)`")
 
 _PAGES = Path(__file__).parent / "pages"
 _OWN = frozenset({"docs.css", "docs.js"})
@@ -49,7 +53,7 @@ def show_docs() -> Response:
 def show_codes() -> Response:
     """The page on which each code of an error has a section, to which the `type` of a problem leads."""
     sections = "".join(
-        f"<h2 id={code}><code>{code}</code>: {known.status} {known.title}</h2>\n<p>{escape(known.when)}.</p>\n"
+        f"<h2 id={code}><code>{code}</code>: {known.status} {known.title}</h2>\n<p>{_in_html(known.when)}.</p>\n"
         for code, known in CODES.items()
     )
     page = (_PAGES / "errors.html").read_text(encoding="utf-8")
@@ -63,3 +67,8 @@ def send_asset(asset: str) -> Response:
     if asset in _OWN:  # not cached by age: they fit only the page of this version
         return send_from_directory(_PAGES, asset)
     return send_from_directory(_SWAGGER_UI, asset, max_age=3600)
+
+
+def _in_html(markdown: str) -> str:
+    """A text with code in it, as HTML."""
+    return _CODE.sub(r"<code>\1</code>", escape(markdown))

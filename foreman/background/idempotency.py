@@ -62,8 +62,10 @@ def forget(database: Database, before: int, stopping: threading.Event) -> int:
     :raises Stopped: when `stopping` was set before the end
     """
     forgotten = 0
+    if not _is_any(database, before):
+        return forgotten
     with ShortTurns(database, stopping, lambda: None) as turns:
-        while forgotten or _is_any(database, before):
+        while True:
             deleted = turns.tx().run(
                 """
                 DELETE FROM idempotency_key

@@ -40,9 +40,10 @@ class Whole:
         """The transaction, which begins now if it has not yet."""
         if self.tx is None:
             block = self._database.write()
-            self.tx = block.__enter__()
+            tx = block.__enter__()
             self._block = block
-            self._before(self.tx)
+            self._before(tx)
+            self.tx = tx
         return self.tx
 
 

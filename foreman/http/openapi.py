@@ -93,7 +93,10 @@ _IDEMPOTENCY_KEY = {
     "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "examples": ["order-4711"]},
 }
 _REPLAYED = {
-    REPLAYED: {"description": "`true`, when the response is that of an earlier request.", "schema": {"type": "string"}},
+    REPLAYED: {
+        "description": "`true`, when the response is that of an earlier request; of more than 64 KB, its ids alone.",
+        "schema": {"type": "string"},
+    },
 }
 _ETAG = {"ETag": {"description": "The entity tag of this state of the item.", "schema": {"type": "string"}}}
 _LINK = {
@@ -284,7 +287,8 @@ def _own_field(self: OpenAPIConverter, field: fields.Field[Any], ret: dict[str, 
     if isinstance(field, Time):
         return {"type": "string", "format": "date-time"}
     if isinstance(field, CommaList):
-        return {"type": "array", "items": self.field2property(field.inner)}
+        most = {"maxItems": ret.pop("maxLength")} if "maxLength" in ret else {}
+        return {"type": "array", "items": self.field2property(field.inner), **most}
     if isinstance(field, OpaqueObject):
         return {"type": "object", "additionalProperties": {}}
     if isinstance(field, fields.Integer):  # without a format, client generators assume 32 bits, or anything

@@ -66,7 +66,7 @@ def once(view: Callable[..., Response], operation: _Operation) -> Callable[..., 
         key = request.environ.get(_IN_ENVIRON)
         if key is None:
             return view(**path)
-        if not 1 <= len(key) <= LONGEST_KEY:
+        if not 1 <= len(key.encode("latin-1").decode(errors="replace")) <= LONGEST_KEY:
             message = f"Must have 1 to {LONGEST_KEY} characters."
             raise Invalid("Validation failed", [{"field": KEY, "message": message}])
         wanted = _Wanted(request, key)
@@ -89,7 +89,7 @@ class _Wanted:
     """
 
     def __init__(self, asked: Request, key: str) -> None:
-        named = "\n".join((asked.method, asked.environ["PATH_INFO"], key)).encode("utf-8", "surrogateescape")
+        named = "\n".join((asked.method, asked.environ["PATH_INFO"].lower(), key)).encode("utf-8", "surrogateescape")
         self._request = hashlib.blake2b(named, digest_size=24).hexdigest()
         self._content = hashlib.sha256(asked.query_string + b"\n" + asked.get_data()).hexdigest()
         self._org_id: str = g.org_id
