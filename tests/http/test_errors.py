@@ -448,7 +448,8 @@ def test_unknown_parameters_are_refused_by_name(served: Running, query: str, nam
     times = [
         f"{time}{limit}" for time in ("created", "updated", "started", "completed") for limit in ("After", "Before")
     ]
-    known = ["limit", "offset", "sortBy", "sortOrder", "cursor", "count", "view", "ids", *times, "status"]
+    known = ["limit", "offset", "sortBy", "sortOrder", "cursor", "count", "view", "ids", *times]
+    known += ["externalId", "tags", "tagStartsWith", "tagMode", "metadata.PATH", "status"]
     assert details[0]["message"] == f"Unknown parameter; known are {', '.join(known)}."
 
 

@@ -135,8 +135,8 @@ def test_document_has_the_security_schemes_and_an_example_for_every_body_field(d
 
 def test_document_says_how_unknown_fields_are_handled(document: Json) -> None:
     changes = {
-        "UpdateRun": {"status", "outputData", "errorData", "metadata"},
-        "UpdateTask": {"status", "outputData", "errorData", "metadata", "queueJobId"},
+        "UpdateRun": {"status", "outputData", "errorData", "metadata", "externalId", "tags"},
+        "UpdateTask": {"status", "outputData", "errorData", "metadata", "queueJobId", "externalId", "tags"},
         "UpdateTags": {"add", "remove"},
         "ChangedTask": {"status", "outputData", "errorData", "metadata", "queueJobId", "externalId", "tags"},
     }
@@ -161,6 +161,8 @@ CONDITIONAL = {
     ("delete", "/runs/{runId}"),
     ("get", "/tasks/{taskId}"),
     ("patch", "/tasks/{taskId}"),
+    ("patch", "/runs/{runId}/tags"),
+    ("patch", "/tasks/{taskId}/tags"),
     ("delete", "/runs/{runId}/data"),
     ("get", "/runs/{runId}/data/{dataId}"),
     ("patch", "/runs/{runId}/data/{dataId}/tags"),
@@ -208,11 +210,20 @@ def test_every_error_may_be_a_problem(document: Json) -> None:
 
 
 def test_answers_have_exactly_the_documented_fields(client: httpx.Client, document: Json) -> None:
-    run = make_run(client)
-    task = make_task(client, run)
-    entry = put_data(client, task, "key")
+    labels: Json = {"externalId": "mine", "tags": ["red"]}
+    run = make_run(client, **labels)
+    task = make_task(client, run, **labels)
+    entry = put_data(client, task, "key", tags=["red"])
     batch = {"items": [{"type": "step", "inputData": 1}]}
+    keys, tags = (ok(client.get(f"/runs/{run['id']}/{what}")) for what in ("keys", "tags"))
+    tree = ok(client.get(f"/runs/{run['id']}/tree"))
     answers = {
+        "KeyList": keys,
+        "KeyOfRun": keys["items"][0],
+        "TagList": tags,
+        "TagOfRun": tags["items"][0],
+        "Tree": tree,
+        "TaskOfTree": task | tree["tasks"][0],
         "Run": ok(client.get(f"/runs/{run['id']}")) | ok(client.get(f"/runs/{run['id']}?view=summary")),
         "Task": task | ok(client.get(f"/tasks/{task['id']}?view=summary")),
         "RunData": entry | ok(client.get(f"/runs/{run['id']}/data/{entry['id']}?view=summary")),
@@ -289,6 +300,8 @@ def test_default_of_a_body_field_stands_in_its_description_that_of_a_parameter_i
         "status": None,
         "ids": None,
         **{f"{time}{limit}": None for time in TIMES for limit in ("After", "Before")},
+        **dict.fromkeys(("externalId", "tags", "tagStartsWith")),
+        "tagMode": "any",
     }
 
 

@@ -1032,7 +1032,7 @@ BROKEN = {
     **{
         f"metadata by which a {table} is not found": Broken(
             f"""
-            INSERT INTO metadata_path VALUES ('team'), ('of.it');
+            INSERT INTO metadata_path VALUES ('team', 1), ('of.it', 1);
             UPDATE {table} SET metadata = '{{"team": "ml", "of": {{"it": 1.50}}}}' WHERE id = '{id_}';
             """,
             [
@@ -1048,13 +1048,18 @@ BROKEN = {
     },
     "metadata by which a run is found although it is another's": Broken(
         f"""
-        INSERT INTO metadata_path VALUES ('team');
+        INSERT INTO metadata_path VALUES ('team', 1);
         UPDATE run SET metadata = '{{"team": null}}' WHERE id = '{RUN}';
         INSERT INTO run_metadata VALUES ('acme', 'team', 'ml', 1, 1);
         """,
         [("run_metadata", "found='extra' org_id='acme' path='team' value='ml' created_at=1 seq=1")],
     ),
-    "a declared path that is empty": Broken("INSERT INTO metadata_path VALUES ('')", [("metadata_path", "path=''")]),
+    "a declared path that is empty": Broken(
+        "INSERT INTO metadata_path VALUES ('', 1)", [("metadata_path", "path='' filled=1")]
+    ),
+    "a declared path that is filled in part": Broken(
+        "INSERT INTO metadata_path VALUES ('team', 2)", [("metadata_path", "path='team' filled=2")]
+    ),
     "a run that is strict in another way": Broken(
         f"UPDATE run SET strict = 2 WHERE id = '{RUN}'", [("run_strict", f"org_id='acme' id='{RUN}' strict=2")]
     ),
