@@ -623,8 +623,8 @@ END;
 
 -- Acts ---------------------------------------------------------------------------------------------------------------
 
--- What is done to all tasks, or all runs, that meet a filter: in short turns, in the order of their ids, by a server in
--- the background. What is created after the act has a greater id, and is left alone.
+-- What is done to all tasks, or all runs, that meet a filter: in short turns, in the order of their creation, by a server
+-- in the background. What is created after the act has a greater seq, and is left alone.
 CREATE TABLE act (
     seq          INTEGER PRIMARY KEY,
     id           TEXT    NOT NULL,
@@ -635,7 +635,7 @@ CREATE TABLE act (
     filter       TEXT    NOT NULL CONSTRAINT act_filter_is_json CHECK (json_valid(filter)),
     expected     INTEGER NOT NULL,            -- how many met the filter when it was asked for
     changed      INTEGER NOT NULL DEFAULT 0,  -- how many it has changed so far
-    position     TEXT    NOT NULL DEFAULT '', -- the id of the last one that it has looked at
+    position     TEXT    NOT NULL DEFAULT '', -- how far it is: foreman/api/acts/steps.py
     created_at   INTEGER NOT NULL,
     updated_at   INTEGER NOT NULL,
     completed_at INTEGER,

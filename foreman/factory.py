@@ -5,6 +5,7 @@ from collections.abc import Callable
 from flask_cors import CORS
 
 from foreman.api import browsing, config, docs, run_data, runs, tasks
+from foreman.api.acts import endpoints as acts
 from foreman.api.batch import batches
 from foreman.auth import api_keys, caller
 from foreman.auth.caller import Admission
@@ -67,7 +68,7 @@ def create_app(settings: Settings, database: Database) -> Foreman:
             raise _lacking(error, "FOREMAN_METRICS_TOKEN is set", extra="metrics") from None
         app.observers.append(metrics.init_app(app, limits).answered)
 
-    for resource in (runs, tasks, run_data, batches, browsing, config, api_keys):
+    for resource in (runs, tasks, run_data, batches, browsing, acts, config, api_keys):
         app.register_blueprint(resource.bp, url_prefix=BASE_PATH)
     app.register_blueprint(health.bp)
     ready.init_app(app)

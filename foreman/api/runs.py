@@ -29,7 +29,8 @@ from foreman.db.removal import delete_run_and_all_in_it
 from foreman.db.values import ALL_TASKS, Row, as_list
 from foreman.http import schemas, shapes
 from foreman.http.contract import Resource, answer, answers, asks, conditional, created, fails, represent, takes
-from foreman.http.errors import NotFound, found
+from foreman.http.errors import Conflict, NotFound, found
+from foreman.http.fields import Flag
 from foreman.http.items import BodyWithItems, Items
 from foreman.http.opaque_json import NOTHING, raw
 from foreman.http.paging.pages import PLACE, Asked, linked, listed, read_page, summary
@@ -47,6 +48,10 @@ class CreateRun(BodyWithItems):
     metadata = schemas.metadata()
     external_id = labels.external_id()
     tags = labels.tags()
+    strict = Flag(
+        load_default=False,
+        metadata={"description": "Whether it and its tasks keep the status that they end with.", "examples": [True]},
+    )
     tasks = Items(NewTask, fewest=0, metadata={"examples": [[{"ref": "fetch", "type": "fetch-page", "inputData": 1}]]})
     data = Items(
         NewData,
@@ -103,6 +108,12 @@ class Run(schemas.CamelCase):
     duration_ms = shapes.count("Milliseconds from its start, else its creation, to its end.", 1234, allow_none=True)
     external_id = labels.shown_external_id()
     tags = labels.shown_tags()
+    strict = fields.Boolean(
+        metadata={
+            "description": "True if it and its tasks keep the status that they end with; else absent.",
+            "examples": [True],
+        }
+    )
     tasks = fields.List(
         fields.Nested(tasks.Task),
         metadata={"description": "Its tasks, only in the response to a request that has some.", "examples": [[]]},
@@ -123,7 +134,7 @@ _COLUMNS = """
     CAST(run.metadata AS BLOB),
     {counters},
     run.created_at, run.updated_at, run.started_at, run.completed_at,
-    run.external_id, CAST(run.tags AS BLOB)
+    run.external_id, CAST(run.tags AS BLOB), run.strict
     """
 _COUNTERS = f"coalesce({ALL_TASKS}, 0), coalesce(completed, 0), coalesce(failed, 0), coalesce(cancelled, 0)"
 _PAYLOADS = "CAST(run.input_data AS BLOB), CAST(run.output_data AS BLOB), CAST(run.error_data AS BLOB)"
@@ -156,14 +167,15 @@ def create_run(new: dict[str, Any]) -> Response:
         run_id, now = new_id(), now_ms()
         run = tx.one(
             f"""
-            INSERT INTO run (org_id, id, status, input_data, metadata, external_id, tags, created_at, updated_at)
+            INSERT INTO run (org_id, id, status, input_data, metadata, external_id, tags, created_at, updated_at,
+                             strict)
             VALUES (:org_id, :id, 'pending', :input_data, :metadata, nullif(:external_id, ''), nullif(:tags, '[]'),
-                    :now, :now)
+                    :now, :now, :strict)
             {labels.unless_taken(new)}
             RETURNING {COLUMNS_WITHOUT_TASKS}
             """,
             org_id=g.org_id, id=run_id, input_data=new["input_data"], metadata=new.get("metadata"), now=now,
-            **labels.bound(new),
+            strict=int(new["strict"]), **labels.bound(new),
         )  # fmt: skip
         if run is None:
             labels.refuse_taken(tx, "run", new)
@@ -202,10 +214,10 @@ def get_run(wanted: dict[str, Any], run_id: str) -> Response:
 def update_run(change: dict[str, Any], run_id: str) -> Response:
     """Change a run's status, output, error, metadata, external id or tags; what is absent stays.
 
-    Any status may follow any other but `pending`, to which a run cannot go back. A value that is the same as before, to
-    the letter, changes nothing, not even `updatedAt`.
+    Any status may follow any other but `pending`, to which a run cannot go back; a strict run keeps the status that it
+    ends with. A value that is the same as before, to the letter, changes nothing, not even `updatedAt`.
     """
-    wanted = if_match()
+    wanted, status = if_match(), change.get("status")
     with db.write() as tx:
         if wanted is not None:
             check(wanted, to_json(_locked(tx, run_id)))
@@ -229,14 +241,18 @@ def update_run(change: dict[str, Any], run_id: str) -> Response:
                 OR :error_data <> coalesce(error_data, 'null')
                 OR :metadata <> coalesce(metadata, '')
                 {labels.changes(change)}
+            ) AND NOT (
+                strict = 1 AND coalesce(:status, status) <> status
+                AND status IN (SELECT value FROM json_each(:ended))
             )
             """,
-            org_id=g.org_id, id=run_id.lower(), now=now_ms(), ended=as_list(ENDED),
-            status=change.get("status"), output_data=change.get("output_data"),
-            error_data=change.get("error_data"), metadata=change.get("metadata"), **labels.bound(change),
+            org_id=g.org_id, id=run_id.lower(), now=now_ms(), ended=as_list(ENDED), status=status,
+            output_data=change.get("output_data"), error_data=change.get("error_data"),
+            metadata=change.get("metadata"), **labels.bound(change),
         )  # fmt: skip
-        run = tx.one(SELECT_RUN, org_id=g.org_id, id=run_id.lower())
-    return represent(to_json(found(run, "Run")))
+        run = found(tx.one(SELECT_RUN, org_id=g.org_id, id=run_id.lower()), "Run")
+        refuse_to_leave_an_end(run, status)
+    return represent(to_json(run))
 
 
 @bp.patch("/runs/<run_id>/tags")
@@ -328,12 +344,24 @@ def _locked(tx: Transaction, run_id: str) -> Row:
     return found(tx.one(SELECT_RUN, **which), "Run")
 
 
+def refuse_to_leave_an_end(run: Sequence[Any], status: str | None) -> None:
+    """Refuse a strict run another status than the one that it has ended with.
+
+    :param run: a row of `COLUMNS`, as it is after the change
+    :param status: that it was to have; None for any
+    :raises Conflict: if it does not have it
+    """
+    before, strict = run[2], run[-1]
+    if strict and status not in (None, before):
+        raise Conflict(f"A {before} run that is strict cannot become {status}", code="terminal_status")
+
+
 def to_json(run: Iterable[Any]) -> dict[str, Any]:
     """The run object of the API, from a row of `COLUMNS`."""
     (
         run_id, org_id, status, input_data, output_data, error_data, metadata,
         total_tasks, completed_tasks, failed_tasks, cancelled_tasks,
-        created_at, updated_at, started_at, completed_at, external_id, tags,
+        created_at, updated_at, started_at, completed_at, external_id, tags, strict,
     ) = run  # fmt: skip
     item = {
         "id": run_id,
@@ -353,4 +381,5 @@ def to_json(run: Iterable[Any]) -> dict[str, Any]:
         "completedAt": iso(completed_at),
         "durationMs": duration(created_at, started_at, completed_at),
     }
-    return labels.labelled(item, external_id, tags)
+    item = labels.labelled(item, external_id, tags)
+    return item | {"strict": True} if strict else item

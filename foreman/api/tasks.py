@@ -13,10 +13,11 @@ from foreman.api.labels import UpdateTags
 from foreman.api.lists import label_filters, task_list
 from foreman.clock import duration, iso, new_id, now_ms
 from foreman.db.application import current
+from foreman.db.engine import Transaction
 from foreman.db.values import as_list
 from foreman.http import schemas, shapes
 from foreman.http.contract import Resource, answers, asks, conditional, created, fails, represent, takes
-from foreman.http.errors import NotFound, found
+from foreman.http.errors import Conflict, NotFound, found
 from foreman.http.fields import Id, Integer, Text
 from foreman.http.opaque_json import NOTHING, raw
 from foreman.http.paging.pages import PLACE, Asked, linked, listed, read_page, summary
@@ -105,6 +106,11 @@ OPAQUE, OPAQUE_OF_SUMMARY = slice(6, 10), slice(9, 10)
 
 ONE_TASK = "FROM task WHERE org_id = :org_id AND id = :id"
 
+# Whether the run of a task is strict: 1 or 0.
+IS_STRICT = """
+    SELECT run.strict FROM task JOIN run ON run.seq = task.run_seq WHERE task.org_id = :org_id AND task.id = :id
+    """
+
 SELECT_TASK = f"SELECT {COLUMNS} {ONE_TASK}"
 SELECT_PARENT = "SELECT 1 FROM task WHERE org_id = :org_id AND id = :id AND run_id = :run_id"
 
@@ -116,6 +122,12 @@ FOLLOWS_FROM_STATUS = """
                         WHEN {status} IN (SELECT value FROM json_each(:ended)) THEN :now
                    END,
     retry_count  = retry_count + CASE WHEN {status} = 'retrying' AND status <> 'retrying' THEN 1 ELSE 0 END
+    """
+
+# Whether a task would leave the status that it has ended with, in a run that is strict.
+LEAVES_AN_END_FOR_GOOD = """
+    coalesce({status}, status) <> status AND status IN (SELECT value FROM json_each(:ended))
+    AND EXISTS (SELECT 1 FROM run WHERE run.seq = task.run_seq AND run.strict = 1)
     """
 
 # Whether a task is changed by a new value, by field; not if {new} is NULL.
@@ -191,10 +203,11 @@ def get_task(wanted: dict[str, Any], task_id: str) -> Response:
 def update_task(change: dict[str, Any], task_id: str) -> Response:
     """Change a task's status, output, error, metadata, queue job, external id or tags; what is absent stays.
 
-    Any status may follow any other, because queues and workers decide; the times and the retry count follow it. A value
-    that is the same as before, to the letter, changes nothing, not even `updatedAt`.
+    Any status may follow any other, because queues and workers decide; the times and the retry count follow it. A task
+    of a strict run keeps the status that it ends with. A value that is the same as before, to the letter, changes
+    nothing, not even `updatedAt`.
     """
-    wanted = if_match()
+    wanted, status = if_match(), change.get("status")
     with db.write(single=wanted is None) as tx:
         if wanted is not None:
             check(wanted, to_json(found(tx.locked(SELECT_TASK, org_id=g.org_id, id=task_id.lower()), "Task")))
@@ -213,14 +226,18 @@ def update_task(change: dict[str, Any], task_id: str) -> Response:
             WHERE org_id = :org_id AND id = :id
               AND ({" OR ".join(changed.format(new=f":{name}") for name, changed in IS_CHANGED.items())}
                    {labels.changes(change)})
+              AND NOT ({LEAVES_AN_END_FOR_GOOD.format(status=":status")})
             RETURNING {COLUMNS}
             """,
-            org_id=g.org_id, id=task_id.lower(), now=now_ms(), ended=as_list(ENDED),
-            status=change.get("status"), output_data=change.get("output_data"),
-            error_data=change.get("error_data"), metadata=change.get("metadata"),
-            queue_job_id=change.get("queue_job_id"), **labels.bound(change),
-        ) or tx.one(SELECT_TASK, org_id=g.org_id, id=task_id.lower())  # fmt: skip
-    return represent(to_json(found(task, "Task")))
+            org_id=g.org_id, id=task_id.lower(), now=now_ms(), ended=as_list(ENDED), status=status,
+            output_data=change.get("output_data"), error_data=change.get("error_data"),
+            metadata=change.get("metadata"), queue_job_id=change.get("queue_job_id"),
+            **labels.bound(change),
+        )  # fmt: skip
+        if task is None:
+            task = found(tx.one(SELECT_TASK, org_id=g.org_id, id=task_id.lower()), "Task")
+            refuse_to_leave_an_end(tx, task, status)
+    return represent(to_json(task))
 
 
 @bp.patch("/tasks/<task_id>/tags")
@@ -314,6 +331,20 @@ def new_row(
         new["metadata"], 0, new["max_retries"], now, now, None, None, None, None,
         new["external_id"], as_list(dict.fromkeys(new["tags"])) if new["tags"] else None,
     )  # fmt: skip
+
+
+def refuse_to_leave_an_end(tx: Transaction, task: Sequence[Any], status: str | None) -> None:
+    """Refuse a task of a strict run another status than the one that it has ended with.
+
+    :param task: a row of `COLUMNS`, as it is after the change
+    :param status: that it was to have; None for any
+    :raises Conflict: if it does not have it
+    """
+    task_id, before = task[0], task[5]
+    if status in (None, before) or before not in ENDED:
+        return
+    if tx.value(IS_STRICT, org_id=g.org_id, id=task_id):
+        raise Conflict(f"A {before} task of a strict run cannot become {status}", code="terminal_status")
 
 
 def to_json(task: Iterable[Any]) -> dict[str, Any]:

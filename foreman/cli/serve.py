@@ -15,8 +15,10 @@ from pathlib import Path
 import click
 
 from foreman import __version__
+from foreman.api.acts.steps import work_of
 from foreman.auth import keys
 from foreman.background import last_uses
+from foreman.background.acts import acting
 from foreman.background.idempotency import swept
 from foreman.background.metadata_paths import declared
 from foreman.background.retention import daily
@@ -146,6 +148,7 @@ def serve(ephemeral: bool, with_parent: bool | None, first_key: bool, **given: s
                 swept(database, settings.idempotency),
                 declared(database, settings.metadata_paths),
                 last_uses.written(database, app.last_uses),
+                acting(app, work_of),
             ):
                 server.run()
             if child is None:

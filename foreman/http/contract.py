@@ -267,6 +267,16 @@ def created(body: dict[str, Any], path: str, **beside: Any) -> Response:
     return response
 
 
+def accepted(body: Any, path: str) -> Response:
+    """A 202 response with what will be done in the background, and its `Location`.
+
+    :param path: where it can be seen, below the base path
+    """
+    response = answer(body, 202)
+    response.headers["Location"] = BASE_PATH + path
+    return response
+
+
 def init_app(app: Flask) -> None:
     """Refuse all query parameters of views without `asks`, just as views with it refuse unknown ones.
 

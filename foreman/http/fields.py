@@ -177,6 +177,15 @@ class Integer(fields.Integer):
         return all(type(value) is int for value in values) and all_accepted(self, values)
 
 
+class Flag(fields.Boolean):
+    """`true` or `false` in a JSON body; nothing else is taken for one of them."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
 class Undecoded:
     """A field of a body that takes the text as it was sent, as `msgspec.Raw`; the others take the decoded value."""
 

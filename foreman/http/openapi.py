@@ -41,6 +41,7 @@ get a 405, or a 400, 417, 501 or 505 if they are not the HTTP/1.1 that this serv
 MEANINGS = {
     200: "As asked.",
     201: "Created.",
+    202: "Accepted: it is being done in the background.",
     304: "The client has it already: it has the tag that `If-None-Match` names.",
     400: "The request is not valid; `details` says where.",
     401: "No API key, or one that is malformed, unknown, revoked or expired.",
@@ -215,7 +216,7 @@ def _response(status: int, shape: dict[str, Any], needs_key: bool) -> dict[str, 
     headers = {"X-Request-Id": _REQUEST_ID}
     if needs_key and status not in (401, 408, 431):
         headers |= _RATE_LIMIT
-    headers |= {201: _LOCATION, 401: _CHALLENGE, 429: _RETRY_AFTER, 503: _RETRY_AFTER}.get(status, {})
+    headers |= {201: _LOCATION, 202: _LOCATION, 401: _CHALLENGE, 429: _RETRY_AFTER, 503: _RETRY_AFTER}.get(status, {})
     return {
         "description": MEANINGS[status],
         "headers": headers,
@@ -267,7 +268,7 @@ def _query_parameters(
 
 def _query_parameter(field: fields.Field[Any], converter: OpenAPIConverter) -> dict[str, Any]:
     schema = converter.field2property(field)
-    parameter: dict[str, Any] = {"name": field.data_key, "in": "query", "required": False, "schema": schema}
+    parameter: dict[str, Any] = {"name": field.data_key, "in": "query", "required": field.required, "schema": schema}
     if "description" in schema:
         parameter["description"] = schema.pop("description")
     if isinstance(field, CommaList):

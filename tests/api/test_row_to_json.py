@@ -151,7 +151,7 @@ def an_object(thing: dict[str, Any]) -> bytes:
 
 @given(run=RUNS)
 def test_run_is_written_to_the_letter(run: dict[str, Any]) -> None:
-    assert answer(runs.to_json(row(run))).get_data() == an_object(with_duration(run))
+    assert answer(runs.to_json((*row(run), 0))).get_data() == an_object(with_duration(run))
 
 
 @given(task=TASKS)
@@ -167,7 +167,7 @@ def test_entry_is_written_to_the_letter(entry: dict[str, Any]) -> None:
 @given(found=st.lists(RUNS, max_size=3), total=COUNTS)
 def test_page_is_written_to_the_letter(found: list[dict[str, Any]], total: int) -> None:
     items = b",".join(an_object(with_duration(run)) for run in found)
-    rows = [row(run) for run in found]
+    rows = [(*row(run), 0) for run in found]
     body = answer(
         listed([runs.to_json(each) for each in rows], Page(rows, total, None), Asked(20, 0, "desc"))
     ).get_data()

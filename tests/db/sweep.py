@@ -17,7 +17,7 @@ import pytest
 
 from foreman.api.run_data_query import DATA_SORTS
 from foreman.auth import keys
-from foreman.background import last_uses
+from foreman.background import acts, last_uses
 from foreman.background.idempotency import forget
 from foreman.background.metadata_paths import declare
 from foreman.clock import now_ms
@@ -29,6 +29,7 @@ from tests.support.engines import ON_POSTGRES, transaction_class
 from tests.support.proof import much
 from tests.support.running import Running
 from tests.support.source import name_of
+from tests.support.waiting import until
 
 # Rows of each kind that match no filter. Looking at all of them takes several steps of SQLite's machine each.
 OTHERS = 4000
@@ -354,6 +355,39 @@ def send_all_kinds_of_requests(sweep: Sweep, served: Running, client: httpx.Clie
         sweep.send(client, "GET", f"/runs/{run['id']}/{what}?{what[:-1] + query if query else ''}")
     sweep.send(client, "GET", f"/runs/{run['id']}/tree?limit=20")
 
+    act_on_one(sweep, client)
+    for kind, query in product(
+        ("cancel", "retry"),
+        queries(
+            [*absent, *choices("runId", run["id"])],
+            [*absent, *choices("parentTaskId", parent["id"], "none")],
+            [*absent, *choices("type", "rare")],
+            [*absent, *choices("types", "rare,rarer")],
+            [*absent, *choices("ids", f"{parent['id']},{task['id']}")],
+            [*absent, *choices("updatedAfter", "2024-01-01T00:00:00Z")],
+            [*absent, *choices("tags", "rare")],
+            [*absent, *choices("metadata.team", "rare")],
+            choices("status", "queued,failed,cancelled"),
+            most=much(6, 3),
+        ),
+    ):
+        act(sweep, client, "tasks", kind, query)
+    for kind, query in product(
+        ("cancel", "retry"),
+        queries(
+            [*absent, *choices("ids", f"{run['id']},{UNKNOWN_ID}")],
+            [*absent, *choices("createdAfter", "2024-01-01T00:00:00Z")],
+            [*absent, *choices("tagStartsWith", "ra")],
+            [*absent, *choices("externalId", "rare")],
+            choices("status", "failed,cancelled"),
+        ),
+    ):
+        act(sweep, client, "runs", kind, query)
+    act(sweep, client, "runs", "cancel", f"ids={small_run(sweep, client)}")
+    sweep.send(client, "GET", "/acts")
+    sweep.request = "old acts"
+    acts.delete_old(served.database, now_ms() + 1, threading.Event())
+
     sweep.send(client, "DELETE", f"{data}?id={entry['id']}")
     sweep.send(client, "DELETE", f"{data}?id={newest['id']}")
     sweep.send(client, "DELETE", f"{data}?key=rare")
@@ -443,6 +477,31 @@ def send_requests_about_labels(sweep: Sweep, client: httpx.Client, run_id: str, 
             sweep.send(client, "GET", f"{path}?{query}")
             following = ok(client.get(f"{path}?{query}"))["nextCursor"]
             sweep.send(client, "GET", f"{path}?{query.replace('cursor=', f'cursor={following}')}")
+
+
+def act_on_one(sweep: Sweep, client: httpx.Client) -> None:
+    """Cancel and retry a task, and a run with it, also where a strict run forbids it."""
+    for strict in (False, True):
+        run = make_run(client, strict=strict)
+        task = make_task(client, run, type="rare")
+        sweep.names |= {run["id"]: "RUN-TO-ACT-ON", task["id"]: "TASK-TO-ACT-ON"}
+        for path in (f"/tasks/{task['id']}", f"/runs/{run['id']}"):
+            for what in ("cancel", "cancel", "retry", "retry"):
+                refused = strict and what == "retry"
+                sweep.send(client, "POST", f"{path}/{what}", expected=(409 if refused else 200,))
+            sweep.send(client, "PATCH", path, expected=(409 if strict else 200,), status="running")
+        ok(client.patch(f"/tasks/{task['id']}", json={"status": "failed"}), 409 if strict else 200)
+        sweep.send(client, "POST", f"/runs/{run['id']}/retry", expected=(409 if strict else 200,))
+
+
+def act(sweep: Sweep, client: httpx.Client, things: str, kind: str, query: str) -> None:
+    """Let an act over a filter be carried out."""
+    expect = ok(client.get(f"/{things}?{query}"))["total"]
+    sweep.send(client, "POST", f"/{things}/{kind}?{query}&expect={expect}", expected=(202,))
+    newest = ok(client.get("/acts?limit=1"))["items"][0]["id"]
+    sweep.names |= {newest: "ACT"}
+    until(lambda: ok(client.get(f"/acts/{newest}"))["completedAt"])
+    sweep.send(client, "GET", f"/acts/{newest}")
 
 
 def small_run(sweep: Sweep, client: httpx.Client) -> str:

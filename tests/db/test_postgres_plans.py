@@ -32,6 +32,8 @@ SCANS = {
     ("monitoring/health.py", "run"): "stops at the first row",
     ("background/metadata_paths.py", "run"): "the newest is the first from behind",
     ("background/metadata_paths.py", "task"): "the newest is the first from behind",
+    ("api/acts/steps.py", "task"): "stops at the newest task",
+    ("api/acts/steps.py", "run"): "stops at the newest run",
     ("auth/keys.py", "api_key"): "`keys list` shows every key; whether there is any is known at the first row",
     ("monitoring/stats.py", "api_key"): "a row for each key, when a person asks",
 }

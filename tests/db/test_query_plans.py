@@ -121,6 +121,7 @@ SCANS = {
     ("monitoring/counts.py", "SCAN organisation"): "a row for each organisation",
     ("monitoring/stats.py", "SCAN run_count"): "a row for each organisation and status",
     ("monitoring/stats.py", "SCAN api_key"): "a row for each key, when a person asks",
+    ("background/acts.py", "SCAN act"): "the acts that are not completed",
     ("auth/keys.py", "SCAN api_key"): "`keys list` shows every key; whether there is any is known at the first row",
 }
 
@@ -157,6 +158,7 @@ SORTS = {
     ("api/runs.py", "USE TEMP B-TREE FOR count(DISTINCT)"): "the wanted prefixes that one run has",
     ("api/tasks.py", "USE TEMP B-TREE FOR GROUP BY"): "the tasks with any of the wanted prefixes of tags",
     ("api/tasks.py", "USE TEMP B-TREE FOR count(DISTINCT)"): "the wanted prefixes that one task has",
+    ("api/acts/steps.py", "USE TEMP B-TREE FOR ORDER BY"): "what matches, in an order that its index is not in",
     ("db/removal.py", "USE TEMP B-TREE FOR ORDER BY"): "all tasks of the run, which are deleted in that order",
     ("monitoring/counts.py", "USE TEMP B-TREE FOR GROUP BY"): "a row for each organisation and status",
     ("api/run_data.py", "USE TEMP B-TREE FOR ORDER BY"): "the matches, to find the page or the newest of each key; or "

@@ -69,4 +69,6 @@ def filter_failure(context: Any, failure: Failure, case: Any, response: Any) -> 
         return False  # a tag that is well-formed, but not the item's, or goes with a key
     if "Not a cursor of this list" in response.text or "Not together with a cursor" in response.text:
         return False  # it has made up a cursor
+    if "idempotency_conflict" in response.text:
+        return False  # the key is one that an earlier request has had
     return not any(message in response.text for message in DEPENDS_ON_MORE)

@@ -14,7 +14,7 @@ from tests.support.running import Running
 
 Ids = dict[str, str]
 
-UNKNOWN: Ids = dict.fromkeys(["run_id", "task_id", "data_id", "key_id"], UNKNOWN_ID)
+UNKNOWN: Ids = dict.fromkeys(["run_id", "task_id", "data_id", "key_id", "act_id"], UNKNOWN_ID)
 
 # What a request must say besides its path, for those routes that need something to succeed.
 EXAMPLES: dict[tuple[str, str], Callable[[Ids], dict[str, Any]]] = {
@@ -34,6 +34,11 @@ EXAMPLES: dict[tuple[str, str], Callable[[Ids], dict[str, Any]]] = {
     ("DELETE", "/runs/<run_id>/data"): lambda ids: {"params": {"id": ids["data_id"]}},
     ("POST", "/keys"): lambda _: {"json": {"scopes": ["read"]}},
     ("POST", "/keys/<key_id>/rotate"): lambda _: {"json": {"expiresIn": 0}},
+    **{
+        ("POST", f"/{what}/{act}"): lambda _: {"params": {"status": "failed", "expect": 0}}
+        for what in ("runs", "tasks")
+        for act in ("cancel", "retry")
+    },
 }
 
 
@@ -87,6 +92,7 @@ def things_of(client: httpx.Client) -> Ids:
         "task_id": task["id"],
         "data_id": put_data(client, task, "secret-key", "secret value", tags=["secret"])["id"],
         "key_id": ok(client.post("/keys", json={"name": "secret", "scopes": ["read"]}), 201)["id"],
+        "act_id": ok(client.post("/tasks/cancel", params={"type": "secret", "expect": 0}), 202)["id"],
     }
 
 

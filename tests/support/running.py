@@ -10,7 +10,9 @@ from unittest.mock import patch
 
 import httpx
 
+from foreman.api.acts.steps import work_of
 from foreman.auth import keys
+from foreman.background.acts import acting
 from foreman.background.metadata_paths import declared
 from foreman.config import Settings
 from foreman.db.engine import Database
@@ -126,6 +128,7 @@ def running(file: Path, **settings: Any) -> Iterator[Running]:
         thread.start()
         served = Running(f"http://127.0.0.1:{server.port}", app, database, server, thread)
         try:
-            yield served
+            with acting(app, work_of):
+                yield served
         finally:
             served.stop()

@@ -24,11 +24,12 @@ from foreman.db.engine import Transaction
 from foreman.db.values import RUN_SEQ, Row, as_list, as_rows
 from foreman.http import schemas
 from foreman.http.contract import BASE_PATH, Resource, answer, answers, fails, takes
-from foreman.http.errors import Invalid, NotFound, TooLargeToTry, found
+from foreman.http.errors import Conflict, Invalid, NotFound, TooLargeToTry, found
 from foreman.http.fields import Id
 from foreman.http.items import MOST_WRONG, BodyWithItems, Item, Items
 from foreman.http.paging.pages import LARGEST_PAGE
 from foreman.http.protocol.etags import if_match
+from foreman.http.protocol.problems import Detail
 from foreman.vocabulary import ENDED
 
 bp = Resource("batches", __name__, "Up to 1,000 tasks or entries in one request: all of them or none.")
@@ -206,6 +207,7 @@ def update_tasks(change: dict[str, Any]) -> Response:
         rows = _read(tx, ids)
         missing = [place for place, item in enumerate(items) if item["id"] not in rows]
         _refuse(missing, "id", "Task")
+        _refuse_to_leave_ends(items, rows)
     return answer({"items": [tasks.to_json(rows[item["id"]]) for item in items]})
 
 
@@ -239,6 +241,7 @@ def _update(names: Sequence[str]) -> str:
         FROM item
         WHERE task.org_id = :org_id AND task.id = item.of_task
           AND ({" OR ".join(IS_CHANGED[name].format(new=f"new_{name}") for name in names)})
+          {f"AND NOT ({tasks.LEAVES_AN_END_FOR_GOOD.format(status='new_status')})" if "status" in names else ""}
         """
 
 
@@ -278,6 +281,22 @@ def _refuse(missing: Sequence[int], field: str, what: str) -> None:
     if missing:
         places = [f"items.{place}.{field}" for place in missing[:MOST_WRONG]]
         raise NotFound(what, [{"field": place, "message": f"{what} not found"} for place in places])
+
+
+def _refuse_to_leave_ends(items: Sequence[Item], rows: Mapping[str, Row]) -> None:
+    """Refuse tasks of strict runs another status than the one that they have ended with.
+
+    :param rows: the tasks by id, as they are after the change
+    :raises Conflict: if there are any, naming the items
+    """
+    kept = [(place, rows[item["id"]][5], item["status"]) for place, item in enumerate(items) if item.get("status")]
+    refused: list[Detail] = [
+        {"field": f"items.{place}.status", "message": f"A {before} task of a strict run cannot become {status}"}
+        for place, before, status in kept
+        if before != status
+    ]
+    if refused:
+        raise Conflict(refused[0]["message"], code="terminal_status", details=refused[:MOST_WRONG])
 
 
 def _created(items: list[dict[str, Any]], path: str) -> Response:

@@ -5,11 +5,13 @@ path. The others are checked on the rows that it finds.
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from marshmallow import fields, validate
 
 from foreman import db
+from foreman.db.engine import Transaction
 from foreman.db.values import RUN_SEQ, as_list, as_pairs, prefix_range
 from foreman.http import schemas
 from foreman.http.errors import Invalid, NotReady
@@ -211,12 +213,13 @@ def bound(wanted: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def refuse_undeclared(wanted: dict[str, Any], declared: Sequence[str]) -> None:
+def refuse_undeclared(wanted: dict[str, Any], declared: Sequence[str], tx: Transaction | None = None) -> None:
     """Check that every path of metadata that is asked for can be looked up.
 
     What counts is what the database says: servers of one database may be about to be restarted with other settings.
 
     :param declared: the paths in the settings
+    :param tx: the transaction in which they are to be looked up; None for one of its own
     :raises Invalid: if one is not declared
     :raises NotReady: while one has just been declared, and not all rows are found by it yet
     """
@@ -224,8 +227,8 @@ def refuse_undeclared(wanted: dict[str, Any], declared: Sequence[str]) -> None:
     if not paths:
         return
     possible = as_list(path for path in paths if IS_METADATA_PATH.fullmatch(path))
-    with db.read() as tx:
-        filled: dict[str, int] = dict(tx.all(SELECT_DECLARED, paths=possible))
+    with db.read() if tx is None else nullcontext(tx) as found_in:
+        filled: dict[str, int] = dict(found_in.all(SELECT_DECLARED, paths=possible))
     message = "Not declared: add the path to the setting FOREMAN_METADATA_PATHS."
     missing = [path for path in paths if not filled.get(path)]
     if unknown := [f"metadata.{path}"[: schemas.LONGEST_NAME] for path in missing if path not in declared]:

@@ -68,6 +68,13 @@ def walks(wanted: dict[str, Any]) -> list[Walk]:
     return walk_statuses("run", [OF_ORGANISATION], sort_by, sort_order, statuses, timed=True)
 
 
+def checks(wanted: dict[str, Any]) -> list[str]:
+    """The conditions that runs meet that the parameters want, for runs that are found in another way."""
+    ids = [checked(IDS)] if wanted.get("ids") else []
+    labels = label_filters.checks("run", wanted)
+    return [checked(OF_ORGANISATION), OF_STATUS, *ids, *checks_of(ranges_in(wanted)), *labels]
+
+
 def count(wanted: dict[str, Any]) -> str:
     """A SELECT of the `total` of the list."""
     if wanted.get("ids") or times_in(wanted) or label_filters.are_in(wanted):

@@ -145,6 +145,21 @@ def _by_creation(parts: Sequence[Sequence[str]], ranges: dict[str, Range], sort_
     return walk_range("task", parts, "created_at", within, sort_by, sort_order)
 
 
+def checks(wanted: dict[str, Any]) -> list[str]:
+    """The conditions that tasks meet that the parameters want, for tasks that are found in another way."""
+    filters = _filters(wanted)
+    one_of = f"coalesce(status, '') IN ({', '.join(map(_literal, _statuses(wanted)))})"
+    ids = [checked(LEADING["ids"])] if "ids" in filters else []
+    return [
+        checked(OF_ORGANISATION),
+        one_of,
+        *ids,
+        *(CHECKED[name] for name in CHECKED if name in filters),
+        *checks_of(ranges_in(wanted)),
+        *label_filters.checks("task", wanted),
+    ]
+
+
 def count(wanted: dict[str, Any]) -> str:
     """The SQL of the `total` of the list: from the counts that are kept, if nothing matters that they do not know."""
     filters = _filters(wanted)

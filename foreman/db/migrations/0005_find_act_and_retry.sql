@@ -187,7 +187,7 @@ CREATE TABLE act (
     filter       TEXT    NOT NULL CONSTRAINT act_filter_is_json CHECK (json_valid(filter)),
     expected     INTEGER NOT NULL,
     changed      INTEGER NOT NULL DEFAULT 0,
-    position     TEXT    NOT NULL DEFAULT '', -- the id of the last one that it has looked at
+    position     TEXT    NOT NULL DEFAULT '',
     created_at   INTEGER NOT NULL,
     updated_at   INTEGER NOT NULL,
     completed_at INTEGER,

@@ -56,6 +56,17 @@ CODES = {
         "Idempotency key in use",
         "an earlier request with the same `Idempotency-Key` has been under way for 10 seconds: try again later",
     ),
+    "terminal_status": Code(
+        409,
+        "Terminal status",
+        "the task or run, or a task of the run, has ended with a status that it keeps: the message names that and the "
+        "other one; nothing has changed",
+    ),
+    "count_differs": Code(
+        409,
+        "Count differs",
+        "another number of tasks or runs meets the filter of the act than `expect` says; nothing has changed",
+    ),
     "stale": Code(
         412, "Stale", "the item is no longer what `If-Match` says: read it again, and decide again; nothing has changed"
     ),
