@@ -114,11 +114,16 @@ def _fill_run(api: _Api, chance: random.Random) -> None:
     def document() -> str:
         return chance.choice(JSON[:-2]) if chance.random() < 0.9 else chance.choice(JSON)
 
-    run = api("POST", "/runs", f'{{"inputData": {document()}, "metadata": {{"n" : 1.0}}}}')["id"]
+    def labels() -> str:
+        names = {"externalId": f"{chance.choice(KEYS)[:200]} {chance.random()}"} if chance.random() < 0.5 else {}
+        return json.dumps({**names, "tags": chance.sample(TAGS, chance.randrange(4))})[1:-1]
+
+    run = api("POST", "/runs", f'{{"inputData": {document()}, "metadata": {{"n" : 1.0}}, {labels()}}}')["id"]
     tasks: list[str] = []
     for _ in range(chance.randrange(6)):
         parent = json.dumps(chance.choice([None, *tasks]))
-        body = f'{{"runId":"{run}","type":"{chance.choice("abc")}","inputData":{document()},"parentTaskId":{parent}}}'
+        made = f'"type":"{chance.choice("abc")}","inputData":{document()},"parentTaskId":{parent},{labels()}'
+        body = f'{{"runId":"{run}",{made}}}'
         tasks.append(api("POST", "/tasks", body)["id"])
     for task in tasks:
         for _ in range(chance.randrange(4)):
