@@ -11,6 +11,7 @@ from foreman.http.contract import BASE_PATH
 from tests.promises.routes import ROUTES
 from tests.support.api import UNKNOWN_ID, Json, assert_error, make_run, make_task, ok, put_data
 from tests.support.running import Running
+from tests.support.waiting import until
 
 Ids = dict[str, str]
 
@@ -26,6 +27,8 @@ EXAMPLES: dict[tuple[str, str], Callable[[Ids], dict[str, Any]]] = {
     ("PATCH", "/tasks/<task_id>"): lambda _: {"json": {"status": "failed", "outputData": "taken over"}},
     ("POST", "/runs/<run_id>/data"): lambda ids: {"json": {"taskId": ids["task_id"], "key": "k", "value": 1}},
     ("PATCH", "/runs/<run_id>/data/<data_id>/tags"): lambda _: {"json": {"add": ["taken"], "remove": ["secret"]}},
+    ("PATCH", "/runs/<run_id>/tags"): lambda _: {"json": {"add": ["taken"]}},
+    ("PATCH", "/tasks/<task_id>/tags"): lambda _: {"json": {"add": ["taken"]}},
     ("POST", "/runs/<run_id>/tasks/batch"): lambda _: {"json": {"items": [{"type": "x", "inputData": 1}]}},
     ("POST", "/runs/<run_id>/data/batch"): lambda ids: {
         "json": {"items": [{"taskId": ids["task_id"], "key": "k", "value": 1}]}
@@ -87,12 +90,14 @@ def things_of(client: httpx.Client) -> Ids:
     """One of everything."""
     run = make_run(client, "secret input", metadata={"secret": True})
     task = make_task(client, run, type="secret-type")
+    act = ok(client.post("/tasks/cancel", params={"type": "secret", "expect": 0}), 202)
+    until(lambda: ok(client.get(f"/acts/{act['id']}"))["completedAt"])  # then nothing changes it any more
     return {
         "run_id": run["id"],
         "task_id": task["id"],
         "data_id": put_data(client, task, "secret-key", "secret value", tags=["secret"])["id"],
         "key_id": ok(client.post("/keys", json={"name": "secret", "scopes": ["read"]}), 201)["id"],
-        "act_id": ok(client.post("/tasks/cancel", params={"type": "secret", "expect": 0}), 202)["id"],
+        "act_id": act["id"],
     }
 
 
