@@ -327,6 +327,7 @@ BROKEN = {
         "DROP TABLE api_key",
         [
             ("schema", "type='index' name='api_key_by_hash_prefix'"),
+            ("schema", "type='index' name='api_key_by_org'"),
             ("schema", "type='table' name='api_key'"),
             (
                 "unchecked",

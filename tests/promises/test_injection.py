@@ -355,7 +355,7 @@ class Dump:
             if "run_seq" in row:
                 assert row["run_seq"] == self.run_seq(thing), (table, row)
             assert "org_id" in row or "run_seq" in row, (table, row)
-            if "tag" in row:
+            if "tag" in row and "key" in row:
                 assert row["key"] == thing["key"], (table, row)
             elif table not in KEPT_BY_TRIGGERS:
                 assert row["id"] == thing["id"], (table, row)
@@ -376,7 +376,7 @@ def dump(served: Running) -> Iterator[Dump]:
     assert violations_in(served.location) == []
 
 
-KEPT_BY_TRIGGERS = {"run_count", "org_task_count", "run_task_count", "run_data_count"}
+KEPT_BY_TRIGGERS = {"run_count", "org_task_count", "run_task_count", "run_data_count", "run_tag", "task_tag"}
 
 
 def paths_of(ids: Json) -> dict[str, str]:
@@ -395,7 +395,7 @@ def target_of(path: str, names: dict[str, str]) -> str:
 # Where a field that was sent is found in an answer, when not under its own name.
 SEEN_AS: dict[str, Callable[[Json, Any], bool]] = {
     "add": lambda thing, sent: set(sent) <= set(thing["tags"]),
-    "remove": lambda thing, sent: not set(sent) & set(thing["tags"]),
+    "remove": lambda thing, sent: not set(sent) & set(thing.get("tags", [])),
 }
 COLUMNS = {"add": {"tags", "updated_at"}, "remove": {"tags", "updated_at"}}
 
@@ -414,8 +414,10 @@ def test_text_in_a_body_comes_back_exactly_and_changes_nothing_but_itself(
             if "dataId" in place.path:
                 ids["dataId"] = an_entry(wire, ids, place, sent)
             path = target_of(place.path, ids)
+            if place.path.endswith("/tags") and "dataId" not in place.path:
+                wire.send("PATCH", path.removesuffix("/tags"), {"tags": tags_before(place, sent)})
             body = {**filled_in(place.others, ids), place.name: sent}
-            before = dump.rows() if "dataId" in place.path else after
+            before = dump.rows() if place.path.endswith("/tags") else after
             answer = wire.send(place.method, path, body)
             after = dump.rows()
             if not allows(place.schema, sent):
@@ -437,10 +439,14 @@ def test_text_in_a_body_comes_back_exactly_and_changes_nothing_but_itself(
     assert (accepted > much(60, 12)) == can_hold_text(place.schema)
 
 
+def tags_before(place: Place, sent: Any) -> list[str]:
+    """Some tags, with those that are about to be removed, when they can be tags."""
+    return ["before", *sent] if place.name == "remove" and allows(place.schema, sent) else ["before"]
+
+
 def an_entry(wire: Wire, ids: Json, place: Place, sent: Any) -> str:
-    """A new entry; with the tags that are about to be removed, when they can be tags."""
-    tags = ["before", *sent] if place.name == "remove" and allows(place.schema, sent) else ["before"]
-    new = {"taskId": ids["taskId"], "key": "k", "value": 1, "tags": tags}
+    """A new entry with these tags."""
+    new = {"taskId": ids["taskId"], "key": "k", "value": 1, "tags": tags_before(place, sent)}
     return str(wire.send("POST", target_of("/runs/{runId}/data", ids), new).json["id"])
 
 
@@ -506,6 +512,13 @@ QUERIES = places("query")
 READING = sorted({place.path for place in QUERIES if place.method == "GET"})
 
 
+# Lists of what is no item with an id, and what they have instead.
+BROWSED = {"/runs/{runId}/keys": "key", "/runs/{runId}/tags": "tag"}
+
+# Parameters that look for what `fill` labels tasks with.
+LABELS = ("externalId", "tags", "tagStartsWith")
+
+
 class Found(NamedTuple):
     """What acme has for queries to find: a task and an entry for each text; rival has the same."""
 
@@ -525,17 +538,27 @@ def fill(served: Running, ids: Json) -> Found:
             found.types[task["id"]] = task["type"]
             for text in TEXTS.values():
                 if 1 <= len(text) <= 255 and "\0" not in text:
-                    found.types[make_task(client, run, type=text)["id"]] = text
-                    entry = put_data(client, task, text, tags=[tag for tag in text.split(",") if tag])
+                    tags = [tag for tag in text.split(",") if tag]
+                    found.types[make_task(client, run, type=text, externalId=text, tags=tags)["id"]] = text
+                    entry = put_data(client, task, text, tags=tags)
                     found.entries.append(Entry(len(found.entries), text, entry["tags"], 0, 0, entry))
             ids["runId"] = run["id"]
     return found
 
 
 def expected(found: Found, path: str, name: str, text: str) -> set[str]:
-    """The ids that a query has to find. A new parameter that takes any text has to be added here."""
+    """What a query has to find, by id, key or tag. A new parameter that takes any text has to be added here."""
+    if path in BROWSED:
+        there = {each for entry in found.entries for each in ([entry.key] if path.endswith("/keys") else entry.tags)}
+        return {each for each in there if name == "cursor" or each.startswith(text)}
+    is_given = text if name == "externalId" else text.strip(",")
+    if path == "/runs":  # none of them has labels
+        return set() if is_given and name in LABELS else found.runs
+    if name in LABELS and not path.endswith("/data"):
+        labelled = {task_id: type_ for task_id, type_ in found.types.items() if type_ != "step"}
+        return {each for each in labelled if has(labelled[each], name, text)} if is_given else set(found.types)
     if name in ("status", "ids", "cursor", "count") and not path.endswith("/data"):
-        return found.runs if path == "/runs" else set(found.types)
+        return set(found.types)
     if name == "type":
         return {task_id for task_id, type_ in found.types.items() if text in ("", type_)}
     if name == "types":
@@ -549,6 +572,14 @@ def expected(found: Found, path: str, name: str, text: str) -> set[str]:
     return {entry["id"] for entry in entries}
 
 
+def has(label: str, name: str, text: str) -> bool:
+    """Whether a task that is labelled with a text, as `fill` does it, is found by a parameter."""
+    if name == "externalId":
+        return label == text
+    wanted, tags = ([each for each in several.split(",") if each] for several in (text, label))
+    return any(tag == each or (name == "tagStartsWith" and tag.startswith(each)) for tag in tags for each in wanted)
+
+
 @pytest.mark.parametrize("path", READING)
 def test_text_in_a_query_finds_what_is_equal_to_it_and_changes_nothing(
     served: Running, wire: Wire, dump: Dump, ids: Json, path: str
@@ -560,14 +591,17 @@ def test_text_in_a_query_finds_what_is_equal_to_it_and_changes_nothing(
             continue
         for name, text in TEXTS.items():
             case = f"{place.name}: {name}"
-            query = {place.name: text} if path.endswith("Id}") else {"limit": "100", place.name: text}
+            limit = "1000" if path in BROWSED else "100"
+            query = {place.name: text} if path.endswith("Id}") else {"limit": limit, place.name: text}
             if path == "/tasks" and place.name != "runId":
                 query["runId"] = ids["runId"]
             answer = wire.send("GET", f"{target_of(path, ids)}?{encoded(query)}")
             if is_allowed(place, text):
                 assert answer.status == 200, case
                 items = answer.json["data" if path.endswith("/data") else "items"]
-                assert {item["id"] for item in items} == expected(found, path, place.name, text), case
+                assert {item[BROWSED.get(path, "id")] for item in items} == expected(found, path, place.name, text), (
+                    case
+                )
             else:
                 assert answer.status == 400, case
                 assert [detail["field"] for detail in answer.json["details"]] == [place.name], case
