@@ -106,7 +106,7 @@ KeyList, TagList = _page_of("KeyList", KeyOfRun), _page_of("TagList", TagOfRun)
 @answers(200, Tree)
 @fails(404)
 @costs(LONG)
-def get_tree(wanted: dict[str, Any], run_id: str) -> Response:
+def get_tree_of_run(wanted: dict[str, Any], run_id: str) -> Response:
     """The tasks of a run without their payloads, each with its children: the oldest 1,000, 100 deep."""
     asked = Asked(wanted["limit"], 0, "asc")
     of_run = {**OLDEST_FIRST, "run_id": run_id.lower()}
@@ -149,7 +149,7 @@ def _nested(found: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], int]:
 @answers(200, KeyList)
 @fails(404)
 @costs(LONG)
-def list_keys(wanted: dict[str, Any], run_id: str) -> Response:
+def list_keys_of_run(wanted: dict[str, Any], run_id: str) -> Response:
     """The keys of a run's data in alphabetical order, each with the number and the newest time of its entries."""
     start, values, scope = _from(wanted, wanted.get("key_starts_with", ""))
     keys = db.each(
@@ -177,7 +177,7 @@ def list_keys(wanted: dict[str, Any], run_id: str) -> Response:
 @answers(200, TagList)
 @fails(404)
 @costs(LONG)
-def list_tags(wanted: dict[str, Any], run_id: str) -> Response:
+def list_tags_of_run(wanted: dict[str, Any], run_id: str) -> Response:
     """The tags of a run's data in alphabetical order, each with how many entries and keys it has."""
     start, values, scope = _from(wanted, wanted.get("tag_starts_with", ""))
     # From each tag the index is asked for the next one, however many keys are between them.

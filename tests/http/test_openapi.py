@@ -76,6 +76,11 @@ def test_every_route_that_answers_json_is_documented(served: Running, document: 
     assert {(snake_case(path), method) for path, method in documented} == routes
 
 
+def test_every_operation_has_a_name_of_its_own(document: Json) -> None:
+    names = [each["operationId"] for operations in document["paths"].values() for each in operations.values()]
+    assert sorted(names) == sorted(set(names))
+
+
 def test_every_operation_names_all_its_statuses_and_whether_it_needs_a_key(document: Json) -> None:
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
