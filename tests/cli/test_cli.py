@@ -314,9 +314,8 @@ def test_keys_are_created_listed_and_revoked_while_the_server_runs(serve: Serve,
 
     table = run("keys", "list").stdout
     heading, first, second = table.splitlines()
-    columns = ["id", "orgId", "environment", "access", "createdAt", "revokedAt", "name"]
-    assert heading.split() == [*columns, "scopes", "expiresAt", "lastUsedAt"]
-    assert re.search(r" full .* build server +read,write +-  ", first)
+    assert heading.split() == ["id", "orgId", "environment", "access", "createdAt", "revokedAt", "name"]
+    assert "build server" in first
     assert "read-only" in second
     assert key.rsplit("_", 1)[1] not in table
 

@@ -1,1 +1,0 @@
-"""Batches: many tasks or entries in one request."""

@@ -1,1 +1,0 @@
-"""Which rows a list has: its query parameters, and how they are found and counted."""

@@ -1,1 +1,0 @@
-"""Pages of lists: how their rows are found (`walks`), where a page begins (`cursors`), and what is on it (`pages`)."""
