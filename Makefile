@@ -11,6 +11,12 @@ CLIENTS := build/clients
 # The tests start the program hundreds of times, and may not write bytecode where they do.
 compile = $(BIN)/python -m compileall -q foreman app.py
 
+# They write many small files: where no disk is waited for. What pytest has compiled of the tests is kept for the next run.
+quickly = PYTHONDONTWRITEBYTECODE= TMPDIR=$$($(BIN)/python -m tests.support.memory)
+
+# One worker more than two cores: each of them also waits.
+pytest = $(quickly) $(BIN)/python -m pytest -n 3
+
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
@@ -21,15 +27,15 @@ run: install ## Serve on http://localhost:3000; on an empty database print a fir
 
 test: $(VENV)/installed-dev ## Run the test suite; COVERAGE=1 measures what it covers, ENGINE=postgres runs it on PostgreSQL
 	@$(compile)
-	@$(BIN)/python -m pytest -n 2 $(if $(COVERAGE),--cov)
+	@$(pytest) $(if $(COVERAGE),--cov)
 
 proof: $(VENV)/installed-dev ## Run the long proofs in full: kills, power losses, models of random use, generated requests
 	@$(compile)
-	@PROOF=full $(BIN)/python -m pytest -n 2 -m "proof or long"
+	@PROOF=full $(pytest) -m "proof or long"
 
 flaky: $(VENV)/installed-dev ## Run the test suite again and again beside a load on every core; RUNS=10
 	@$(compile)
-	@$(BIN)/python -m tests.house.beside_load --runs $(or $(RUNS),10)
+	@$(quickly) $(BIN)/python -m tests.house.beside_load --runs $(or $(RUNS),10)
 
 lint: $(VENV)/installed-dev ## Check style (ruff) and types (mypy)
 	@$(BIN)/ruff check .

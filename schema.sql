@@ -31,19 +31,25 @@ CREATE TABLE schema_migration (
 
 -- An API key as issued. Only its SHA-256 is kept; the key itself is shown once and never stored.
 CREATE TABLE api_key (
-    id          TEXT    NOT NULL PRIMARY KEY,
-    org_id      TEXT    NOT NULL,
-    environment TEXT    NOT NULL,
-    name        TEXT,
-    read_only   INTEGER NOT NULL CONSTRAINT read_only_is_boolean CHECK (read_only IN (0, 1)),
-    hash_prefix TEXT    NOT NULL,  -- where to look: the first 16 hexadecimal digits of the hash
-    hash        TEXT    NOT NULL,  -- what is compared, in constant time: all 64 of them
-    created_at  INTEGER NOT NULL,
-    revoked_at  INTEGER
+    id           TEXT    NOT NULL PRIMARY KEY,
+    org_id       TEXT    NOT NULL,
+    environment  TEXT    NOT NULL,
+    name         TEXT,
+    read_only    INTEGER NOT NULL CONSTRAINT read_only_is_boolean CHECK (read_only IN (0, 1)),
+    hash_prefix  TEXT    NOT NULL,  -- where to look: the first 16 hexadecimal digits of the hash
+    hash         TEXT    NOT NULL,  -- what is compared, in constant time: all 64 of them
+    created_at   INTEGER NOT NULL,
+    revoked_at   INTEGER,
+    admin        INTEGER NOT NULL DEFAULT 0 CONSTRAINT admin_is_boolean CHECK (admin IN (0, 1)),  -- may manage keys
+    expires_at   INTEGER,           -- from then on it is refused
+    last_used_at INTEGER            -- noted now and then, not with each request
 ) STRICT, WITHOUT ROWID;
 
 -- Authentication: one lookup per request.
 CREATE UNIQUE INDEX api_key_by_hash_prefix ON api_key (hash_prefix);
+
+-- An organisation's keys, oldest first.
+CREATE INDEX api_key_by_org ON api_key (org_id, id);
 
 
 -- Runs ---------------------------------------------------------------------------------------------------------------
@@ -67,6 +73,9 @@ CREATE TABLE run (
     updated_at   INTEGER NOT NULL,
     started_at   INTEGER,
     completed_at INTEGER,
+    external_id  TEXT             CONSTRAINT run_external_id_is_not_empty CHECK (external_id <> ''),  -- the client's name
+    tags         TEXT             CONSTRAINT run_tags_are_a_list CHECK (tags IS NULL OR json_type(tags) = 'array'),
+    strict       INTEGER NOT NULL DEFAULT 0 CONSTRAINT strict_is_boolean CHECK (strict IN (0, 1)),  -- ended for good
 
     CONSTRAINT run_ended_exactly_when_completed_at_is_set
         CHECK ((status IN ('completed', 'failed', 'cancelled')) = (completed_at IS NOT NULL)),
@@ -79,6 +88,9 @@ CREATE INDEX run_by_created_at   ON run (org_id, status, (started_at IS NULL), c
 CREATE INDEX run_by_updated_at   ON run (org_id, status, updated_at);
 CREATE INDEX run_by_started_at   ON run (org_id, status, started_at)   WHERE started_at IS NOT NULL;
 CREATE INDEX run_by_completed_at ON run (org_id, status, completed_at) WHERE completed_at IS NOT NULL;
+
+-- The run that a client calls by a name of its own, which no other run of the organisation has.
+CREATE UNIQUE INDEX run_by_external_id ON run (org_id, external_id) WHERE external_id IS NOT NULL;
 
 -- How many runs an organisation has in each status: the `total` of every list of runs.
 CREATE TABLE run_count (
@@ -137,6 +149,8 @@ CREATE TABLE task (
     queued_at      INTEGER,
     started_at     INTEGER,
     completed_at   INTEGER,
+    external_id    TEXT             CONSTRAINT task_external_id_is_not_empty CHECK (external_id <> ''),  -- the client's name
+    tags           TEXT             CONSTRAINT task_tags_are_a_list CHECK (tags IS NULL OR json_type(tags) = 'array'),
 
     CONSTRAINT task_ended_exactly_when_completed_at_is_set
         CHECK ((status IN ('completed', 'failed', 'cancelled')) = (completed_at IS NOT NULL)),
@@ -157,6 +171,9 @@ CREATE INDEX task_by_type         ON task (org_id, type, status, created_at);
 CREATE INDEX task_by_run          ON task (run_seq, status, created_at);
 CREATE INDEX task_by_run_and_type ON task (run_seq, type, status, created_at);
 CREATE INDEX task_by_parent       ON task (org_id, parent_task_id, created_at) WHERE parent_task_id IS NOT NULL;
+
+-- The task that a client calls by a name of its own, which no other task of the organisation has.
+CREATE UNIQUE INDEX task_by_external_id ON task (org_id, external_id) WHERE external_id IS NOT NULL;
 
 -- How many tasks an organisation has in each status: the `total` of every list of its tasks. Type '' counts all types.
 -- A missing row means 0.
@@ -271,6 +288,178 @@ CREATE TRIGGER task_deleted AFTER DELETE ON task BEGIN
     DELETE FROM run_task_count
     WHERE run_seq = old.run_seq AND parent_task_id IN ('', old.parent_task_id) AND type IN ('', old.type)
       AND pending + queued + running + completed + failed + cancelled + retrying = 0;
+END;
+
+
+-- Tags and metadata of runs and tasks --------------------------------------------------------------------------------
+
+-- How runs and tasks are found by tag: a row for each tag. The column `tags` is authoritative, and has the tags in the
+-- order given. These rows are derived from it.
+CREATE TABLE run_tag (
+    org_id     TEXT    NOT NULL,
+    tag        TEXT    NOT NULL,
+    created_at INTEGER NOT NULL,
+    seq        INTEGER NOT NULL,
+    PRIMARY KEY (org_id, tag, created_at, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE task_tag (
+    org_id     TEXT    NOT NULL,
+    tag        TEXT    NOT NULL,
+    created_at INTEGER NOT NULL,
+    seq        INTEGER NOT NULL,
+    run_seq    INTEGER NOT NULL,
+    PRIMARY KEY (org_id, tag, created_at, seq)
+) STRICT, WITHOUT ROWID;
+
+-- The tasks of one run with a tag.
+CREATE INDEX task_tag_by_run ON task_tag (run_seq, tag, created_at, seq);
+
+-- The paths in `metadata` by which runs and tasks are found, such as customer.region: those of the setting
+-- FOREMAN_METADATA_PATHS.
+CREATE TABLE metadata_path (
+    path   TEXT    NOT NULL PRIMARY KEY CONSTRAINT metadata_path_is_not_empty CHECK (path <> ''),
+    filled INTEGER NOT NULL DEFAULT 0 CONSTRAINT filled_is_boolean CHECK (filled IN (0, 1))  -- whether all rows are found by it
+) STRICT, WITHOUT ROWID;
+
+-- What is at these paths, if it is a text, a number, true, false or null, of at most 255 characters: a text as it
+-- reads, all else as its JSON. These rows are derived from `metadata`.
+CREATE TABLE run_metadata (
+    org_id     TEXT    NOT NULL,
+    path       TEXT    NOT NULL,
+    value      TEXT    NOT NULL,
+    created_at INTEGER NOT NULL,
+    seq        INTEGER NOT NULL,
+    PRIMARY KEY (org_id, path, value, created_at, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE task_metadata (
+    org_id     TEXT    NOT NULL,
+    path       TEXT    NOT NULL,
+    value      TEXT    NOT NULL,
+    created_at INTEGER NOT NULL,
+    seq        INTEGER NOT NULL,
+    PRIMARY KEY (org_id, path, value, created_at, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER run_labelled AFTER INSERT ON run WHEN new.tags IS NOT NULL OR new.metadata IS NOT NULL BEGIN
+    INSERT INTO run_tag (org_id, tag, created_at, seq)
+    SELECT new.org_id, tag.value, new.created_at, new.seq FROM json_each(new.tags) AS tag;
+    INSERT INTO run_metadata (org_id, path, value, created_at, seq)
+    SELECT new.org_id, path,
+           CASE json_type(new.metadata, at)
+               WHEN 'text' THEN new.metadata ->> at
+               ELSE new.metadata -> at
+           END AS value,
+           new.created_at, new.seq
+    FROM (SELECT path, '$."' || replace(path, '.', '"."') || '"' AS at FROM metadata_path) AS declared
+    WHERE json_type(new.metadata, at) NOT IN ('object', 'array') AND length(value) BETWEEN 1 AND 255;
+END;
+
+CREATE TRIGGER run_labelled_anew AFTER UPDATE OF tags, metadata ON run
+WHEN old.tags IS NOT new.tags OR old.metadata IS NOT new.metadata BEGIN
+    DELETE FROM run_tag
+    WHERE org_id = old.org_id AND created_at = old.created_at AND seq = old.seq
+      AND tag IN (SELECT value FROM json_each(old.tags));
+    DELETE FROM run_metadata
+    WHERE (org_id, path, value, created_at, seq) IN (
+        SELECT old.org_id, path,
+               CASE json_type(old.metadata, at)
+                   WHEN 'text' THEN old.metadata ->> at
+                   ELSE old.metadata -> at
+               END AS value,
+               old.created_at, old.seq
+        FROM (SELECT path, '$."' || replace(path, '.', '"."') || '"' AS at FROM metadata_path) AS declared
+        WHERE json_type(old.metadata, at) NOT IN ('object', 'array') AND length(value) BETWEEN 1 AND 255
+    );
+    INSERT INTO run_tag (org_id, tag, created_at, seq)
+    SELECT new.org_id, tag.value, new.created_at, new.seq FROM json_each(new.tags) AS tag;
+    INSERT INTO run_metadata (org_id, path, value, created_at, seq)
+    SELECT new.org_id, path,
+           CASE json_type(new.metadata, at)
+               WHEN 'text' THEN new.metadata ->> at
+               ELSE new.metadata -> at
+           END AS value,
+           new.created_at, new.seq
+    FROM (SELECT path, '$."' || replace(path, '.', '"."') || '"' AS at FROM metadata_path) AS declared
+    WHERE json_type(new.metadata, at) NOT IN ('object', 'array') AND length(value) BETWEEN 1 AND 255;
+END;
+
+CREATE TRIGGER run_labelled_no_more AFTER DELETE ON run WHEN old.tags IS NOT NULL OR old.metadata IS NOT NULL BEGIN
+    DELETE FROM run_tag
+    WHERE org_id = old.org_id AND created_at = old.created_at AND seq = old.seq
+      AND tag IN (SELECT value FROM json_each(old.tags));
+    DELETE FROM run_metadata
+    WHERE (org_id, path, value, created_at, seq) IN (
+        SELECT old.org_id, path,
+               CASE json_type(old.metadata, at)
+                   WHEN 'text' THEN old.metadata ->> at
+                   ELSE old.metadata -> at
+               END AS value,
+               old.created_at, old.seq
+        FROM (SELECT path, '$."' || replace(path, '.', '"."') || '"' AS at FROM metadata_path) AS declared
+        WHERE json_type(old.metadata, at) NOT IN ('object', 'array') AND length(value) BETWEEN 1 AND 255
+    );
+END;
+
+CREATE TRIGGER task_labelled AFTER INSERT ON task WHEN new.tags IS NOT NULL OR new.metadata IS NOT NULL BEGIN
+    INSERT INTO task_tag (org_id, tag, created_at, seq, run_seq)
+    SELECT new.org_id, tag.value, new.created_at, new.seq, new.run_seq FROM json_each(new.tags) AS tag;
+    INSERT INTO task_metadata (org_id, path, value, created_at, seq)
+    SELECT new.org_id, path,
+           CASE json_type(new.metadata, at)
+               WHEN 'text' THEN new.metadata ->> at
+               ELSE new.metadata -> at
+           END AS value,
+           new.created_at, new.seq
+    FROM (SELECT path, '$."' || replace(path, '.', '"."') || '"' AS at FROM metadata_path) AS declared
+    WHERE json_type(new.metadata, at) NOT IN ('object', 'array') AND length(value) BETWEEN 1 AND 255;
+END;
+
+CREATE TRIGGER task_labelled_anew AFTER UPDATE OF tags, metadata ON task
+WHEN old.tags IS NOT new.tags OR old.metadata IS NOT new.metadata BEGIN
+    DELETE FROM task_tag
+    WHERE org_id = old.org_id AND created_at = old.created_at AND seq = old.seq
+      AND tag IN (SELECT value FROM json_each(old.tags));
+    DELETE FROM task_metadata
+    WHERE (org_id, path, value, created_at, seq) IN (
+        SELECT old.org_id, path,
+               CASE json_type(old.metadata, at)
+                   WHEN 'text' THEN old.metadata ->> at
+                   ELSE old.metadata -> at
+               END AS value,
+               old.created_at, old.seq
+        FROM (SELECT path, '$."' || replace(path, '.', '"."') || '"' AS at FROM metadata_path) AS declared
+        WHERE json_type(old.metadata, at) NOT IN ('object', 'array') AND length(value) BETWEEN 1 AND 255
+    );
+    INSERT INTO task_tag (org_id, tag, created_at, seq, run_seq)
+    SELECT new.org_id, tag.value, new.created_at, new.seq, new.run_seq FROM json_each(new.tags) AS tag;
+    INSERT INTO task_metadata (org_id, path, value, created_at, seq)
+    SELECT new.org_id, path,
+           CASE json_type(new.metadata, at)
+               WHEN 'text' THEN new.metadata ->> at
+               ELSE new.metadata -> at
+           END AS value,
+           new.created_at, new.seq
+    FROM (SELECT path, '$."' || replace(path, '.', '"."') || '"' AS at FROM metadata_path) AS declared
+    WHERE json_type(new.metadata, at) NOT IN ('object', 'array') AND length(value) BETWEEN 1 AND 255;
+END;
+
+CREATE TRIGGER task_labelled_no_more AFTER DELETE ON task WHEN old.tags IS NOT NULL OR old.metadata IS NOT NULL BEGIN
+    DELETE FROM task_tag
+    WHERE org_id = old.org_id AND created_at = old.created_at AND seq = old.seq
+      AND tag IN (SELECT value FROM json_each(old.tags));
+    DELETE FROM task_metadata
+    WHERE (org_id, path, value, created_at, seq) IN (
+        SELECT old.org_id, path,
+               CASE json_type(old.metadata, at)
+                   WHEN 'text' THEN old.metadata ->> at
+                   ELSE old.metadata -> at
+               END AS value,
+               old.created_at, old.seq
+        FROM (SELECT path, '$."' || replace(path, '.', '"."') || '"' AS at FROM metadata_path) AS declared
+        WHERE json_type(old.metadata, at) NOT IN ('object', 'array') AND length(value) BETWEEN 1 AND 255
+    );
 END;
 
 
@@ -430,3 +619,45 @@ CREATE TRIGGER run_data_tag_removed AFTER DELETE ON run_data_tag BEGIN
     )
     WHERE run_seq = old.run_seq AND tag = old.tag AND key = old.key AND seq = old.seq;
 END;
+
+
+-- Acts ---------------------------------------------------------------------------------------------------------------
+
+-- What is done to all tasks, or all runs, that meet a filter: in short turns, in the order of their creation, by a server
+-- in the background. What is created after the act has a greater seq, and is left alone.
+CREATE TABLE act (
+    seq          INTEGER PRIMARY KEY,
+    id           TEXT    NOT NULL,
+    org_id       TEXT    NOT NULL,
+    kind         TEXT    NOT NULL CONSTRAINT act_kind CHECK (kind IN (
+                     'cancel_tasks', 'retry_tasks', 'cancel_runs', 'retry_runs'
+                 )),
+    filter       TEXT    NOT NULL CONSTRAINT act_filter_is_json CHECK (json_valid(filter)),
+    expected     INTEGER NOT NULL,            -- how many met the filter when it was asked for
+    changed      INTEGER NOT NULL DEFAULT 0,  -- how many it has changed so far
+    position     TEXT    NOT NULL DEFAULT '', -- how far it is: foreman/api/acts/steps.py
+    created_at   INTEGER NOT NULL,
+    updated_at   INTEGER NOT NULL,
+    completed_at INTEGER,
+    UNIQUE (org_id, id)
+) STRICT;
+
+-- The acts that are not completed, oldest first.
+CREATE INDEX act_to_do ON act (seq) WHERE completed_at IS NULL;
+
+
+-- Idempotency keys ---------------------------------------------------------------------------------------------------
+
+-- The first response to each request with an Idempotency-Key, to be given again. It is stored in the transaction of
+-- what the request did.
+CREATE TABLE idempotency_key (
+    seq         INTEGER PRIMARY KEY,
+    org_id      TEXT    NOT NULL,
+    request     TEXT    NOT NULL,  -- a hash of the key, the method and the path
+    content     TEXT    NOT NULL,  -- the SHA-256 of the query and the body, in hexadecimal digits
+    status_code INTEGER NOT NULL,
+    headers     TEXT    NOT NULL,  -- those of the response that depend on the request: a JSON object
+    body        TEXT    NOT NULL,
+    created_at  INTEGER NOT NULL,
+    UNIQUE (org_id, request)
+) STRICT;

@@ -21,7 +21,19 @@ from bench.targets import COMMIT, LIMITER, TAGS
 from bench.traffic import Script
 from bench.trees import THIS
 
-SECTIONS = ("operations", "workflow", "pinned", "limiter", "commit", "tags", "sizes", "footprint", "pages")
+SECTIONS = (
+    "operations",
+    "workflow",
+    "pinned",
+    "limiter",
+    "commit",
+    "tags",
+    "batches",
+    "sizes",
+    "cursor",
+    "footprint",
+    "pages",
+)
 
 
 @dataclass(frozen=True)
@@ -83,7 +95,7 @@ def run(
     first, work_path, keys, work = _load_first(plan, directory, progress)
     operations = cases.operations(work, first.run_id, first.entries)
     sized = [first]
-    if wanted("sizes", [form.title for form in forms.FORMS] + [forms.LIST_RUNS], only):
+    if wanted("sizes", [form.title for form in forms.FORMS] + [forms.LIST_RUNS], only) or wanted("cursor", [], only):
         sized += [data.load_sized(directory / f"{size}.db", size, OWNERS, progress) for size in plan.sizes[1:]]
     units = _units(plan, operations, work, sized)
     units = [unit for unit in units if wanted(unit.section, [case.name for case in unit.cases], only)]
@@ -117,6 +129,10 @@ def run(
         with Server(servers.FLOOR, [], directory / "floor.log") as floor:
             all_servers = {**running, "floor": floor}
             floors = cases.floors()
+            for nearest, *others in [unit.cases for unit in units if unit.section == "cursor"]:
+                progress("going to the last page that is measured")
+                for case in others:
+                    forms.find_page(nearest, case, all_servers[case.server])
             progress("checking the answers")
             for case in [*floors, *(case for unit in units for case in unit.cases)]:
                 cases.verify(case, all_servers[case.server])
@@ -174,12 +190,18 @@ def _units(plan: Plan, operations: Sequence[Case], work: Work, sized: Sequence[S
         ],
     }
     every += [Unit(section, tuple(pair), COMPARED, plan.seconds, repeat=3) for section, pair in pairs.items()]
+    every += [Unit("batches", pair, COMPARED, plan.seconds, repeat=3) for pair in cases.batches(work)]
     every += [
         Unit("sizes", tuple(forms.cases_of(form, each, str(each.entries)) for each in sized), 1, plan.sized_seconds)
         for form in forms.FORMS
     ]
     lists = tuple(forms.list_runs(each, str(each.entries)) for each in sized)
-    return [*every, Unit("sizes", lists, 1, plan.sized_seconds)]
+    pages = forms.pages_by_cursor(sized[-1], str(sized[-1].entries))
+    return [
+        *every,
+        Unit("sizes", lists, 1, plan.sized_seconds),
+        Unit("cursor", pages, 1, plan.sized_seconds, repeat=3),
+    ]
 
 
 def wanted(section: str, names: Sequence[str], only: Sequence[str]) -> bool:

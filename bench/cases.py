@@ -15,6 +15,8 @@ FLOOR_GET = "floor GET"
 FLOOR_POST = "floor POST"
 RUN_BODY = {"inputData": {"customer": 42, "source": "nightly"}}
 
+IN_BATCH = 500  # items
+
 COMPARED = 16  # connections, where only one number of them is measured
 
 
@@ -109,6 +111,32 @@ def entries(work: Work, tags: Sequence[str]) -> list[Request]:
         post(f"/runs/{run_id}/data", {"taskId": task_id, "key": "result", "value": {"celsius": 21.5}, "tags": tags})
         for run_id, task_id in zip(work.run_ids, work.task_ids, strict=True)
     ]
+
+
+def batches(work: Work) -> list[tuple[Case, Case]]:
+    """Writes of `writes`, each with a batch of many items like its own."""
+    single = {case.name: case for case in writes(work)}
+    runs = list(zip(work.run_ids, work.task_ids, strict=True))[:20]
+    entry = {"key": "result", "value": {"celsius": 21.5}, "tags": ["raw", "europe"]}
+    new = {
+        "create task": [
+            post(f"/runs/{run_id}/tasks/batch", {"items": [{"type": "step", **RUN_BODY}] * IN_BATCH})
+            for run_id, _ in runs
+        ],
+        "create run data": [
+            post(f"/runs/{run_id}/data/batch", {"items": [{"taskId": task_id, **entry}] * IN_BATCH})
+            for run_id, task_id in runs
+        ],
+    }
+    return [
+        (single[name], _write(batch_of(name), requests, lambda answer: len(answer["items"]) == IN_BATCH, 201))
+        for name, requests in new.items()
+    ]
+
+
+def batch_of(name: str) -> str:
+    """The name of the batch that belongs to a case."""
+    return f"{name}, batch of {IN_BATCH}"
 
 
 def reads(work: Work) -> list[Case]:

@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from bench.cases import Case, Check, runs_of
 from bench.contents import OWNERS, key_name
 from bench.data import Sized
+from bench.servers import Server
 from bench.traffic import Script, get
 
 LATEST, ALL = "latest per key", "includeAll"
 LIST_RUNS = "list runs"
+
+# The pages by cursor that are compared, and their numbers.
+PAGES = {"list runs by cursor, page 1": 1, "list runs by cursor, page 5,000": 5000}
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,34 @@ def cases_of(form: Form, sized: Sized, server: str) -> Case:
 def list_runs(sized: Sized, server: str) -> Case:
     """The list of runs, its total included, as a case for the server of one size."""
     return Case(LIST_RUNS, server, Script([get("/runs", limit=20)]), check=runs_of(sized.entries), org_id=OWNERS)
+
+
+def pages_by_cursor(sized: Sized, server: str) -> tuple[Case, ...]:
+    """Two pages of the list of runs, as cases for the server of one size; `find_page` completes the second."""
+    limit = min(20, sized.entries // max(PAGES.values()))
+    script = Script([get("/runs", limit=limit, cursor="")])
+    return tuple(
+        Case(name, server, script if number == 1 else Script([]), check=_is_page(limit), org_id=OWNERS)
+        for name, number in PAGES.items()
+    )
+
+
+def find_page(first: Case, case: Case, server: Server) -> None:
+    """Go to the page of a case, whose request is known then, in larger pages than its own.
+
+    :param first: the case of the first page
+    """
+    limit = len(server.answer(first.script.requests[0], OWNERS)["items"]) if first.script else 0
+    rows, cursor = limit * (PAGES[case.name] - 1), ""
+    while rows:
+        page = server.answer(get("/runs", limit=min(rows, 100), cursor=cursor), OWNERS)
+        rows, cursor = rows - len(page["items"]), page["nextCursor"]
+    if case.script:
+        case.script.requests = [get("/runs", limit=limit, cursor=cursor)]
+
+
+def _is_page(limit: int) -> Check:
+    return lambda page: len(page["items"]) == limit and "nextCursor" in page
 
 
 def _check(form: Form, sized: Sized) -> Check:

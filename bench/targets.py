@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.cases import COMPARED, FLOOR_GET, FLOOR_POST
+from bench.cases import COMPARED, FLOOR_GET, FLOOR_POST, IN_BATCH, batch_of
 from bench.footprint import PAYLOAD, Footprint
-from bench.forms import FORMS, LIST_RUNS
+from bench.forms import FORMS, LIST_RUNS, PAGES
 from bench.results import Place, Results, Spread, p50, rate
 
 # (case, floor, at least this share of the floor's requests per second at 16 connections)
@@ -29,6 +29,8 @@ FLOOR_TARGETS = [
 
 LIMITER = ("get run, limit on", "get run, limit off")
 COMMIT = ("create run, group commit", "create run, one commit per request")
+# (case, at least so many times as many items per second in batches)
+BATCHES = [("create run data", 12), ("create task", 8)]
 TAGS = ("create run data, 20 tags", "create run data, no tags")
 
 
@@ -68,7 +70,13 @@ def outcomes(results: Results, footprint: Footprint, sizes: Sequence[int]) -> li
                 _pair(results, LIMITER, ("work", "unlimited"))),
         Outcome("p50 of create run data: 20 tags relative to none", 1.6, False,
                 results.ratio(Place(TAGS[0], "work", COMPARED), Place(TAGS[1], "work", COMPARED), p50)),
+        *(
+            Outcome(f"{name}: items per second in batches of {IN_BATCH} relative to single requests", least, True,
+                    _times(IN_BATCH, _pair(results, (batch_of(name), name), ("work", "work"))))
+            for name, least in BATCHES
+        ),
         *of_sizes(results, sizes, 1.5),
+        of_pages(results, sizes),
         Outcome("start to first response, relative to importing Flask, marshmallow and Flask-Limiter", 2.5, False,
                 footprint.start_ratio),
         Outcome("resident memory, idle", 70, False, _exactly(footprint.idle), "MiB"),
@@ -99,6 +107,13 @@ def of_sizes(results: Results, sizes: Sequence[int], most: float) -> list[Outcom
     return [worst, Outcome(of_list, most, False, growth(results, LIST_RUNS, sizes))]
 
 
+def of_pages(results: Results, sizes: Sequence[int]) -> Outcome:
+    """What a page far into a list costs relative to the first, by cursor, in the largest size."""
+    first, far = (Place(name, str(sizes[-1]), 1) for name in PAGES)
+    what = f"p50 of a list by cursor: page {max(PAGES.values()):,} relative to page 1"
+    return Outcome(what, 1.2, False, results.ratio(far, first, p50))
+
+
 def growth(results: Results, name: str, sizes: Sequence[int]) -> Spread | None:
     """The p50 of a case in the largest size relative to the smallest, with one connection."""
     return results.ratio(Place(name, str(sizes[-1]), 1), Place(name, str(sizes[0]), 1), p50)
@@ -107,6 +122,10 @@ def growth(results: Results, name: str, sizes: Sequence[int]) -> Spread | None:
 def _pair(results: Results, names: tuple[str, str], servers: tuple[str, str]) -> Spread | None:
     first, second = (Place(name, server, COMPARED) for name, server in zip(names, servers, strict=True))
     return results.ratio(first, second, rate)
+
+
+def _times(number: int, ratio: Spread | None) -> Spread | None:
+    return ratio and Spread(ratio.middle * number, ratio.least * number, ratio.greatest * number)
 
 
 def _exactly(value: float | None) -> Spread | None:

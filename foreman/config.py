@@ -17,6 +17,8 @@ from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 from limits import RateLimitItem, parse
 
+from foreman.vocabulary import IS_METADATA_PATH, MOST_METADATA_PATHS
+
 AGES = "a duration such as 30d, 12h, 90m or 45s"
 # There, requests wait for the database most of the time, and as many as there are threads do so at the same time.
 THREADS_ON_POSTGRES = 8
@@ -176,6 +178,13 @@ def _origins(text: str) -> tuple[str, ...]:
     return origins
 
 
+def _metadata_paths(text: str) -> tuple[str, ...]:
+    paths = tuple(dict.fromkeys(path.strip() for path in text.split(",") if path.strip()))
+    if len(paths) > MOST_METADATA_PATHS or not all(map(IS_METADATA_PATH.fullmatch, paths)):
+        raise ValueError(text)
+    return paths
+
+
 @dataclass(frozen=True)
 class Settings:
     """All settings. Each field names its variable, its default, what is allowed and what it means."""
@@ -234,6 +243,17 @@ class Settings:
     retention: int | None = _setting(
         "FOREMAN_RETENTION", None, AGES, age,
         "runs that ended longer ago than this are deleted once a day, with everything in them", "--retention",
+    )  # fmt: skip
+    idempotency: int = _setting(
+        "FOREMAN_IDEMPOTENCY", "24h", AGES, age,
+        "how long the response to a request with an Idempotency-Key is kept, to be given again", "--idempotency",
+    )  # fmt: skip
+    metadata_paths: tuple[str, ...] = _setting(
+        "FOREMAN_METADATA_PATHS", "",
+        f"up to {MOST_METADATA_PATHS} comma-separated paths such as team,customer.region, each of up to 8 names of "
+        "letters, digits, _ and - that are no integers", _metadata_paths,
+        "where in `metadata` runs and tasks are found by its value, as `GET /runs?metadata.team=ml`; the same for all "
+        "servers of a database", "--metadata-paths",
     )  # fmt: skip
     min_disk: int = _setting(
         "FOREMAN_MIN_DISK", "100MB", SIZES, _size,

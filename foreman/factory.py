@@ -4,10 +4,13 @@ from collections.abc import Callable
 
 from flask_cors import CORS
 
-from foreman.api import config, docs, run_data, runs, tasks
-from foreman.auth import caller
+from foreman.api import browsing, config, docs, run_data, runs, tasks
+from foreman.api.acts import endpoints as acts
+from foreman.api.batch import batches
+from foreman.auth import api_keys, caller
 from foreman.auth.caller import Admission
 from foreman.auth.counters import Counters, LocalCounters
+from foreman.auth.last_uses import LastUses
 from foreman.auth.rate_limit import HEADERS, RateLimits
 from foreman.config import Settings, WrongSetting
 from foreman.db.application import Application
@@ -23,11 +26,13 @@ class Foreman(Application):
     """The application, with those of its parts that the server uses.
 
     :ivar admission: decides whose bodies the server reads
+    :ivar last_uses: collects when API keys were last used, for the database
     :ivar request_log: collects the lines that the server writes
     :ivar observers: called with every response that the server has sent
     """
 
     admission: Admission
+    last_uses: LastUses
     request_log: RequestLog
     observers: list[Observer]
 
@@ -48,10 +53,12 @@ def create_app(settings: Settings, database: Database) -> Foreman:
     app.observers = [app.request_log.answered]
     errors.init_app(app)
     limits = RateLimits(app, settings.rate_limit, _shared_counters(settings))
-    app.admission = caller.init_app(app, limits)
+    app.last_uses = LastUses()
+    app.admission = caller.init_app(app, limits, app.last_uses)
     contract.init_app(app)
     if settings.cors_origins:
-        exposed = ["X-Request-Id", "Location", "Retry-After", "Preference-Applied", *HEADERS]
+        exposed = ["X-Request-Id", "Location", "Link", "ETag", "Idempotency-Replayed", "Preference-Applied"]
+        exposed += ["Retry-After", *HEADERS]
         CORS(app, origins=list(settings.cors_origins), expose_headers=exposed)
 
     if settings.metrics_token is not None:
@@ -61,7 +68,7 @@ def create_app(settings: Settings, database: Database) -> Foreman:
             raise _lacking(error, "FOREMAN_METRICS_TOKEN is set", extra="metrics") from None
         app.observers.append(metrics.init_app(app, limits).answered)
 
-    for resource in (runs, tasks, run_data, config):
+    for resource in (runs, tasks, run_data, batches, browsing, acts, config, api_keys):
         app.register_blueprint(resource.bp, url_prefix=BASE_PATH)
     app.register_blueprint(health.bp)
     ready.init_app(app)

@@ -1,5 +1,7 @@
 """Statuses, cost classes and limits that requests, SQL and checks share."""
 
+import re
+
 RUN_STATUSES = ("pending", "running", "completed", "failed", "cancelled")
 TASK_STATUSES = ("pending", "queued", "running", "completed", "failed", "cancelled", "retrying")
 
@@ -17,6 +19,16 @@ LONGEST_TEXT = 255
 
 # Maximum number of tags on an entry, and in one list of a request.
 MOST_TAGS = 100
+
+# A path of metadata: at most 8 names, separated by dots. No name is an integer, which might be a place in an array.
+IS_METADATA_PATH = re.compile(
+    r"(?!.{256})(?!-?\d+(?:\.|$))[A-Za-z0-9_-]{1,64}(?:\.(?!-?\d+(?:\.|$))[A-Za-z0-9_-]{1,64}){0,7}"
+)
+
+# Maximum number of such paths.
+MOST_METADATA_PATHS = 16
+# Maximum number of items in a batch.
+MOST_ITEMS = 1000
 
 # Maximum number of opaque documents in one resource: a run's or task's input, output, error and metadata. Each may have
 # come in a request body of its own.

@@ -1,16 +1,23 @@
 """The API's documentation, for machines (`openapi.json`) and for people (`/docs`, which works offline)."""
 
+import re
+from html import escape
 from pathlib import Path
 
 import flask_swagger_ui
-from flask import Blueprint, Response, current_app, redirect, send_from_directory
+from flask import Blueprint, Response, redirect, send_from_directory
 from werkzeug.wrappers import Response as BareResponse
 
+from foreman.db.application import current
 from foreman.http.contract import BASE_PATH, answer, public
+from foreman.http.protocol.problems import CODES, CODES_PATH
 from foreman.http.security_headers import for_pages
 
 bp = Blueprint("docs", __name__)
 for_pages(bp)
+
+# Code in Markdown.
+_CODE = re.compile("`([^`]+)`")
 
 _PAGES = Path(__file__).parent / "pages"
 _OWN = frozenset({"docs.css", "docs.js"})
@@ -24,7 +31,7 @@ def get_openapi() -> Response:
     # Imported on demand: it needs apispec, which serving requests does not.
     from foreman.http.openapi import document
 
-    return answer(document(current_app))
+    return answer(document(current))
 
 
 @bp.get("/")
@@ -41,6 +48,18 @@ def show_docs() -> Response:
     return send_from_directory(_PAGES, "docs.html")
 
 
+@bp.get(CODES_PATH)
+@public
+def show_codes() -> Response:
+    """The page on which each code of an error has a section, to which the `type` of a problem leads."""
+    sections = "".join(
+        f"<h2 id={code}><code>{code}</code>: {known.status} {known.title}</h2>\n<p>{_in_html(known.when)}.</p>\n"
+        for code, known in CODES.items()
+    )
+    page = (_PAGES / "errors.html").read_text(encoding="utf-8")
+    return Response(page.replace("<!-- codes -->", sections), content_type="text/html; charset=utf-8")
+
+
 @bp.get("/docs/<path:asset>")
 @public
 def send_asset(asset: str) -> Response:
@@ -48,3 +67,8 @@ def send_asset(asset: str) -> Response:
     if asset in _OWN:  # not cached by age: they fit only the page of this version
         return send_from_directory(_PAGES, asset)
     return send_from_directory(_SWAGGER_UI, asset, max_age=3600)
+
+
+def _in_html(markdown: str) -> str:
+    """A text with code in it, as HTML."""
+    return _CODE.sub(r"<code>\1</code>", escape(markdown))

@@ -12,7 +12,8 @@ from foreman import db
 from foreman.db.values import RUN_SEQ, as_list, as_pairs, glob_range, prefix_range
 from foreman.http import schemas
 from foreman.http.fields import TextFilter
-from foreman.http.paging import ORDERS, PLACE, POSITION, TIEBREAK, walk
+from foreman.http.paging.pages import PLACE, POSITION, TIEBREAK, Asked
+from foreman.http.paging.walks import ORDERS, Walk, beyond, checked, numbered
 
 DATA_SORTS = ("created_at", "updated_at", "key")
 
@@ -41,15 +42,17 @@ class QueryData(schemas.Query):
     limit, offset = schemas.limit_of(100, 1000), schemas.offset_of()
     sort_by = schemas.sort_by_of(DATA_SORTS, "ties are sorted by creation, in the same direction")
     sort_order = schemas.sort_order_of()
+    cursor, count, view = schemas.cursor(), schemas.count(), schemas.view()
 
 
 # The columns that `run_data.to_json` takes, in its order. JSON is read as bytes, which is what goes into the response.
-COLUMNS = """
+_COLUMNS = """
     run_data.id, run_data.run_id, run_data.task_id, run_data.org_id, run_data.key,
-    CAST(run_data.value AS BLOB), CAST(run_data.tags AS BLOB), CAST(run_data.metadata AS BLOB),
+    {value}, CAST(run_data.tags AS BLOB), CAST(run_data.metadata AS BLOB),
     run_data.created_at, run_data.updated_at
     """
-OPAQUE = slice(5, 8)
+COLUMNS = _COLUMNS.format(value="CAST(run_data.value AS BLOB)")
+OPAQUE, OPAQUE_OF_SUMMARY = slice(5, 8), slice(6, 8)
 CREATED_AT = 8
 
 # Each key filter selects keys of the run. UNION joins them: OR.
@@ -148,12 +151,19 @@ NEWEST_OF_EACH_KEY = """
 # The entries with one tag, or all; from tables of keys, the newest such entry of each key.
 OF_ONE_TAG = f"FROM {{table}} AS tagged WHERE tagged.run_seq = {RUN_SEQ} {{tag}} {{of_keys}}"
 
+# Larger than every time and every seq.
+BEYOND_ALL = 2**62
+
+OF_PREFIX = "AND tagged.key >= :prefix_from AND tagged.key < :prefix_to"
+
 # How many entries a run has, or keys: as it is maintained by triggers.
 COUNTED = f"SELECT coalesce((SELECT {{column}} FROM run_data_count WHERE run_seq = {RUN_SEQ}), 0)"
 
 # Which part of run_data_by_created_at an entry is in; the same for the index by last update.
 NEVER_UPDATED, UPDATED = "(updated_at = created_at) = TRUE", "(updated_at = created_at) = FALSE"
 UPDATED_BY_TIME = "updated_at <> created_at"
+
+_UPDATED_AFTER = {"run_data.updated_at": "position", "run_data.seq": "tiebreak"}
 
 FILTERS = {"key", *KEY_FILTERS, *(name for name, _ in TAG_FILTERS)}
 
@@ -165,6 +175,16 @@ ORDERS_BY_KEY = {
 }
 
 
+def columns_of_summary() -> str:
+    """The columns that `run_data.to_summary` takes, in its order: those of `to_json`, with the size of the value."""
+    return _COLUMNS.format(value=db.octets("run_data.value"))
+
+
+def kinds(wanted: dict[str, Any]) -> tuple[type, ...]:
+    """The types of what a page is sorted by."""
+    return (str if wanted["sort_by"] == "key" else int, *(int for _ in places(wanted)[1:]))
+
+
 def places(wanted: dict[str, Any]) -> tuple[int, ...]:
     """The columns that a page is sorted by.
 
@@ -174,8 +194,8 @@ def places(wanted: dict[str, Any]) -> tuple[int, ...]:
     return (POSITION, CREATED_AT, TIEBREAK) if _is_by_key(wanted) else (POSITION, TIEBREAK)
 
 
-def data_query(wanted: dict[str, Any]) -> str:
-    """The statement for validated query parameters (`QueryData`) of one run, to be run by `paging.read_page`.
+def data_query(wanted: dict[str, Any], asked: Asked) -> str:
+    """The statement for validated query parameters (`QueryData`) of one run, to be run by `pages.read_page`.
 
     It takes :org_id, :run_id and the values of `bound`. It returns no row if the run does not exist.
     """
@@ -189,6 +209,7 @@ def data_query(wanted: dict[str, Any]) -> str:
 
     common = []
     of_keys = _of_one_filter(given, latest) if len(key_filters) == 1 else ""
+    of_keys_on_page = _of_prefix_after(wanted) if of_keys == OF_PREFIX and asked.after else of_keys
     if key_filters and not of_keys:
         # Two prefixes may select the same key: UNION, and DISTINCT for a filter alone, count it once.
         common = [f"wanted_key (key) AS (SELECT DISTINCT * FROM ({' UNION '.join(key_filters)}) AS matching)"]
@@ -200,9 +221,12 @@ def data_query(wanted: dict[str, Any]) -> str:
         table = "run_data_latest" if latest else "run_data_tag" if tag_filters else "run_data"
         # CROSS JOIN: from keys to entries. The other way round, SQLite might scan all entries in order.
         from_keys = "wanted_key CROSS JOIN " if common else ""
-        of_keys = "AND tagged.key = wanted_key.key" if common else of_keys
+        if common:
+            of_keys = of_keys_on_page = "AND tagged.key = wanted_key.key"
+            if asked.after and wanted["sort_by"] == "key" and not latest:
+                of_keys_on_page += _of_key_after(wanted)
         of_entries = OF_ONE_TAG.format(
-            table=f"{from_keys}{table}", tag="" if table == "run_data" else tag, of_keys=of_keys
+            table=f"{from_keys}{table}", tag="" if table == "run_data" else tag, of_keys=of_keys_on_page
         )
         matches = f"SELECT tagged.key, tagged.seq, tagged.created_at {of_entries}"
         if given.get("key_pattern") and not common:  # globs can be slow: each key is looked at once
@@ -223,10 +247,11 @@ def data_query(wanted: dict[str, Any]) -> str:
 
     return f"""
         {f"WITH {', '.join(common)}" if common else ""}
-        SELECT {COLUMNS}, {PLACE}, ({total}) AS total
+        SELECT {columns_of_summary() if asked.summary else COLUMNS}, {PLACE},
+               {f"({total})" if asked.counted else "NULL"} AS total
         FROM run
-        LEFT JOIN ({_cut(wanted, matches)}) AS page ON TRUE
-        LEFT JOIN run_data ON run_data.seq = page.tiebreak
+        LEFT JOIN ({_cut(wanted, asked, matches)}) AS page ON TRUE
+        LEFT JOIN run_data ON run_data.seq = page.tiebreak {asked.within}
         WHERE run.org_id = :org_id AND run.id = :run_id
         """
 
@@ -236,10 +261,23 @@ def _of_one_filter(wanted: dict[str, Any], latest: bool) -> str:
     if len(wanted["keys"]) == 1:
         return "AND tagged.key = :only_key"
     if len(wanted.get("key_starts_with", ())) == 1:
-        return "AND tagged.key >= :prefix_from AND tagged.key < :prefix_to"
+        return OF_PREFIX
     if wanted.get("key_pattern") and latest and not any(wanted.get(name) for name, _ in TAG_FILTERS):
         return "AND tagged.key >= :glob_from AND tagged.key < :glob_to AND glob(:key_pattern, tagged.key)"
     return ""
+
+
+def _of_prefix_after(wanted: dict[str, Any]) -> str:
+    """The same as `OF_PREFIX`, for a page after a cursor.
+
+    Sorted by key, the cursor is in the range. The end of the range that is before it is only checked, or SQLite might
+    begin there.
+    """
+    if wanted["sort_by"] != "key":
+        return OF_PREFIX
+    if wanted["sort_order"] == "desc":
+        return f"AND tagged.key >= :prefix_from AND {checked('tagged.key < :prefix_to')}"
+    return f"AND {checked('tagged.key >= :prefix_from')} AND tagged.key < :prefix_to"
 
 
 def bound(wanted: dict[str, Any]) -> dict[str, Any]:
@@ -260,8 +298,6 @@ def bound(wanted: dict[str, Any]) -> dict[str, Any]:
         "glob_to": glob_to,
         "tags": as_list(tags),
         "tag_ranges": as_pairs(prefix_range(prefix) for prefix in wanted.get("tag_starts_with", [])),
-        "limit": wanted["limit"],
-        "offset": wanted["offset"],
     }
 
 
@@ -270,29 +306,79 @@ def _keys(wanted: dict[str, Any]) -> list[str]:
     return list(dict.fromkeys([*([wanted["key"]] if "key" in wanted else []), *wanted.get("keys", [])]))
 
 
-def _cut(wanted: dict[str, Any], matches: str) -> str:
+def _cut(wanted: dict[str, Any], asked: Asked, matches: str) -> str:
     """A SELECT of one page: `tiebreak` (the entry's seq) and `position` (what it is sorted by)."""
-    position = POSITIONS[wanted["sort_by"]]
     order = (ORDERS_BY_KEY if _is_by_key(wanted) else ORDERS)[wanted["sort_order"]]
+    page = _in_order(wanted, matches, order, after=asked.after is not None)
+    return numbered(page, order) if asked.by_cursor else page
+
+
+def _in_order(wanted: dict[str, Any], matches: str, order: str, *, after: bool) -> str:
+    """The entries of a page.
+
+    :param after: whether only of those after the cursor
+    """
+    position, sort_order = POSITIONS[wanted["sort_by"]], wanted["sort_order"]
     page = f"ORDER BY {order} LIMIT :limit OFFSET :offset"
     unfiltered = not any(wanted.get(name) for name in FILTERS)
     if unfiltered and wanted["include_all"] == "true" and position != "key":
         of_run = f"run_seq = {RUN_SEQ}"
         # The last update of an entry that was never updated is its creation.
         updated = UPDATED if position == "created_at" else UPDATED_BY_TIME
-        walks = [walk("run_data", [of_run, NEVER_UPDATED], "created_at"), walk("run_data", [of_run, updated], position)]
-        return db.merge(walks, order)
+        never = Walk("run_data", [of_run, NEVER_UPDATED], "created_at")
+        walks = [never, Walk("run_data", [of_run, updated], position)]
+        return db.merge([walk.select(sort_order, after=after) for walk in walks], order)
     if position == "updated_at":
         return f"""
             SELECT run_data.seq AS tiebreak, run_data.updated_at AS position
             FROM ({matches}) AS matching
             CROSS JOIN run_data
             WHERE run_data.seq = matching.seq
+            {f"AND {beyond(sort_order, **_UPDATED_AFTER)}" if after else ""}
             {page}
             """
     if position == "created_at" and (wanted.get("key_starts_with") or wanted.get("key_pattern")):
         position = "+created_at"  # else SQLite might scan all keys in order instead of those of the range
-    return f"SELECT seq AS tiebreak, {position} AS position, created_at FROM ({matches}) AS matching {page}"
+    return f"""
+        SELECT seq AS tiebreak, {position} AS position, created_at
+        FROM ({matches}) AS matching
+        {f"WHERE {_after(wanted, position)}" if after else ""}
+        {page}
+        """
+
+
+def _after(wanted: dict[str, Any], position: str) -> str:
+    """The condition for the entries after a cursor.
+
+    When only the newest entry of each key is wanted, a key that has got another one since has been on the page of the
+    one before. Of a single key the index has the entries in order of what comes next. Several are looked up one by one:
+    the condition is only checked, or SQLite might look for what is after the cursor once for each of them.
+    """
+    sort_order = wanted["sort_order"]
+    if position != "key":
+        return beyond(sort_order, **{position: "position"}, seq="tiebreak")
+    if wanted["include_all"] == "false":
+        after = beyond(sort_order, key="position")
+    else:
+        tied = {"created_at": "created_at"} if _is_by_key(wanted) else {}
+        of_key = {} if _is_of_one_key(wanted) else {"key": "position"}
+        after = beyond(sort_order, **of_key, **tied, seq="tiebreak")
+    several = len(_keys(wanted)) + len(wanted.get("key_starts_with", [])) > 1 or wanted.get("key_pattern")
+    return checked(after) if several else after
+
+
+def _of_key_after(wanted: dict[str, Any]) -> str:
+    """Conditions by which the entries of each key are looked up from the cursor on, if it is the cursor's key."""
+    column, value = ("created_at", ":after_created_at") if _is_by_key(wanted) else ("seq", ":after_tiebreak")
+    beyond_or_at, farthest = ("<=", BEYOND_ALL) if wanted["sort_order"] == "desc" else (">=", f"-{BEYOND_ALL}")
+    return f"""
+        AND {checked(f"wanted_key.key {beyond_or_at} :after_position")}
+        AND tagged.{column} {beyond_or_at} CASE WHEN wanted_key.key = :after_position THEN {value} ELSE {farthest} END
+        """
+
+
+def _is_of_one_key(wanted: dict[str, Any]) -> bool:
+    return len(_keys(wanted)) == 1 and not wanted.get("key_starts_with") and not wanted.get("key_pattern")
 
 
 def _is_by_key(wanted: dict[str, Any]) -> bool:

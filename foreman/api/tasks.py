@@ -1,6 +1,6 @@
 """Tasks: create, read, change and list them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flask import Response, g
@@ -8,14 +8,21 @@ from marshmallow import fields, validate
 from msgspec import Raw
 
 from foreman import db
+from foreman.api import labels
+from foreman.api.labels import UpdateTags
+from foreman.api.lists import label_filters, task_list
 from foreman.clock import duration, iso, new_id, now_ms
-from foreman.db.values import RUN_SEQ, as_list
+from foreman.db.application import current
+from foreman.db.engine import Transaction
+from foreman.db.values import as_list
 from foreman.http import schemas, shapes
-from foreman.http.contract import Resource, answer, answers, asks, created, fails, takes
-from foreman.http.errors import NotFound, found
-from foreman.http.fields import Id, Integer, Text, TextFilter
-from foreman.http.opaque_json import raw
-from foreman.http.paging import PLACE, cut_page, find_and_sort, page, read_page, walk, walk_statuses
+from foreman.http.contract import Resource, answers, asks, conditional, created, fails, represent, takes
+from foreman.http.errors import Conflict, NotFound, found
+from foreman.http.fields import Id, Integer, Text
+from foreman.http.opaque_json import NOTHING, raw
+from foreman.http.paging.pages import PLACE, Asked, linked, listed, read_page, summary
+from foreman.http.paging.walks import cut_page
+from foreman.http.protocol.etags import check, if_match
 from foreman.vocabulary import ENDED, TASK_STATUSES
 
 bp = Resource("tasks", __name__, "The steps of a run.")
@@ -34,6 +41,8 @@ class CreateTask(schemas.Body):
     input_data = schemas.opaque({"url": "https://example.com"}, required=True)
     metadata = schemas.metadata()
     max_retries = Integer(strict=True, load_default=3, validate=validate.Range(0, 10), metadata={"examples": [3]})
+    external_id = labels.external_id()
+    tags = labels.tags()
 
 
 class UpdateTask(schemas.Change):
@@ -44,15 +53,8 @@ class UpdateTask(schemas.Change):
     error_data = schemas.opaque({"message": "timed out"})
     metadata = schemas.metadata()
     queue_job_id = Text(metadata={"examples": ["job-17"]})
-
-
-class ListTasks(schemas.Page):
-    """Which tasks to list."""
-
-    run_id = Id()
-    status = schemas.statuses(*TASK_STATUSES)
-    type = TextFilter()
-    parent_task_id = Id()
+    external_id = labels.external_id()
+    tags = labels.tags()
 
 
 class Task(schemas.CamelCase):
@@ -67,6 +69,9 @@ class Task(schemas.CamelCase):
     input_data = shapes.json({"url": "https://example.com"})
     output_data = shapes.json({"title": "Example"})
     error_data = shapes.json(None)
+    input_data_bytes = shapes.size("inputData")
+    output_data_bytes = shapes.size("outputData", allow_none=True)
+    error_data_bytes = shapes.size("errorData", allow_none=True)
     metadata = shapes.metadata()
     retry_count = shapes.count("How often it became retrying.")
     max_retries = shapes.count("How often it may be tried again; kept for the workers.", 3)
@@ -79,102 +84,134 @@ class Task(schemas.CamelCase):
     )
     duration_ms = shapes.count("Milliseconds from its start, else its creation, to its end.", 1234, allow_none=True)
     queue_job_id = fields.String(required=True, allow_none=True, metadata={"examples": ["job-17"]})
+    external_id = labels.shown_external_id()
+    tags = labels.shown_tags()
 
 
 TaskList = schemas.CamelCase.from_dict(shapes.page_of(Task), name="TaskList")
 
 
 # The columns that `to_json` takes, in its order. Opaque JSON is read as bytes, which is what goes into the response.
-COLUMNS = """
+_COLUMNS = """
     task.id, task.run_id, task.parent_task_id, task.org_id, task.type, task.status,
-    CAST(task.input_data AS BLOB), CAST(task.output_data AS BLOB), CAST(task.error_data AS BLOB),
+    {payloads},
     CAST(task.metadata AS BLOB), task.retry_count, task.max_retries,
-    task.created_at, task.updated_at, task.queued_at, task.started_at, task.completed_at, task.queue_job_id
+    task.created_at, task.updated_at, task.queued_at, task.started_at, task.completed_at, task.queue_job_id,
+    task.external_id, CAST(task.tags AS BLOB)
     """
-OPAQUE = slice(6, 10)
+COLUMNS = _COLUMNS.format(
+    payloads="CAST(task.input_data AS BLOB), CAST(task.output_data AS BLOB), CAST(task.error_data AS BLOB)"
+)
+OPAQUE, OPAQUE_OF_SUMMARY = slice(6, 10), slice(9, 10)
 
-SELECT_TASK = f"SELECT {COLUMNS} FROM task WHERE org_id = :org_id AND id = :id"
+ONE_TASK = "FROM task WHERE org_id = :org_id AND id = :id"
 
-# The filters of the task list, one per query parameter except `status`.
-CONDITIONS = {"run_id": f"run_seq = {RUN_SEQ}", "type": "type = :type"}
+# Whether the run of a task is strict: 1 or 0.
+IS_STRICT = """
+    SELECT run.strict FROM task JOIN run ON run.seq = task.run_seq WHERE task.org_id = :org_id AND task.id = :id
+    """
 
-# Those of a task's children. coalesce: else SQLite might look for them among all tasks of the run, or of the type.
-CHILDREN = {
-    "parent_task_id": "parent_task_id = :parent_task_id",
-    "run_id": f"coalesce(run_seq, 0) = {RUN_SEQ}",
-    "type": "coalesce(type, '') = :type",
-}
+SELECT_TASK = f"SELECT {COLUMNS} {ONE_TASK}"
+SELECT_PARENT = "SELECT 1 FROM task WHERE org_id = :org_id AND id = :id AND run_id = :run_id"
 
-# Where the numbers of tasks are, in a column for each status: of a task's children, of a run, of the organisation. A
-# task's children are all in its own run, so in any other run there are none.
-COUNTS = {
-    "parent_task_id": """
-        task AS parent
-        JOIN run_task_count AS counted ON counted.run_seq = parent.run_seq AND counted.parent_task_id = parent.id
-        WHERE parent.org_id = :org_id AND parent.id = :parent_task_id
-          AND parent.run_id = coalesce(:run_id, parent.run_id) AND counted.type = coalesce(:type, '')
-        """,
-    "run_id": f"""
-        run_task_count AS counted
-        WHERE counted.run_seq = {RUN_SEQ} AND counted.parent_task_id = '' AND counted.type = coalesce(:type, '')
-        """,
-    "all": "org_task_count AS counted WHERE counted.org_id = :org_id AND counted.type = coalesce(:type, '')",
+# What follows from a change of status. {status} is the new one; if it is NULL, nothing follows.
+FOLLOWS_FROM_STATUS = """
+    queued_at    = CASE WHEN {status} = 'queued'  THEN coalesce(queued_at, :now)  ELSE queued_at  END,
+    started_at   = CASE WHEN {status} = 'running' THEN coalesce(started_at, :now) ELSE started_at END,
+    completed_at = CASE WHEN coalesce({status}, status) = status THEN completed_at
+                        WHEN {status} IN (SELECT value FROM json_each(:ended)) THEN :now
+                   END,
+    retry_count  = retry_count + CASE WHEN {status} = 'retrying' AND status <> 'retrying' THEN 1 ELSE 0 END
+    """
+
+# Whether a task would leave the status that it has ended with, in a run that is strict.
+LEAVES_AN_END_FOR_GOOD = """
+    coalesce({status}, status) <> status AND status IN (SELECT value FROM json_each(:ended))
+    AND EXISTS (SELECT 1 FROM run WHERE run.seq = task.run_seq AND run.strict = 1)
+    """
+
+# Whether a task is changed by a new value, by field; not if {new} is NULL.
+IS_CHANGED = {
+    "status": "{new} <> status",
+    "output_data": "{new} <> coalesce(output_data, 'null')",
+    "error_data": "{new} <> coalesce(error_data, 'null')",
+    "metadata": "{new} <> coalesce(metadata, '')",
+    "queue_job_id": "{new} <> coalesce(queue_job_id, '')",
 }
 
 
 @bp.post("/tasks")
 @takes(CreateTask)
 @answers(201, Task)
-@fails(404)
+@fails(404, 409)
+@conditional
 def create_task(new: dict[str, Any]) -> Response:
     """Add a task to a run; it starts `pending`. The run, and the parent task in that run, must exist."""
     with db.write(single=True) as tx:
         task = tx.one(
             f"""
             INSERT INTO task (org_id, id, run_seq, run_id, parent_task_id, type, status, input_data, metadata,
-                              max_retries, created_at, updated_at)
+                              max_retries, external_id, tags, created_at, updated_at)
             SELECT run.org_id, :id, run.seq, run.id, :parent_task_id, :type, 'pending', :input_data, :metadata,
-                   :max_retries, :now, :now
+                   :max_retries, nullif(:external_id, ''), nullif(:tags, '[]'), :now, :now
             FROM run
             WHERE run.org_id = :org_id AND run.id = :run_id AND (CAST(:parent_task_id AS TEXT) IS NULL OR EXISTS (
                 SELECT 1
                 FROM task AS parent
                 WHERE parent.org_id = :org_id AND parent.id = :parent_task_id AND parent.run_seq = run.seq
             ))
+            {labels.unless_taken(new)}
             RETURNING {COLUMNS}
             """,
             org_id=g.org_id, id=new_id(), run_id=new["run_id"], parent_task_id=new["parent_task_id"],
             type=new["type"], input_data=new["input_data"], metadata=new.get("metadata"),
-            max_retries=new["max_retries"], now=now_ms(),
+            max_retries=new["max_retries"], now=now_ms(), **labels.bound(new),
         )  # fmt: skip
         if task is None:
             found(tx.one("SELECT 1 FROM run WHERE org_id = :org_id AND id = :id",
                          org_id=g.org_id, id=new["run_id"]), "Run")  # fmt: skip
-            raise NotFound("Parent task")
+            if new["parent_task_id"] is not None:
+                found(
+                    tx.one(SELECT_PARENT, org_id=g.org_id, run_id=new["run_id"], id=new["parent_task_id"]),
+                    "Parent task",
+                )
+            labels.refuse_taken(tx, "task", new)
+            raise NotFound("Run")
     body = to_json(task)
     return created(body, f"/tasks/{body['id']}")
 
 
 @bp.get("/tasks/<task_id>")
+@asks(schemas.View)
 @answers(200, Task)
 @fails(404)
-def get_task(task_id: str) -> Response:
+@conditional
+def get_task(wanted: dict[str, Any], task_id: str) -> Response:
     """One task."""
+    if wanted["view"] == "summary":
+        task = db.one(f"SELECT {columns_of_summary()} {ONE_TASK}", org_id=g.org_id, id=task_id.lower())
+        return represent(to_summary(found(task, "Task")))
     task = db.one(SELECT_TASK, org_id=g.org_id, id=task_id.lower())
-    return answer(to_json(found(task, "Task")))
+    return represent(to_json(found(task, "Task")))
 
 
 @bp.patch("/tasks/<task_id>")
 @takes(UpdateTask)
 @answers(200, Task)
-@fails(404)
+@fails(404, 409)
+@conditional
 def update_task(change: dict[str, Any], task_id: str) -> Response:
-    """Change a task's status, output, error, metadata or queue job; what is absent stays.
+    """Change a task's status, output, error, metadata, queue job, external id or tags; what is absent stays.
 
-    Any status may follow any other, because queues and workers decide; the times and the retry count follow it. A value
-    that is the same as before, to the letter, changes nothing, not even `updatedAt`.
+    Any status may follow any other, because queues and workers decide; the times and the retry count follow it. A task
+    of a strict run keeps the status that it ends with. A value that is the same as before, to the letter, changes
+    nothing, not even `updatedAt`.
     """
-    with db.write(single=True) as tx:
+    wanted, status = if_match(), change.get("status")
+    with db.write(single=wanted is None) as tx:
+        if wanted is not None:
+            check(wanted, to_json(found(tx.locked(SELECT_TASK, org_id=g.org_id, id=task_id.lower()), "Task")))
+        labels.refuse_other(tx, "task", task_id.lower(), change)
         task = tx.one(
             f"""
             UPDATE task
@@ -183,68 +220,131 @@ def update_task(change: dict[str, Any], task_id: str) -> Response:
                 error_data   = coalesce(:error_data, error_data),
                 metadata     = coalesce(:metadata, metadata),
                 queue_job_id = coalesce(:queue_job_id, queue_job_id),
+                {labels.sets(change)}
                 updated_at   = :now,
-                queued_at    = CASE WHEN :status = 'queued'  THEN coalesce(queued_at, :now)  ELSE queued_at  END,
-                started_at   = CASE WHEN :status = 'running' THEN coalesce(started_at, :now) ELSE started_at END,
-                completed_at = CASE WHEN coalesce(:status, status) = status THEN completed_at
-                                    WHEN :status IN (SELECT value FROM json_each(:ended)) THEN :now
-                               END,
-                retry_count  = retry_count + CASE WHEN :status = 'retrying' AND status <> 'retrying' THEN 1 ELSE 0 END
-            WHERE org_id = :org_id AND id = :id AND (
-                :status <> status
-                OR :output_data <> coalesce(output_data, 'null')
-                OR :error_data <> coalesce(error_data, 'null')
-                OR :metadata <> coalesce(metadata, '')
-                OR :queue_job_id <> coalesce(queue_job_id, '')
-            )
+                {FOLLOWS_FROM_STATUS.format(status=":status")}
+            WHERE org_id = :org_id AND id = :id
+              AND ({" OR ".join(changed.format(new=f":{name}") for name, changed in IS_CHANGED.items())}
+                   {labels.changes(change)})
+              AND NOT ({LEAVES_AN_END_FOR_GOOD.format(status=":status")})
             RETURNING {COLUMNS}
             """,
-            org_id=g.org_id, id=task_id.lower(), now=now_ms(), ended=as_list(ENDED),
-            status=change.get("status"), output_data=change.get("output_data"),
-            error_data=change.get("error_data"), metadata=change.get("metadata"),
-            queue_job_id=change.get("queue_job_id"),
-        ) or tx.one(SELECT_TASK, org_id=g.org_id, id=task_id.lower())  # fmt: skip
-    return answer(to_json(found(task, "Task")))
+            org_id=g.org_id, id=task_id.lower(), now=now_ms(), ended=as_list(ENDED), status=status,
+            output_data=change.get("output_data"), error_data=change.get("error_data"),
+            metadata=change.get("metadata"), queue_job_id=change.get("queue_job_id"),
+            **labels.bound(change),
+        )  # fmt: skip
+        if task is None:
+            task = found(tx.one(SELECT_TASK, org_id=g.org_id, id=task_id.lower()), "Task")
+            refuse_to_leave_an_end(tx, task, status)
+    return represent(to_json(task))
+
+
+@bp.patch("/tasks/<task_id>/tags")
+@takes(UpdateTags)
+@answers(200, Task)
+@fails(404)
+@conditional
+def update_task_tags(change: dict[str, Any], task_id: str) -> Response:
+    """Remove tags from a task, then add those it does not have; the others keep their order.
+
+    When that leaves the tags as they are, it leaves `updatedAt` too.
+    """
+    which = {"org_id": g.org_id, "id": task_id.lower()}
+    wanted = if_match()
+    with db.write() as tx:
+        task = tx.locked("SELECT coalesce(tags, '[]') FROM task WHERE org_id = :org_id AND id = :id", **which)
+        (before,) = found(task, "Task")
+        if wanted is not None:
+            check(wanted, to_json(found(tx.one(SELECT_TASK, **which), "Task")))
+        tags = labels.changed_tags(before, change, "task")
+        task = tx.one(
+            f"""
+            UPDATE task
+            SET tags = nullif(:tags, '[]'), updated_at = :now
+            WHERE org_id = :org_id AND id = :id AND :tags <> coalesce(tags, '[]')
+            RETURNING {COLUMNS}
+            """,
+            **which, tags=tags, now=now_ms(),
+        ) or tx.one(SELECT_TASK, **which)  # fmt: skip
+    return represent(to_json(found(task, "Task")))
 
 
 @bp.get("/tasks")
-@asks(ListTasks)
+@asks(task_list.ListTasks)
 @answers(200, TaskList)
 def list_tasks(wanted: dict[str, Any]) -> Response:
     """The organisation's tasks, of one run, parent, type or status when asked; newest first unless asked otherwise."""
-    limit, offset = wanted["limit"], wanted["offset"]
-    statuses = [status for status in TASK_STATUSES if status in (wanted.get("status") or TASK_STATUSES)]
-    of = "parent_task_id" if "parent_task_id" in wanted else "run_id" if "run_id" in wanted else "all"
-    tasks, total = read_page(
+    return _page_of(wanted)
+
+
+@bp.get("/runs/<run_id>/tasks")
+@asks(task_list.ListTasksOfRun)
+@answers(200, TaskList)
+@fails(404)
+def list_tasks_of_run(wanted: dict[str, Any], run_id: str) -> Response:
+    """The tasks of one run, which must exist; newest first unless asked otherwise."""
+    return _page_of({**wanted, "run_id": run_id.lower()}, task_list.IF_THE_RUN_EXISTS)
+
+
+def _page_of(wanted: dict[str, Any], only_if: str = "") -> Response:
+    """The response with a page of tasks.
+
+    :param only_if: what must exist, as the end of a SELECT
+    """
+    label_filters.refuse_undeclared(wanted, current.settings.metadata_paths)
+    asked = Asked.of(wanted)
+    page = read_page(
         f"""
-        SELECT {COLUMNS}, {PLACE}, counted.total
-        FROM (SELECT coalesce((SELECT {" + ".join(statuses)} FROM {COUNTS[of]}), 0) AS total) AS counted
-        LEFT JOIN ({cut_page(_walks(wanted, statuses), wanted["sort_order"])}) AS page ON TRUE
-        LEFT JOIN task ON task.seq = page.tiebreak
+        SELECT {columns_of_summary() if asked.summary else COLUMNS}, {PLACE}, counted.total
+        FROM (SELECT {task_list.count(wanted) if asked.counted else "NULL"} AS total {only_if}) AS counted
+        LEFT JOIN ({cut_page(task_list.walks(wanted), asked.sort_order, **asked.cut)}) AS page ON TRUE
+        LEFT JOIN task ON task.seq = page.tiebreak {asked.within}
         """,
-        wanted["sort_order"], OPAQUE,
-        org_id=g.org_id, run_id=wanted.get("run_id"), parent_task_id=wanted.get("parent_task_id"),
-        type=wanted.get("type"), limit=limit, offset=offset,
+        asked, OPAQUE_OF_SUMMARY if asked.summary else OPAQUE, org_id=g.org_id, **task_list.bound(wanted),
     )  # fmt: skip
-    return answer(page([to_json(task) for task in tasks], total, limit, offset))
+    tasks = [to_summary(task) if asked.summary else to_json(task) for task in page.rows]
+    return linked(listed(tasks, page, asked), page)
 
 
-def _walks(wanted: dict[str, Any], statuses: list[str]) -> list[str]:
-    """How the rows of the list are found: the SELECTs that its page is cut from."""
-    sort_by, sort_order = wanted["sort_by"], wanted["sort_order"]
-    of_parent = "parent_task_id" in wanted
-    filters = CHILDREN if of_parent else CONDITIONS
-    conditions = ["org_id = :org_id", *(filters[name] for name in filters if name in wanted)]
-    if len(conditions) == 1 and (sort_by == "created_at" or not wanted.get("status")):
-        return walk_statuses("task", conditions, sort_by, sort_order, statuses, timed=False)
-    literals = [f"'{status}'" for status in statuses]
-    if of_parent:
-        of_statuses = [[*conditions, f"coalesce(status, '') IN ({', '.join(literals)})"]]
-    else:
-        of_statuses = [[*conditions, f"status = {literal}"] for literal in literals]
-    if sort_by == "created_at":
-        return [walk("task", of, sort_by) for of in of_statuses]
-    return [find_and_sort("task", of, sort_by, sort_order) for of in of_statuses]
+def columns_of_summary() -> str:
+    """The columns that `to_summary` takes, in its order: those of `to_json`, with sizes in place of payloads."""
+    sizes = (db.octets(f"task.{name}") for name in ("input_data", "output_data", "error_data"))
+    return _COLUMNS.format(payloads=", ".join(sizes))
+
+
+def to_summary(task: Sequence[Any]) -> dict[str, Any]:
+    """The task object of the API without its payloads, from a row of `columns_of_summary`."""
+    sizes = dict(zip(("inputData", "outputData", "errorData"), task[6:9], strict=True))
+    return summary(to_json([*task[:6], NOTHING, None, None, *task[9:]]), sizes)
+
+
+def new_row(
+    org_id: str, task_id: str, run_id: str, parent_task_id: str | None, now: int, new: dict[str, Any]
+) -> tuple[Any, ...]:
+    """The row of `COLUMNS` of a new task.
+
+    :param new: its fields as `CreateTask` has them
+    """
+    return (
+        task_id, run_id, parent_task_id, org_id, new["type"], TASK_STATUSES[0], new["input_data"], None, None,
+        new["metadata"], 0, new["max_retries"], now, now, None, None, None, None,
+        new["external_id"], as_list(dict.fromkeys(new["tags"])) if new["tags"] else None,
+    )  # fmt: skip
+
+
+def refuse_to_leave_an_end(tx: Transaction, task: Sequence[Any], status: str | None) -> None:
+    """Refuse a task of a strict run another status than the one that it has ended with.
+
+    :param task: a row of `COLUMNS`, as it is after the change
+    :param status: that it was to have; None for any
+    :raises Conflict: if it does not have it
+    """
+    task_id, before = task[0], task[5]
+    if status in (None, before) or before not in ENDED:
+        return
+    if tx.value(IS_STRICT, org_id=g.org_id, id=task_id):
+        raise Conflict(f"A {before} task of a strict run cannot become {status}", code="terminal_status")
 
 
 def to_json(task: Iterable[Any]) -> dict[str, Any]:
@@ -253,8 +353,9 @@ def to_json(task: Iterable[Any]) -> dict[str, Any]:
         task_id, run_id, parent_task_id, org_id, type_, status,
         input_data, output_data, error_data, metadata, retry_count, max_retries,
         created_at, updated_at, queued_at, started_at, completed_at, queue_job_id,
+        external_id, tags,
     ) = task  # fmt: skip
-    return {
+    item = {
         "id": task_id,
         "runId": run_id,
         "parentTaskId": parent_task_id,
@@ -275,3 +376,4 @@ def to_json(task: Iterable[Any]) -> dict[str, Any]:
         "durationMs": duration(created_at, started_at, completed_at),
         "queueJobId": queue_job_id,
     }
+    return labels.labelled(item, external_id, tags)

@@ -5,7 +5,8 @@ force. Keys that already worked from there keep working.
 """
 
 import time
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 from wsgiref.types import WSGIEnvironment
 
 from flask import Request, g, request
@@ -15,7 +16,9 @@ from werkzeug.exceptions import HTTPException
 from foreman.auth import keys
 from foreman.auth.addresses import FORWARDED_FOR, MalformedHeader, client_address
 from foreman.auth.holder import Holder
+from foreman.auth.last_uses import LastUses
 from foreman.auth.rate_limit import RateLimits
+from foreman.clock import now_ms
 from foreman.db.application import Application
 from foreman.http.contract import is_public, operation_of
 from foreman.http.environ import NOTED, NOTED_BEFORE
@@ -27,17 +30,25 @@ from foreman.vocabulary import READING_METHODS
 _KNOWN_FOR = 1.0
 _MOST_KNOWN = 10_000
 
+View = Callable[..., Any]
 
-def init_app(app: Application, limits: RateLimits) -> "Admission":
-    """Authenticate every request, except for public views, and count it against the rate limit of its key."""
+
+def init_app(app: Application, limits: RateLimits, last_uses: LastUses) -> "Admission":
+    """Authenticate every request, except for public views, and count it against the rate limit of its key.
+
+    :param last_uses: notes when issued keys are used
+    """
     admission = Admission(app, limits)
 
     @app.before_request
     def authenticate() -> None:
         # Looked up once: each use of one of Flask's proxies costs as much as a small function.
         asked: Request = request._get_current_object()  # type: ignore[attr-defined]
-        if asked.method == "OPTIONS" or asked.endpoint is None or is_public(app.view_functions[asked.endpoint]):
+        if asked.method == "OPTIONS" or asked.endpoint is None:
             return  # without an endpoint it will be a 404 or 405, which gives nothing away
+        view = app.view_functions[asked.endpoint]
+        if is_public(view):
+            return
         presented = presented_key(asked.headers)
         if presented is None:
             raise Unauthorized("Missing API key: send Authorization: Bearer KEY or X-API-Key: KEY")
@@ -48,8 +59,8 @@ def init_app(app: Application, limits: RateLimits) -> "Admission":
             limits.count(caller.key_id)
         elif "rate_limit" in before:  # this is a retry; the request was counted at the first attempt
             noted.rate_limit = before.rate_limit
-        if caller.read_only and asked.method not in READING_METHODS:
-            raise Forbidden("This API key may only read")
+        if (refusal := refused(caller, asked.method, view)) is not None:
+            raise Forbidden(refusal)
         noted.org_id, noted.key_name = caller.org_id, caller.key_name
 
     def known_caller(asked: Request, presented: str) -> keys.Caller:
@@ -59,15 +70,27 @@ def init_app(app: Application, limits: RateLimits) -> "Admission":
         except keys.MalformedKey:
             limits.count_failure(address)
             raise Unauthorized("Invalid API key format") from None
+        except keys.ExpiredKey:
+            limits.count_failure(address)
+            raise Unauthorized("This API key has expired") from None
         if caller is None:
             limits.count_failure(address)
             raise Unauthorized("Invalid API key")
         limits.let_in(address, caller.key_id)
+        if caller.key_name is not None:
+            last_uses.note(caller.key_id)
         if not caller.read_only and asked.method not in READING_METHODS:
             admission.remember(presented, address, caller)
         return caller
 
     return admission
+
+
+def refused(caller: keys.Caller, method: str, view: View) -> str | None:
+    """Why a caller may not use a view, for the client; None if it may. The scope `admin` does not need `write`."""
+    if operation_of(view).admin:
+        return None if caller.admin else "This API key may not manage keys"
+    return "This API key may only read" if caller.read_only and method not in READING_METHODS else None
 
 
 class Admission:
@@ -83,6 +106,7 @@ class Admission:
         """The caller whose key this is; None if the key is not valid.
 
         :raises MalformedKey: if the text does not have the format of a key
+        :raises ExpiredKey: if the key has expired
         """
         return keys.take_at_its_word(presented) if self._settings.auth == "trust" else keys.verify(self._db, presented)
 
@@ -90,7 +114,10 @@ class Admission:
         """Cache a caller that was authenticated to write."""
         if len(self._known) >= _MOST_KNOWN:
             self._known.clear()
-        holder, until = Holder(caller.org_id, caller.key_id), time.monotonic() + _KNOWN_FOR
+        known_for = _KNOWN_FOR
+        if caller.expires_at is not None:
+            known_for = min(known_for, (caller.expires_at - now_ms()) / 1000)
+        holder, until = Holder(caller.org_id, caller.key_id), time.monotonic() + known_for
         self._known[address, keys.fingerprint(presented)] = holder, until
 
     def known(self, environ: WSGIEnvironment) -> Holder | None:
@@ -98,8 +125,11 @@ class Admission:
 
         The event loop asks this, so it asks neither the database nor the network.
         """
-        presented = self._presented_with_body(environ)
-        if presented is None:
+        asked = self._asked_with_body(environ)
+        if asked is None:
+            return None
+        view, presented = asked
+        if operation_of(view).admin:  # the cache does not say who may manage keys
             return None
         try:
             found = self._known.get((self._address(environ), keys.fingerprint(presented)))
@@ -114,14 +144,17 @@ class Admission:
 
         Asks the database, so a pool thread asks this. It does not ask the network.
         """
-        presented = self._presented_with_body(environ)
-        if presented is None:
+        asked = self._asked_with_body(environ)
+        if asked is None:
             return None
+        view, presented = asked
         try:
             caller, address = self.caller_of(presented), self._address(environ)
-        except (keys.MalformedKey, MalformedHeader):
+        except (keys.MalformedKey, keys.ExpiredKey, MalformedHeader):
             return None
-        if caller is None or caller.read_only or self._limits.is_used_up(caller.key_id):
+        if caller is None or refused(caller, environ["REQUEST_METHOD"], view) is not None:
+            return None
+        if self._limits.is_used_up(caller.key_id):
             return None
         if not self._limits.would_let_in(address, caller.key_id):
             return None
@@ -132,8 +165,8 @@ class Admission:
         caller = environ[NOTED].get("caller") if NOTED in environ else None
         return Holder(caller.org_id, caller.key_id) if caller is not None else None
 
-    def _presented_with_body(self, environ: WSGIEnvironment) -> str | None:
-        """The key of a request; None if there is none, if its view takes no body, or if the body is too large."""
+    def _asked_with_body(self, environ: WSGIEnvironment) -> tuple[View, str] | None:
+        """The view and the key of a request; None if it lacks one, or if the view takes no body, or none so large."""
         try:
             endpoint, _ = self._routes.match(environ["PATH_INFO"], environ["REQUEST_METHOD"])
             length = int(environ.get("CONTENT_LENGTH", "0"))
@@ -142,7 +175,8 @@ class Admission:
         view = self._app.view_functions[endpoint]
         if is_public(view) or operation_of(view).body is None or length > self._settings.max_body:
             return None
-        return presented_key(EnvironHeaders(environ))
+        presented = presented_key(EnvironHeaders(environ))
+        return None if presented is None else (view, presented)
 
     def _address(self, environ: WSGIEnvironment) -> str | None:
         """The client's address, as the application will see it.

@@ -15,7 +15,12 @@ from pathlib import Path
 import click
 
 from foreman import __version__
+from foreman.api.acts.steps import work_of
 from foreman.auth import keys
+from foreman.background import last_uses
+from foreman.background.acts import acting
+from foreman.background.idempotency import swept
+from foreman.background.metadata_paths import declared
 from foreman.background.retention import daily
 from foreman.cli import processes
 from foreman.cli.keys import shown_or_taken_back
@@ -28,7 +33,7 @@ from foreman.db.failures import DatabaseError, failure_of
 from foreman.db.failures import Failure as Failures
 from foreman.db.file import refuse_foreign_file
 from foreman.db.server_lock import AlreadyServed, ServerLock, only_server
-from foreman.factory import create_app
+from foreman.factory import Foreman, create_app
 from foreman.maintenance.opening import doubts as doubts_about
 from foreman.maintenance.opening import open_database
 from foreman.monitoring import logs
@@ -117,7 +122,7 @@ def serve(ephemeral: bool, with_parent: bool | None, first_key: bool, **given: s
         if settings.processes > 1:
             child, settings = _forked(settings, is_orphan)
         with _to_be_served(settings) as (stopping, database):
-            server = _server(settings, database)
+            app, server = _server(settings, database)
 
             def stop() -> None:
                 stopping()
@@ -137,7 +142,14 @@ def serve(ephemeral: bool, with_parent: bool | None, first_key: bool, **given: s
                 log.info("Foreman %s listens on %s, database %s", __version__, server.url, database.name)
             else:
                 child.serves()
-            with database.served(), daily(database, settings.retention):
+            with (
+                database.served(),
+                daily(database, settings.retention),
+                swept(database, settings.idempotency),
+                declared(database, settings.metadata_paths),
+                last_uses.written(database, app.last_uses),
+                acting(app, work_of),
+            ):
                 server.run()
             if child is None:
                 log.info("Stopped")
@@ -201,10 +213,11 @@ def _only_server(path: Path) -> Iterator[ServerLock]:
         yield lock
 
 
-def _server(settings: Settings, database: Database) -> Server:
+def _server(settings: Settings, database: Database) -> tuple[Foreman, Server]:
     try:
         with _listening(settings):
-            return Server(create_app(settings, database))
+            app = create_app(settings, database)
+            return app, Server(app)
     except WrongSetting as error:
         raise WrongUsage(str(error)) from None
 

@@ -1,6 +1,7 @@
 """The application as its handlers see it: Flask, with the settings and the database."""
 
 import random
+import threading
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -23,12 +24,14 @@ class Application(Flask):
 
     :ivar settings: of this application
     :ivar database: open; whoever opened it closes it
+    :ivar act_is_asked_for: set when an act has been stored, for the background to carry out
     """
 
     def __init__(self, import_name: str, settings: Settings, database: Database) -> None:
         super().__init__(import_name, static_folder=None)
         self.settings = settings
         self.database = database
+        self.act_is_asked_for = threading.Event()
 
     def dispatch_request(self) -> ResponseReturnValue:
         """The response of the view.

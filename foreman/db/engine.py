@@ -62,6 +62,9 @@ class Transaction(Protocol):
     def held(self, sql: str, /, **values: Any) -> Row | None:
         """The same, but others may do so, too; only `locked`, a change and a deletion wait."""
 
+    def claims(self, name: str) -> bool:
+        """Claim a name for this transaction, until it ends; False while another transaction has it."""
+
 
 class Block(Protocol):
     """A transaction as a `with` block."""
@@ -142,6 +145,19 @@ class Database(Protocol):
         :return: it takes :limit, :offset and their sum :reach
         """
 
+    def octets(self, text: str) -> str:
+        """SQL for the number of bytes of a text, as UTF-8; large ones are not read for it if the engine can avoid that.
+
+        :param text: the name of a column
+        """
+
+    def at_declared_paths(self, table: str) -> str:
+        """A SELECT of what the metadata of some rows has at the declared paths, as `schema.sql` keeps it.
+
+        :param table: `run` or `task`
+        :return: it takes :after and :last, between which the `seq` of the rows is; the first is not one of them
+        """
+
     def open_readers(self, number: int) -> None:
         """Prepare for `number` threads."""
 
@@ -178,6 +194,15 @@ class Database(Protocol):
 
         :raises OSError: when that cannot be found out
         """
+
+    def after_others(self, table: str) -> AbstractContextManager[Transaction]:
+        """A transaction that begins after all that have read a table have ended, and before any other can read it.
+
+        It must be short.
+        """
+
+    def alone(self) -> AbstractContextManager[bool]:
+        """Whether no other process that serves the database is in such a block, as long as the block lasts."""
 
     def served(self) -> AbstractContextManager[None]:
         """Do in the background what a served database needs, as long as the block lasts."""

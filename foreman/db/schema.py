@@ -69,7 +69,7 @@ def schema_of(version: int) -> tuple[tuple[str, str, str], ...]:
 
 def definition(sql: str | None) -> str:
     """`sqlite_schema.sql` without comments and layout: the same whether the database was created or upgraded."""
-    return " ".join(re.sub(r"--.*", "", sql or "").split())
+    return re.sub(r" (?=[,)])", "", " ".join(re.sub(r"--.*", "", sql or "").split()))
 
 
 def statements(script: str) -> Iterator[str]:

@@ -133,6 +133,22 @@ class Database:
         """A SELECT of one page of the rows of several. SQLite merges them while it reads them, so nothing is sorted."""
         return f"{' UNION ALL '.join(selects)} ORDER BY {order} LIMIT :limit OFFSET :offset"
 
+    def octets(self, text: str) -> str:
+        """SQL for the number of bytes of a text. Versions before 3.43 have to read it."""
+        return f"octet_length({text})" if sqlite3.sqlite_version_info >= (3, 43) else f"length(CAST({text} AS BLOB))"
+
+    def at_declared_paths(self, table: str) -> str:
+        """A SELECT of what the metadata of some rows has at the declared paths."""
+        return f"""
+            SELECT org_id, path,
+                   CASE json_type(metadata, at) WHEN 'text' THEN metadata ->> at ELSE metadata -> at END AS value,
+                   created_at, seq
+            FROM {table}
+            CROSS JOIN (SELECT path, '$."' || replace(path, '.', '"."') || '"' AS at FROM metadata_path) AS declared
+            WHERE seq > :after AND seq <= :last
+              AND json_type(metadata, at) NOT IN ('object', 'array') AND length(value) BETWEEN 1 AND 255
+            """
+
     def interrupt_reads(self, seconds: float) -> None:
         """Interrupt reads that have taken longer than `seconds`: they fail with SQLITE_INTERRUPT."""
         for reader in list(self._readers):
@@ -192,6 +208,17 @@ class Database:
     def leads(self) -> bool:
         """Always: a database has one server."""
         return True
+
+    @contextmanager
+    def after_others(self, table: str) -> Iterator[Transaction]:
+        """A transaction: no other is open at the same time."""
+        with self.write() as tx:
+            yield tx
+
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Always: a database has one server."""
+        yield True
 
     @contextmanager
     def served(self) -> Iterator[None]:

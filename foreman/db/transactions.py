@@ -58,6 +58,10 @@ class Transaction:
     # The writer is alone, so nobody could change a row meanwhile.
     locked = held = one
 
+    def claims(self, name: str) -> bool:
+        """Claim a name for this transaction: nobody else could have it."""
+        return True
+
 
 class Reader:
     """A thread's own read-only connection: for single statements, or in a `with` block for several on one snapshot.

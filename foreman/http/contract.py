@@ -24,15 +24,15 @@ from werkzeug.datastructures import Headers, MultiDict
 from werkzeug.http import parse_list_header
 
 from foreman.http.environ import BODY_NOT_READ
-from foreman.http.errors import BodyNotRead, Detail, Invalid, UnsupportedMediaType
+from foreman.http.errors import BodyNotRead, Invalid, UnsupportedMediaType
 from foreman.http.opaque_json import decode_object
-from foreman.http.schemas import Body, CamelCase, Change, Query
+from foreman.http.protocol.etags import etag_of, is_known
+from foreman.http.protocol.idempotency import once
+from foreman.http.protocol.problems import Detail
+from foreman.http.schemas import LONGEST_NAME, MOST_NAMES, Body, CamelCase, Change, Query
 from foreman.vocabulary import LONG, READING_METHODS, SHORT, WAITING
 
 BASE_PATH = "/api/v1"
-
-# Names chosen by a client that an error response lists at most, and the characters that it shows of each.
-MOST_NAMES, LONGEST_NAME = 20, 100
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -47,6 +47,19 @@ class Resource(Blueprint):
         super().__init__(name, import_name)
         self.description = description
 
+    def add_url_rule(
+        self,
+        rule: str,
+        endpoint: str | None = None,
+        view_func: Callable[..., Any] | None = None,
+        provide_automatic_options: bool | None = None,
+        **options: Any,
+    ) -> None:
+        """Register a view; one that writes does so once for each `Idempotency-Key`."""
+        if view_func is not None and set(options.get("methods", ())) - READING_METHODS:
+            view_func = once(view_func, operation_of(view_func))
+        super().add_url_rule(rule, endpoint, view_func, provide_automatic_options, **options)
+
 
 @dataclass
 class Operation:
@@ -56,7 +69,10 @@ class Operation:
     query: type[Schema] | None = None
     answers: dict[int, type[Schema]] = field(default_factory=dict)
     fails: set[int] = field(default_factory=set)
+    conditional: bool = False
+    kept: bool = True
     cost: int | None = None
+    admin: bool = False
 
 
 def operation_of(view: Callable[..., Any]) -> Operation:
@@ -74,8 +90,6 @@ def takes(schema: type[Body]) -> Callable[[Callable[..., Any]], Callable[..., An
     all unknown is refused. And so is any unknown field if the request prefers strict handling (RFC 7240, section 4.4).
     """
     loader = schema()
-    known = loader.outer_names()
-    refused = f"Unknown field; known are {', '.join(known)}."
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
         operation = operation_of(view)
@@ -91,13 +105,13 @@ def takes(schema: type[Body]) -> Callable[[Callable[..., Any]], Callable[..., An
             if BODY_NOT_READ in asked.environ:
                 raise BodyNotRead
             given = decode_object(body)
-            unknown: Iterable[str] = ()
+            unknown: Iterable[tuple[str, str]] = ()
             if _prefers_strict_handling(asked.headers):
                 after_this_request(_say_that_it_was_strict)
-                unknown = (name for name in given if name not in known)
-            elif issubclass(schema, Change) and given.keys().isdisjoint(known):
-                unknown = given
-            return view(_load(loader, given, unknown, refused), **path)
+                unknown = loader.unknown_fields(given)
+            elif isinstance(loader, Change):
+                unknown = loader.all_unknown_fields(given)
+            return view(_load(loader, given, unknown), **path)
 
         return with_body
 
@@ -121,8 +135,8 @@ def asks(schema: type[Query]) -> Callable[[Callable[..., Any]], Callable[..., An
         @wraps(view)
         def with_query(**path: str) -> Any:
             given = _parameters()
-            unknown = (name for name in given if name not in known)
-            return view(_load(loader, given, unknown, refused), **path)
+            unknown = ((name, refused) for name in given if name not in known and not loader.knows(name))
+            return view(_load(loader, given, unknown), **path)
 
         return with_query
 
@@ -149,6 +163,15 @@ def fails(*statuses: int) -> Callable[[View], View]:
     return decorate
 
 
+def conditional(view: View) -> View:
+    """Declare that the view is about a single item with an entity tag, see `represent` and `etags.if_match`.
+
+    A reading view answers `If-None-Match` with 304; one that changes or deletes takes `If-Match`, and fails with 412.
+    """
+    operation_of(view).conditional = True
+    return view
+
+
 def public(view: View) -> View:
     """Mark a view that needs no key."""
     view.public = True  # type: ignore[attr-defined]
@@ -158,6 +181,20 @@ def public(view: View) -> View:
 def is_public(view: Callable[..., Any]) -> bool:
     """Whether a view needs no key."""
     return getattr(view, "public", False)
+
+
+def for_admins(view: View) -> View:
+    """Declare that the view takes keys with the scope `admin` only; others get a 403, whether they read or write."""
+    operation = operation_of(view)
+    operation.admin = True
+    operation.fails.add(403)
+    return view
+
+
+def not_kept(view: View) -> View:
+    """Mark a view whose response must not be stored, not even to be given again: it has a secret."""
+    operation_of(view).kept = False
+    return view
 
 
 def costs(cost: int) -> Callable[[View], View]:
@@ -191,6 +228,8 @@ def costs_of(app: Flask) -> Callable[[str, str], int]:
 class Answer(Response):
     """A JSON response. Its headers are complete and ASCII, so werkzeug need not go through them again."""
 
+    default_mimetype = None  # a 304 has none
+
     def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
         """The headers, unprocessed."""
         return self.headers
@@ -202,12 +241,38 @@ def answer(body: Any, status: int = 200) -> Response:
     return Answer(data, status, [("Content-Type", "application/json"), ("Content-Length", str(len(data)))])
 
 
-def created(body: Any, path: str) -> Response:
-    """A 201 response with the new resource and its `Location`.
+def represent(body: Any, status: int = 200) -> Response:
+    """A JSON response with a single item, and its entity tag; to a read by a client that has it, 304 without a body.
+
+    :raises Invalid: if the request reads, and its `If-None-Match` is malformed
+    """
+    data = msgspec.json.encode(body)
+    tag, environ = etag_of(data), request.environ
+    if "HTTP_IF_NONE_MATCH" in environ and environ["REQUEST_METHOD"] in READING_METHODS and is_known(tag, environ):
+        return Answer(b"", 304, [("ETag", tag)])
+    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(data))), ("ETag", tag)]
+    return Answer(data, status, headers)
+
+
+def created(body: dict[str, Any], path: str, **beside: Any) -> Response:
+    """A 201 response with the new resource, its entity tag and its `Location`.
 
     :param path: the resource's path, below the base path
+    :param beside: members that the response has and the resource has not
     """
-    response = answer(body, 201)
+    response = represent(body, 201)
+    if beside:
+        response.set_data(msgspec.json.encode(body | beside))
+    response.headers["Location"] = BASE_PATH + path
+    return response
+
+
+def accepted(body: Any, path: str) -> Response:
+    """A 202 response with what will be done in the background, and its `Location`.
+
+    :param path: where it can be seen, below the base path
+    """
+    response = answer(body, 202)
     response.headers["Location"] = BASE_PATH + path
     return response
 
@@ -224,7 +289,7 @@ def init_app(app: Flask) -> None:
             return
         if operation_of(app.view_functions[request.endpoint]).query is not None:
             return
-        if details := _one_each(_parameters(), "Unknown parameter; none is known here."):
+        if details := _one_each((name, "Unknown parameter; none is known here.") for name in _parameters()):
             raise Invalid("Validation failed", details)
 
 
@@ -235,8 +300,7 @@ def _parameters() -> MultiDict[str, str]:
     """
     query = request.query_string.decode(errors="surrogateescape")
     given = parse_qsl(query, keep_blank_values=True, errors="surrogateescape")
-    wrong = (name for name, value in given if not _is_text(name + value))
-    if details := _one_each(wrong, "Not UTF-8."):
+    if details := _one_each((name, "Not UTF-8.") for name, value in given if not _is_text(name + value)):
         raise Invalid("Validation failed", details)
     return MultiDict(given)
 
@@ -265,14 +329,13 @@ def _say_that_it_was_strict(response: Response) -> Response:
     return response
 
 
-def _load(loader: CamelCase, given: Mapping[str, Any], unknown: Iterable[str], refused: str) -> dict[str, Any]:
+def _load(loader: CamelCase, given: Mapping[str, Any], unknown: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """Validate a body or query against its schema.
 
-    :param unknown: the names in it to refuse
-    :param refused: the message for each of them
+    :param unknown: the names in it to refuse, each with the message
     :raises Invalid: if anything is wrong; it lists everything that is
     """
-    details = _one_each(unknown, refused)
+    details = _one_each(unknown)
     try:
         loaded: dict[str, Any] = loader.load(given)
     except ValidationError as error:
@@ -282,10 +345,14 @@ def _load(loader: CamelCase, given: Mapping[str, Any], unknown: Iterable[str], r
     return loaded
 
 
-def _one_each(names: Iterable[str], message: str) -> list[Detail]:
-    """A detail for each name. Names come from clients, so their number and their length are capped."""
-    shown = (name[:LONGEST_NAME].encode(errors="surrogateescape").decode(errors="replace") for name in names)
-    return [{"field": name, "message": message} for name in islice(shown, MOST_NAMES)]
+def _one_each(refused: Iterable[tuple[str, str]]) -> list[Detail]:
+    """A detail for each name and message. Names come from clients, so their number and their length are capped."""
+    return [{"field": shown(name), "message": message} for name, message in islice(refused, MOST_NAMES)]
+
+
+def shown(name: str) -> str:
+    """A name that a client has chosen, as an error shows it: not longer than others, and in UTF-8."""
+    return name[:LONGEST_NAME].encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _details(messages: Any, path: str = "") -> list[Detail]:

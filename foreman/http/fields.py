@@ -1,14 +1,26 @@
 """Custom marshmallow fields, for values in bodies and query parameters."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
-from marshmallow import fields, validate
+from marshmallow import ValidationError, fields, validate
 
 from foreman.vocabulary import LONGEST_TEXT, MOST_TAGS
 
+# marshmallow takes some microseconds for each value. Where there are hundreds, in `items.Items`, `are_right` of a field
+# looks at all values together: whether it would load them as they are, and finds nothing wrong. It need not recognise
+# all that are right, and raises TypeError for some that are not.
+
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
+
+# A date-time of RFC 3339, section 5.6, with nanoseconds at most.
+_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])([01]\d|2[0-3]):([0-5]\d))",
+    re.ASCII | re.IGNORECASE,
+)
 
 
 class Id(fields.String):
@@ -21,6 +33,42 @@ class Id(fields.String):
         if not _UUID.fullmatch(text):
             raise self.make_error("invalid_id")
         return text
+
+    def are_right(self, values: Sequence[Any]) -> bool:
+        """Whether all are UUIDs in lower case."""
+        return all(_UUID.fullmatch(value) for value in {*values})
+
+
+class IdOrNone(Id):
+    """The same, or `none`."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        return "none" if value == "none" else super()._deserialize(value, attr, data, **kwargs)
+
+
+class Time(fields.Field[int]):
+    """A time (RFC 3339, section 5.6), converted to milliseconds since 1970 UTC.
+
+    What is finer than a millisecond is rounded up, so that the time is on the same side of every stored one as before.
+    """
+
+    default_error_messages = {
+        "invalid_time": "Not a time with a time zone, such as 2024-11-10T12:00:00.000Z; a plus sign is sent as %2B."
+    }
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int:
+        given = _TIME.fullmatch(value) if isinstance(value, str) else None
+        if given is None:
+            raise self.make_error("invalid_time")
+        second, fraction, sign, hours, minutes = given.groups()
+        try:
+            seconds = int(datetime.fromisoformat(second.upper()).replace(tzinfo=UTC).timestamp())
+        except ValueError:
+            raise self.make_error("invalid_time") from None
+        if sign is not None:
+            seconds -= (1 if sign == "+" else -1) * (int(hours) * 60 + int(minutes)) * 60
+        nanoseconds = int((fraction or "").ljust(9, "0"))
+        return seconds * 1000 + -(-nanoseconds // 1_000_000)
 
 
 class Text(fields.String):
@@ -42,6 +90,10 @@ class Text(fields.String):
         if "\x00" in text:
             raise self.make_error("nul")
         return text
+
+    def are_right(self, values: Sequence[Any]) -> bool:
+        """Whether all are such texts."""
+        return _are_texts(values)
 
 
 class Tag(Text):
@@ -71,18 +123,25 @@ class Tags(fields.List[Any]):
         if isinstance(value, list):
             if len(value) > MOST_TAGS:
                 raise self.make_error("too_many")
-            if _are_tags(value):  # else one by one, to say which is not: that costs 4 microseconds each
+            if _are_texts(value, but=","):  # else one by one, to say which is not: that costs 4 microseconds each
                 return value
         return super()._deserialize(value, attr, data, **kwargs)
 
+    def are_right(self, values: Sequence[Any]) -> bool:
+        """Whether all are such lists."""
+        return all(type(tags) is list and len(tags) <= MOST_TAGS for tags in values) and _are_texts(
+            list(chain.from_iterable(values)), but=","
+        )
 
-def _are_tags(values: list[Any]) -> bool:
+
+def _are_texts(values: Sequence[Any], but: str = "\x00") -> bool:
+    """Whether all are texts of 1 to 255 characters without NUL, and without another character."""
     try:
         together = "".join(values)
     except TypeError:  # not all of them are text
         return False
     lengths = [len(value) for value in values] or [1]
-    return min(lengths) >= 1 and max(lengths) <= LONGEST_TEXT and "," not in together and "\x00" not in together
+    return min(lengths) >= 1 and max(lengths) <= LONGEST_TEXT and but not in together and "\x00" not in together
 
 
 class TextFilter(Text):
@@ -113,8 +172,25 @@ class Integer(fields.Integer):
         number: int = super()._deserialize(value, attr, data, **kwargs)
         return number
 
+    def are_right(self, values: Sequence[Any]) -> bool:
+        """Whether all are integers within the field's range."""
+        return all(type(value) is int for value in values) and all_accepted(self, values)
 
-class Opaque(fields.Field[str]):
+
+class Flag(fields.Boolean):
+    """`true` or `false` in a JSON body; nothing else is taken for one of them."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
+class Undecoded:
+    """A field of a body that takes the text as it was sent, as `msgspec.Raw`; the others take the decoded value."""
+
+
+class Opaque(Undecoded, fields.Field[str]):
     """Any JSON value, kept as the exact text that was sent."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
@@ -133,6 +209,16 @@ class OpaqueObject(Opaque):
         return text
 
 
+def all_accepted(field: fields.Field[Any], values: Sequence[Any]) -> bool:
+    """Whether the validators of a field accept all these values, which are of its type."""
+    try:
+        for value in {*values}:
+            field._validate(value)
+    except ValidationError:
+        return False
+    return True
+
+
 class CommaList(fields.Field[list[str]]):
     """A comma-separated list in a query parameter; empty and repeated items are dropped."""
 
@@ -142,3 +228,15 @@ class CommaList(fields.Field[list[str]]):
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> list[str]:
         return [self.inner.deserialize(item, attr, data) for item in dict.fromkeys(value.split(",")) if item]
+
+
+class ByPath(fields.Field[dict[str, str]]):
+    """Query parameters `NAME.PATH`, of any path, with NAME that of the field: texts by path, in order of the paths.
+
+    `schemas.Query` gathers and validates them.
+    """
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> dict[str, str]:
+        return dict(sorted(value.items()))

@@ -2,7 +2,8 @@
 
 import re
 import secrets
-from itertools import count
+from itertools import count, takewhile
+from typing import Any
 
 import msgspec
 
@@ -16,6 +17,37 @@ _SURROGATE = re.compile(rb"\\u[Dd][89A-Fa-f]")
 _BROKEN_ESCAPE = re.compile(rb"\\u[Dd](?![0-9A-Fa-f]{3})")
 
 NOTHING = msgspec.Raw(b"null")
+
+
+def first_of_list(type_: Any, most: int) -> "msgspec.json.Decoder[msgspec.Struct]":
+    """A decoder of JSON arrays to a Struct with the first `most` items and one more, if there are so many.
+
+    What comes after those is skipped, so it takes no memory. Where there are fewer items, `msgspec.UNSET` ends them.
+    """
+    items = [(f"item_{number}", type_, msgspec.UNSET) for number in range(most + 1)]
+    return msgspec.json.Decoder(msgspec.defstruct("FirstOfList", items, array_like=True))
+
+
+def split_list(text: msgspec.Raw, decoder: "msgspec.json.Decoder[msgspec.Struct]") -> list[msgspec.Raw]:
+    r"""Split a JSON array into its items, each still the exact text that was sent.
+
+    :param decoder: what `first_of_list` returns for the type `msgspec.Raw`
+    :raises msgspec.ValidationError: if it is not an array
+    :raises RecursionError: if it is nested too deep
+    """
+    try:
+        return items_of(decoder.decode(text))
+    except msgspec.DecodeError as error:
+        if isinstance(error, msgspec.ValidationError):
+            raise
+    # The text is JSON, so it has an unpaired surrogate.
+    surrogates = _Surrogates(bytes(text))
+    return [surrogates.back_in(item) for item in items_of(decoder.decode(surrogates.marked))]
+
+
+def items_of(first: msgspec.Struct) -> list[Any]:
+    """The items that a decoder of `first_of_list` has found."""
+    return list(takewhile(lambda item: item is not msgspec.UNSET, msgspec.structs.astuple(first)))
 
 
 def decode_object(body: bytes) -> dict[str, msgspec.Raw]:
@@ -43,33 +75,48 @@ def decode_object(body: bytes) -> dict[str, msgspec.Raw]:
         raise Invalid(TOO_DEEP) from None
 
 
+class _Surrogates:
+    """JSON that msgspec refuses, perhaps only because of unpaired surrogates, with marks that make it readable.
+
+    A mark stands in place of the beginning of each surrogate escape. Escaped backslashes are marked first, so that none
+    is taken for the beginning of an escape. All of it is `bytes.replace`, which takes little time and memory whatever
+    is in the text.
+
+    :ivar marked: the text with the marks
+    :raises msgspec.DecodeError: if an escape is malformed
+    """
+
+    def __init__(self, text: bytes) -> None:
+        self._mark = _absent_from(text)
+        self._backslash, self._escape = self._mark + b"b", self._mark + b"u"
+        text = text.replace(rb"\\", self._backslash)
+        if _BROKEN_ESCAPE.search(text):
+            raise msgspec.DecodeError("invalid character in unicode escape")
+        self.marked = text.replace(rb"\ud", self._escape + b"d").replace(rb"\uD", self._escape + b"D")
+
+    def back_in(self, part: msgspec.Raw) -> msgspec.Raw:
+        """A part of the marked text as it was sent."""
+        text = bytes(part)
+        if self._mark not in text:
+            return part
+        return msgspec.Raw(text.replace(self._escape, rb"\u").replace(self._backslash, rb"\\"))
+
+    def back_in_name(self, name: str) -> str:
+        """The same of a decoded name, with backslashes decoded, too."""
+        return name.replace(self._escape.decode(), r"\u").replace(self._backslash.decode(), "\\")
+
+
 def _decode_object_with_surrogates(body: bytes) -> dict[str, msgspec.Raw]:
     """The same, for a body that msgspec refuses, perhaps only because of unpaired surrogates.
 
-    msgspec reads the body with a mark in place of the beginning of each surrogate escape. Then the mark is taken out of
-    the members again. Escaped backslashes are marked first, so that none is taken for the beginning of an escape. All
-    of it is `bytes.replace`, which takes little time and memory whatever is in the body.
-
     :raises msgspec.DecodeError: if it is not JSON for another reason
     """
-    mark = _absent_from(body)
-    backslash, escape = mark + b"b", mark + b"u"
-    body = body.replace(rb"\\", backslash)
-    if _BROKEN_ESCAPE.search(body):
-        raise msgspec.DecodeError("invalid character in unicode escape")
-    body = body.replace(rb"\ud", escape + b"d").replace(rb"\uD", escape + b"D")
+    surrogates = _Surrogates(body)
     try:
-        members = _decode_object(body)
+        members = _decode_object(surrogates.marked)
     except msgspec.DecodeError as error:
         raise type(error)(str(error).partition(" (byte ")[0]) from None  # its byte offset counts the marks
-
-    def unmarked(name: str) -> str:
-        return name.replace(escape.decode(), r"\u").replace(backslash.decode(), "\\")
-
-    for name, value in members.items():
-        if mark in bytes(value):
-            members[name] = msgspec.Raw(bytes(value).replace(escape, rb"\u").replace(backslash, rb"\\"))
-    return {unmarked(name): value for name, value in members.items()}
+    return {surrogates.back_in_name(name): surrogates.back_in(value) for name, value in members.items()}
 
 
 def _absent_from(body: bytes) -> bytes:

@@ -2,19 +2,26 @@
 
 import inspect
 import re
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
-from flask import Flask
 from marshmallow import Schema, fields
 
 from foreman import __version__
+from foreman.db.application import Application
 from foreman.http.contract import BASE_PATH, Operation, Resource, is_public, operation_of
-from foreman.http.fields import CommaList, Id, OpaqueObject
+from foreman.http.fields import ByPath, CommaList, Id, IdOrNone, OpaqueObject, TextFilter, Time
+from foreman.http.items import Items
+from foreman.http.protocol.idempotency import KEY, LONGEST_KEY, REPLAYED
+from foreman.http.protocol.problems import PROBLEM_JSON
 from foreman.http.schemas import EXAMPLE_ID, LARGEST_OFFSET, Body, Change, camel_case
-from foreman.http.shapes import Error
+from foreman.http.shapes import Error, Problem
+from foreman.vocabulary import READING_METHODS
+
+ID_OR_NONE = "^(none|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})$"
 
 DESCRIPTION = """\
 The small, trustworthy ledger of work: an application opens a **run**, breaks it into **tasks**, and lets the tasks
@@ -26,20 +33,26 @@ and sees only its rows.
 Unknown query parameters are refused with 400 wherever a key is needed. Unknown body fields are ignored, but a `PATCH`
 with fields of which none is known is refused, and with `Prefer: handling=strict` (RFC 7240) every unknown field is.
 
-Every error is an `Error`. An operation lists the responses to requests that follow this document. Other requests may
+Every error is an `Error`, or a `Problem` (RFC 9457) if the request's `Accept` names `application/problem+json`. The
+`code` says what it is. An operation lists the responses to requests that follow this document. Other requests may
 get a 405, or a 400, 417, 501 or 505 if they are not the HTTP/1.1 that this server speaks.
 """
 
 MEANINGS = {
     200: "As asked.",
     201: "Created.",
+    202: "Accepted: it is being done in the background.",
+    304: "The client has it already: it has the tag that `If-None-Match` names.",
     400: "The request is not valid; `details` says where.",
-    401: "No API key, or one that is malformed, unknown or revoked.",
-    403: "The API key may only read.",
+    401: "No API key, or one that is malformed, unknown, revoked or expired.",
+    403: "The API key may only read, or may not manage keys.",
     404: "No such thing in the caller's organisation.",
     408: "The request has not arrived in time.",
+    409: "What is asked for contradicts the state of the item, or an earlier request with the key is under way.",
+    412: "It has changed since it had the tag that `If-Match` names.",
     413: "The body is larger than the server accepts.",
     415: "The body is declared to be something other than JSON.",
+    422: "Another request has had this `Idempotency-Key`.",
     429: "The rate limit is used up, or this address failed to authenticate too often.",
     431: "The request's headers are too large.",
     500: "An error of the server.",
@@ -73,10 +86,41 @@ _PREFER = {
     "description": "`handling=strict` (RFC 7240): unknown fields in the body are refused with 400, not ignored.",
     "schema": {"type": "string", "examples": ["handling=strict"]},
 }
+_IDEMPOTENCY_KEY = {
+    "name": KEY,
+    "in": "header",
+    "required": False,
+    "description": "Makes it safe to send the request again: it is carried out once, and the first response repeated.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "examples": ["order-4711"]},
+}
+_REPLAYED = {
+    REPLAYED: {
+        "description": "`true`, when the response is that of an earlier request; of more than 64 KB, its ids alone.",
+        "schema": {"type": "string"},
+    },
+}
+_ETAG = {"ETag": {"description": "The entity tag of this state of the item.", "schema": {"type": "string"}}}
+_LINK = {
+    "Link": {
+        "description": 'The next page, with `rel="next"` (RFC 8288), if there is one and `cursor` was given.',
+        "schema": {"type": "string"},
+    },
+}
 _LOCATION = {"Location": {"description": "Where the new resource is.", "schema": {"type": "string"}}}
 
 
-def document(app: Flask) -> dict[str, Any]:
+def _tags(name: str, description: str) -> dict[str, Any]:
+    """A header of conditional requests (RFC 9110, section 13.1)."""
+    one = r'(W/)?"[!#-~\u0080-\u00ff]*"'
+    schema = {"type": "string", "pattern": rf"^(\*|{one}( *, *{one})*)$", "examples": ['"hjFLsPF7sbVgyJQK"']}
+    return {"name": name, "in": "header", "required": False, "description": description, "schema": schema}
+
+
+_IF_NONE_MATCH = _tags("If-None-Match", "Entity tags that the client knows, or `*`: 304 if it is one of them.")
+_IF_MATCH = _tags("If-Match", "Entity tags that the item must have one of, or `*`: else 412, and nothing changes.")
+
+
+def document(app: Application) -> dict[str, Any]:
     """The OpenAPI document of the app's routes, as JSON-ready data."""
     resources = {name: bp for name, bp in app.blueprints.items() if isinstance(bp, Resource)}
     marshmallow = MarshmallowPlugin(schema_name_resolver=lambda schema: _class_of(schema).__name__)
@@ -107,13 +151,13 @@ def document(app: Flask) -> dict[str, Any]:
                 for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
             },
         )
-        if operation.body and issubclass(operation.body, Change):
-            spec.components.schemas[operation.body.__name__] |= _one_known_field(operation.body)
+        for change in _changes(operation.body):
+            spec.components.schemas[change.__name__] |= _one_known_field(change)
     return spec.to_dict()
 
 
 def _describe(
-    app: Flask, endpoint: str, method: str, rule: str, operation: Operation, converter: OpenAPIConverter
+    app: Application, endpoint: str, method: str, rule: str, operation: Operation, converter: OpenAPIConverter
 ) -> dict[str, Any]:
     name = endpoint.split(".")[1]
     unprefixed = not rule.startswith(BASE_PATH)
@@ -124,7 +168,11 @@ def _describe(
         "summary": summary.replace("`", ""),
         "parameters": [
             *(_path_parameter(parameter) for parameter in re.findall(r"<(\w+)>", rule)),
-            *(_query_parameter(field, converter) for field in _fields(operation.query)),
+            *(
+                parameter
+                for field in _fields(operation.query)
+                for parameter in _query_parameters(field, converter, app.settings.metadata_paths)
+            ),
         ],
         "responses": {},
     }
@@ -134,16 +182,33 @@ def _describe(
         described["parameters"].append(_PREFER)
         schema = converter.resolve_nested_schema(operation.body)
         described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    if operation.conditional and method != "POST":
+        described["parameters"].append(_IF_NONE_MATCH if method == "GET" else _IF_MATCH)
+    is_write = method not in READING_METHODS
+    if is_write:
+        described["parameters"].append(_IDEMPOTENCY_KEY)
     needs_key = not is_public(app.view_functions[endpoint])
     if not needs_key:
         described["security"] = []
     failures = operation.fails | {408, 431, 500} | ({400, 401, 429, 503} if needs_key else set())
-    failures |= {403, 507} if needs_key and method != "GET" else set()
+    failures |= {403, 409, 422, 507} if is_write else set()
+    failures |= {412} if operation.conditional and method in ("PATCH", "DELETE") else set()
     for status in sorted({*operation.answers, *failures}):
         shape = converter.resolve_nested_schema(operation.answers.get(status, Error))
-        described["responses"][str(status)] = _response(status, shape, needs_key)
+        response = described["responses"][str(status)] = _response(status, shape, needs_key)
+        if status not in operation.answers:
+            response["content"][PROBLEM_JSON] = {"schema": converter.resolve_nested_schema(Problem)}
+        if operation.conditional and status in operation.answers and method != "DELETE":
+            response["headers"] |= _ETAG
+        if is_write and status in operation.answers:
+            response["headers"] |= _REPLAYED
         if operation.body and status in (*operation.answers, 400):
-            described["responses"][str(status)]["headers"] |= _PREFERENCE_APPLIED
+            response["headers"] |= _PREFERENCE_APPLIED
+        if status in operation.answers and "cursor" in [field.name for field in _fields(operation.query)]:
+            response["headers"] |= _LINK
+    if operation.conditional and method == "GET":
+        unchanged = {name: each for name, each in _response(304, {}, needs_key).items() if name != "content"}
+        described["responses"]["304"] = unchanged | {"headers": unchanged["headers"] | _ETAG}
     return described
 
 
@@ -151,7 +216,7 @@ def _response(status: int, shape: dict[str, Any], needs_key: bool) -> dict[str, 
     headers = {"X-Request-Id": _REQUEST_ID}
     if needs_key and status not in (401, 408, 431):
         headers |= _RATE_LIMIT
-    headers |= {201: _LOCATION, 401: _CHALLENGE, 429: _RETRY_AFTER, 503: _RETRY_AFTER}.get(status, {})
+    headers |= {201: _LOCATION, 202: _LOCATION, 401: _CHALLENGE, 429: _RETRY_AFTER, 503: _RETRY_AFTER}.get(status, {})
     return {
         "description": MEANINGS[status],
         "headers": headers,
@@ -159,11 +224,18 @@ def _response(status: int, shape: dict[str, Any], needs_key: bool) -> dict[str, 
     }
 
 
+def _changes(body: type[Schema] | None) -> list[type[Change]]:
+    """The changes that a body is, or has as its items."""
+    listed = [type(field.loader) for field in _fields(body) if isinstance(field, Items)]
+    return [schema for schema in (body, *listed) if schema and issubclass(schema, Change)]
+
+
 def _one_known_field(schema: type[Change]) -> dict[str, Any]:
-    """JSON Schema for: a change that has fields has a known one."""
+    """JSON Schema for: a change that has fields, besides those that are required, has a known one."""
+    names = schema().changes()
     return {
-        "if": {"minProperties": 1},
-        "then": {"anyOf": [{"required": [name]} for name in schema().outer_names()]},
+        "if": {"minProperties": 1 + len(schema().load_fields) - len(names)},
+        "then": {"anyOf": [{"required": [camel_case(name)]} for name in names]},
     }
 
 
@@ -176,9 +248,27 @@ def _path_parameter(name: str) -> dict[str, Any]:
     }
 
 
+def _query_parameters(
+    field: fields.Field[Any], converter: OpenAPIConverter, paths: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    """The parameter of a field; one for each of the declared paths, if it is a filter by path."""
+    if isinstance(field, ByPath):
+        schema = converter.field2property(TextFilter())
+        for path in paths:
+            yield {
+                "name": f"{field.data_key}.{path}",
+                "in": "query",
+                "required": False,
+                "schema": schema,
+                "description": field.metadata["description"],
+            }
+    else:
+        yield _query_parameter(field, converter)
+
+
 def _query_parameter(field: fields.Field[Any], converter: OpenAPIConverter) -> dict[str, Any]:
     schema = converter.field2property(field)
-    parameter: dict[str, Any] = {"name": field.data_key, "in": "query", "required": False, "schema": schema}
+    parameter: dict[str, Any] = {"name": field.data_key, "in": "query", "required": field.required, "schema": schema}
     if "description" in schema:
         parameter["description"] = schema.pop("description")
     if isinstance(field, CommaList):
@@ -191,10 +281,15 @@ def _own_field(self: OpenAPIConverter, field: fields.Field[Any], ret: dict[str, 
 
     :param ret: what it knows
     """
+    if isinstance(field, IdOrNone):
+        return {"pattern": ID_OR_NONE}
     if isinstance(field, Id):
         return {"format": "uuid"}
+    if isinstance(field, Time):
+        return {"type": "string", "format": "date-time"}
     if isinstance(field, CommaList):
-        return {"type": "array", "items": self.field2property(field.inner)}
+        most = {"maxItems": ret.pop("maxLength")} if "maxLength" in ret else {}
+        return {"type": "array", "items": self.field2property(field.inner), **most}
     if isinstance(field, OpaqueObject):
         return {"type": "object", "additionalProperties": {}}
     if isinstance(field, fields.Integer):  # without a format, client generators assume 32 bits, or anything

@@ -3,18 +3,37 @@
 The schemas of a single endpoint are beside its handler.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import msgspec
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, pre_load, validate
 from werkzeug.datastructures import MultiDict
 
-from foreman.http.fields import CommaList, Integer, ListItem, Opaque, OpaqueObject, TextFilter
+from foreman.http.fields import (
+    ByPath,
+    CommaList,
+    Id,
+    Integer,
+    ListItem,
+    Opaque,
+    OpaqueObject,
+    TextFilter,
+    Time,
+    Undecoded,
+)
 from foreman.http.opaque_json import has_unpaired_surrogate
+from foreman.vocabulary import MOST_METADATA_PATHS
+
+# Names chosen by a client that an error response lists at most, and the characters that it shows of each.
+MOST_NAMES, LONGEST_NAME = 20, 100
 
 SORT_ORDERS = ("desc", "asc")
 LIST_SORTS = ("created_at", "updated_at", "started_at", "completed_at")
+
+# Maximum number of ids in one filter.
+MOST_IDS = 100
 
 # SQLite's integers have 64 bits (https://www.sqlite.org/datatype3.html).
 LARGEST_OFFSET = 2**63 - 1
@@ -41,7 +60,17 @@ class CamelCase(Schema):
 
     def outer_names(self) -> tuple[str, ...]:
         """The camelCase names of its fields, in order."""
-        return tuple(str(field.data_key) for field in self.load_fields.values())
+        return tuple(
+            f"{field.data_key}.PATH" if isinstance(field, ByPath) else str(field.data_key)
+            for field in self.load_fields.values()
+        )
+
+    def knows(self, name: str) -> bool:
+        """Whether a camelCase name is that of a field."""
+        return any(
+            name.startswith(f"{field.data_key}.") if isinstance(field, ByPath) else name == field.data_key
+            for field in self.load_fields.values()
+        )
 
 
 class Body(CamelCase):
@@ -63,7 +92,7 @@ class Body(CamelCase):
             name = str(field.data_key)
             if name in data:
                 try:
-                    decoded[name] = data[name] if isinstance(field, Opaque) else msgspec.json.decode(data[name])
+                    decoded[name] = data[name] if isinstance(field, Undecoded) else msgspec.json.decode(data[name])
                 except (msgspec.DecodeError, RecursionError):
                     unpaired = has_unpaired_surrogate(data[name])
                     errors[name] = ["Must not contain an unpaired surrogate." if unpaired else "Not a valid value."]
@@ -71,12 +100,30 @@ class Body(CamelCase):
             raise ValidationError(errors)
         return decoded
 
+    def unknown_fields(self, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """The names of unknown fields, each with a message. `contract.takes` refuses them if the client asks for that.
+
+        :param given: the body as it was sent
+        """
+        known = self.outer_names()
+        message = f"Unknown field; known are {', '.join(known)}."
+        return ((name, message) for name in given if name not in known)
+
 
 class Change(Body):
-    """The body of a partial update: absent fields stay as they are.
+    """The body of a partial update: absent fields stay as they are. A required field is none that it changes.
 
-    `contract.takes` refuses one whose fields are all unknown: a misspelt field would silently change nothing.
+    One whose fields are all unknown is refused: a misspelt field would silently change nothing.
     """
+
+    def changes(self) -> tuple[str, ...]:
+        """The names of the fields that it can change."""
+        return tuple(name for name, field in self.load_fields.items() if not field.required)
+
+    def all_unknown_fields(self, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """The names of unknown fields, each with a message, if there are no others; else nothing."""
+        known = {camel_case(name) for name in self.changes()}
+        return self.unknown_fields(given) if known.isdisjoint(given) else iter(())
 
 
 class Query(CamelCase):
@@ -86,14 +133,17 @@ class Query(CamelCase):
     """
 
     @pre_load
-    def gather(self, data: MultiDict[str, str], **_: Any) -> dict[str, str]:
+    def gather(self, data: MultiDict[str, str], **_: Any) -> dict[str, Any]:
         """One text for each parameter; the parts of a list are joined.
 
         :raises ValidationError: if a parameter that is not a list is given more than once
         """
-        gathered = {}
+        gathered: dict[str, Any] = {}
         for field in self.load_fields.values():
             name = str(field.data_key)
+            if isinstance(field, ByPath):
+                gathered[name] = _by_path(name, data)
+                continue
             if name not in data:
                 continue
             values = data.getlist(name)
@@ -104,6 +154,32 @@ class Query(CamelCase):
             if values and (values[0] or not isinstance(field, CommaList | TextFilter)):
                 gathered[name] = values[0]
         return gathered
+
+
+def _by_path(name: str, data: MultiDict[str, str]) -> dict[str, str]:
+    """The texts of the parameters that begin with this name and a dot, by the rest of their names.
+
+    :raises ValidationError: if one is not as a text filter has to be, or is given more than once
+    """
+    found, errors = {}, {}
+    text = TextFilter()
+    for each in data:
+        if not each.startswith(f"{name}."):
+            continue
+        values = data.getlist(each)
+        shown = each[:LONGEST_NAME]
+        if len(values) > 1:
+            errors[shown] = ["Given more than once."]
+        elif values[0]:
+            try:
+                found[each.removeprefix(f"{name}.")] = text.deserialize(values[0])
+            except ValidationError as error:
+                errors[shown] = list(error.messages)
+    if len(found) > MOST_METADATA_PATHS:
+        errors[name] = [f"Given for more than {MOST_METADATA_PATHS} paths."]
+    if errors:
+        raise ValidationError(dict(islice(errors.items(), MOST_NAMES)))
+    return found
 
 
 def opaque(example: Any, **kwargs: Any) -> Opaque:
@@ -149,11 +225,65 @@ def sort_order_of() -> fields.String:
     )
 
 
+def view() -> fields.String:
+    """The parameter `view`: how much of each item is wanted."""
+    return fields.String(
+        load_default="full",
+        validate=validate.OneOf(("full", "summary")),
+        metadata={"description": "`summary`: the sizes of the payloads in place of the payloads."},
+    )
+
+
+def cursor() -> fields.String:
+    """The parameter `cursor`: which page is wanted."""
+    return fields.String(
+        metadata={"description": "The `nextCursor` of the page before; empty for the first page. Without an offset."}
+    )
+
+
+def count() -> fields.String:
+    """The parameter `count`: whether the total is wanted."""
+    return fields.String(
+        load_default="true",
+        validate=validate.OneOf(("true", "false")),
+        metadata={"description": "`false`: without the total, which then need not be counted."},
+    )
+
+
+class View(Query):
+    """How much of one thing is wanted."""
+
+    view = view()
+
+
 class Page(Query):
-    """The page and order of a list."""
+    """The page and order of a list of runs or tasks."""
 
     limit, offset = limit_of(20, 100), offset_of()
     sort_by, sort_order = sort_by_of(LIST_SORTS, "the rows without a value come last"), sort_order_of()
+    cursor, count, view = cursor(), count(), view()
+
+
+def _from(what: str) -> Time:
+    return Time(metadata={"description": f"Those that {what} at this time or later.", "examples": [EXAMPLE_TIME]})
+
+
+def _before(what: str) -> Time:
+    return Time(metadata={"description": f"Those that {what} before this time.", "examples": [EXAMPLE_TIME]})
+
+
+class Listed(Page):
+    """The filters that lists of runs and of tasks have in common."""
+
+    ids = CommaList(
+        Id(),
+        validate=validate.Length(max=MOST_IDS),
+        metadata={"description": f"Comma-separated ids, at most {MOST_IDS}."},
+    )
+    created_after, created_before = _from("were created"), _before("were created")
+    updated_after, updated_before = _from("were last changed"), _before("were last changed")
+    started_after, started_before = _from("first became running"), _before("first became running")
+    completed_after, completed_before = _from("ended"), _before("ended")
 
 
 def statuses(*allowed: str) -> CommaList:

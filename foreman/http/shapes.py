@@ -23,8 +23,15 @@ def time(description: str, **kwargs: Any) -> fields.DateTime:
 
 
 def json(example: Any, description: str = "Any JSON value, as it was sent; null when there is none.") -> fields.Raw:
-    """A field for opaque JSON."""
-    return fields.Raw(required=True, allow_none=True, metadata={"description": description, "examples": [example]})
+    """A field for opaque JSON, which a summary has not."""
+    description += " Not in a summary."
+    return fields.Raw(allow_none=True, metadata={"description": description, "examples": [example]})
+
+
+def size(what: str, **kwargs: Any) -> fields.Integer:
+    """A field for the size of opaque JSON, which only a summary has."""
+    description = f"Bytes of `{what}`, in a summary{'; null when there is none' if kwargs else ''}."
+    return fields.Integer(metadata={"description": description, "examples": [17], "minimum": 0}, **kwargs)
 
 
 def metadata() -> fields.Dict:
@@ -32,10 +39,21 @@ def metadata() -> fields.Dict:
     return fields.Dict(required=True, allow_none=True, metadata={"examples": [{"source": "nightly"}]})
 
 
-def count(description: str, example: int = 0, **kwargs: Any) -> fields.Integer:
+def count(description: str, example: int = 0, *, required: bool = True, **kwargs: Any) -> fields.Integer:
     """A field for a non-negative number, of things or of milliseconds."""
     metadata = {"description": description, "examples": [example], "minimum": 0}
-    return fields.Integer(required=True, metadata=metadata, **kwargs)
+    return fields.Integer(required=required, metadata=metadata, **kwargs)
+
+
+def total() -> fields.Integer:
+    """The field `total` of a page."""
+    return count("All that match, not only this page. Not with `count=false`.", 1, required=False)
+
+
+def next_cursor() -> fields.String:
+    """The field `nextCursor` of a page."""
+    description = "What `cursor` must be for the next page; null on the last one. Only if `cursor` was given."
+    return fields.String(allow_none=True, metadata={"description": description, "examples": [None]})
 
 
 def text(example: str, **kwargs: Any) -> fields.String:
@@ -52,9 +70,10 @@ def page_of(shape: type[Schema]) -> dict[str, fields.Field[Any]]:
     """The fields of a page of a list."""
     return {
         "items": fields.List(fields.Nested(shape), required=True),
-        "total": count("All that match, not only this page.", 1),
+        "total": total(),
         "limit": count("As asked for.", 20),
         "offset": count("As asked for."),
+        "next_cursor": next_cursor(),
     }
 
 
@@ -76,3 +95,18 @@ class Error(CamelCase):
 
     error = text("Validation failed")
     details = fields.List(fields.Nested(ErrorDetail), required=True)
+    code = fields.String(
+        required=True,
+        metadata={"description": "What it is, for programs; there may be more.", "examples": ["validation_failed"]},
+    )
+
+
+class Problem(Error):
+    """The same as problem details (RFC 9457), for requests whose `Accept` names their media type."""
+
+    type = text("/docs/errors#validation_failed")
+    title = text("Validation failed")
+    status = fields.Integer(required=True, metadata={"description": "The HTTP status.", "examples": [400],
+                                                     "maximum": 599})  # fmt: skip
+    detail = text("Validation failed")
+    request_id = text("4d1f0e6c1c8b4c0c9d0b7a0c2f1e3d5a")

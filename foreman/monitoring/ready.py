@@ -16,7 +16,8 @@ from foreman.db.failures import DatabaseError, to_trace
 from foreman.db.file import SCHEMA_VERSION
 from foreman.http import schemas, shapes
 from foreman.http.contract import BASE_PATH, Resource, answer, answers, costs, fails, public
-from foreman.http.errors import APIError, Detail
+from foreman.http.errors import APIError
+from foreman.http.protocol.problems import Detail
 from foreman.vocabulary import WAITING
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ class NotReady(APIError):
     """503: the server cannot take work at the moment."""
 
     def __init__(self, problems: list[Detail]) -> None:
-        super().__init__(503, "The server is not ready", problems, {"Retry-After": "1"})
+        super().__init__(503, "The server is not ready", problems, {"Retry-After": "1"}, code="not_ready")
 
 
 class Readiness:

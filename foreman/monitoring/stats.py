@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from http.client import HTTPException
 from typing import Any
 
+from foreman.clock import now_ms
 from foreman.config import Settings
 from foreman.maintenance.opening import reading
 from foreman.monitoring.counts import figures
@@ -36,7 +37,13 @@ def of_database(database: str) -> dict[str, Any]:
             "runs": counted.runs,
             "tasks": counted.tasks,
             "organisations": view.tx.value("SELECT count(DISTINCT org_id) FROM run_count"),
-            "apiKeys": view.tx.value("SELECT count(*) FROM api_key WHERE revoked_at IS NULL"),
+            "apiKeys": view.tx.value(
+                """
+                SELECT count(*) FROM api_key
+                WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now)
+                """,
+                now=now_ms(),
+            ),
             "schemaVersion": view.version,
             "databaseBytes": size.database,
             "logBytes": size.log,

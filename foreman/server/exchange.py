@@ -12,7 +12,8 @@ from waitress.utilities import Error, InternalServerError
 
 from foreman.clock import now_ms
 from foreman.http.environ import BODY_NOT_READ, NOTED, NOTED_BEFORE, TOO_LARGE_TO_TRY
-from foreman.http.errors import MESSAGES, database_failed, envelope
+from foreman.http.errors import MESSAGES, database_failed
+from foreman.http.protocol.problems import Problem, code_of
 from foreman.http.request_id import HEADER, sane_or_new
 from foreman.http.security_headers import OF_ANSWERS, Headers, protected
 from foreman.monitoring.request_log import Answered, answered, known_method
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # Headers that describe one response, so they are dropped when an error takes its place.
-_OF_THE_ANSWER = ("Location", "Retry-After", "Content-Length", "Content-Type")
+_OF_THE_ANSWER = ("Location", "Retry-After", "ETag", "Idempotency-Replayed", "Content-Length", "Content-Type")
 
 # What waitress quotes from a malformed request: it may be a key.
 _QUOTED = re.compile(r' ".*', re.DOTALL)
@@ -41,6 +42,9 @@ class Exchange(WSGITask):
     """
 
     environ: dict[str, Any] | None
+
+    # waitress closes the connection after a response without a body; see `is_bodiless`.
+    has_body = True
 
     def __init__(self, connection: "Connection", request: Request, before: "Exchange | None" = None) -> None:
         super().__init__(connection, request)
@@ -88,6 +92,11 @@ class Exchange(WSGITask):
         """Whether the application asks for a second try, as a large request."""
         return self.environ is not None and TOO_LARGE_TO_TRY in self.environ
 
+    @property
+    def is_bodiless(self) -> bool:
+        """Whether its status has no body (RFC 9110, section 6.4.1)."""
+        return self.status.startswith(("204", "304"))
+
     def start_response(self, status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], None]:
         """WSGI's `start_response`: takes the head of the application's response (PEP 3333)."""
         self.status, self.response_headers = status, list(headers)
@@ -97,17 +106,17 @@ class Exchange(WSGITask):
     def refuse(self, error: Exception) -> None:
         """Replace the application's response, because its commit failed."""
         kept = [each for each in self.response_headers if each[0] not in _OF_THE_ANSWER]
-        log.error("The commit of request %s failed", dict(kept).get(HEADER), exc_info=error)
-        answer = database_failed(error)
+        request_id = dict(kept).get(HEADER, "")
+        log.error("The commit of request %s failed", request_id, exc_info=error)
+        answer = database_failed(error, self.request.headers.get("ACCEPT", ""), request_id)
         self.status, self.body = answer.status, answer.get_data()
         self.response_headers = [*kept, *answer.headers]
 
     def pieces(self) -> list[bytes]:
         """The response as bytes to send."""
-        head_only = self.request.command == "HEAD" or not self.has_body
-        if self.has_body:
-            self.content_length = len(self.body)  # used for HEAD only if the application gave none
-        if not head_only:
+        head_only = self.request.command == "HEAD" or self.is_bodiless
+        self.content_length = 0 if self.is_bodiless else len(self.body)  # for HEAD only if the application gave none
+        if self.is_bodiless or not head_only:
             self.response_headers = [each for each in self.response_headers if each[0] != "Content-Length"]
         head = self.build_response_header()
         if head_only:
@@ -118,7 +127,10 @@ class Exchange(WSGITask):
         """The head of the response. A server that is stopping announces that it closes the connection."""
         if self.channel.server.stopping.is_set() or self.request.is_cut:
             self.set_close_on_finish()
-        return protected(super().build_response_header(), self.response_headers)
+        head = super().build_response_header()
+        if self.is_bodiless:  # it has no length, nor is that of any other response known (RFC 9110, section 8.6)
+            head = head.replace(b"\r\nContent-Length: 0\r\n", b"\r\n", 1)
+        return protected(head, self.response_headers)
 
     def tell(self) -> None:
         """Notify the server's observers of the response."""
@@ -132,12 +144,15 @@ class Exchange(WSGITask):
             observe(told)
 
     def _say(self, error: Error) -> None:
-        """Answer an error from outside the application in the usual envelope, and close the connection."""
+        """Answer an error from outside the application as one of its own, and close the connection."""
         said = _QUOTED.sub("", str(error.body))
-        self.body = envelope(MESSAGES.get(error.code) or (f"{error.reason}: {said}" if said else error.reason))
-        self.status, self.environ = f"{error.code} {error.reason}", None
+        message = MESSAGES.get(error.code) or (f"{error.reason}: {said}" if said else error.reason)
         request_id = sane_or_new(self.request.headers.get("X_REQUEST_ID", ""))
-        self.response_headers = [("Content-Type", "application/json"), (HEADER, request_id), *OF_ANSWERS]
+        problem = Problem(error.code, message, code_of(error.code))
+        self.body, content_type = problem.sent(self.request.headers.get("ACCEPT", ""), request_id)
+        self.status, self.environ = f"{error.code} {error.reason}", None
+        about_body = [("Content-Type", content_type), ("Vary", "Accept")]
+        self.response_headers = [*about_body, (HEADER, request_id), *OF_ANSWERS]
         if error.code == 503:
             self.response_headers.append(("Retry-After", "1"))
         self.set_close_on_finish()

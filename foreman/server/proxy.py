@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from foreman.auth.addresses import FORWARDED_FOR, MalformedHeader, client_address
-from foreman.http.errors import envelope
+from foreman.http.protocol.problems import Problem, code_of
 from foreman.http.request_id import HEADER, sane_or_new
 
 # The headers that waitress is told to trust.
@@ -32,9 +32,11 @@ def checked(app: WSGIApplication, proxy: str) -> WSGIApplication:
                 if environ.get(_PROTO, "http").lower() not in ("http", "https"):
                     raise MalformedHeader("The proxy's X-Forwarded-Proto is neither http nor https")
             except MalformedHeader as error:
-                body, request_id = envelope(str(error)), sane_or_new(environ.get("HTTP_X_REQUEST_ID", ""))
-                of_body = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
-                start_response("400 Bad Request", [*of_body, (HEADER, request_id)])
+                request_id = sane_or_new(environ.get("HTTP_X_REQUEST_ID", ""))
+                problem = Problem(400, str(error), code_of(400))
+                body, content_type = problem.sent(environ.get("HTTP_ACCEPT", ""), request_id)
+                about_body = [("Content-Type", content_type), ("Content-Length", str(len(body))), ("Vary", "Accept")]
+                start_response("400 Bad Request", [*about_body, (HEADER, request_id)])
                 return [body]
         return app(environ, start_response)
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from foreman.api import run_data, runs, tasks
 from foreman.http.contract import answer
-from foreman.http.paging import page
+from foreman.http.paging.pages import Asked, Page, listed
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -67,6 +67,8 @@ RUNS = things(
         "updatedAt": TIMES,
         "startedAt": TIMES | NONE,
         "completedAt": TIMES | NONE,
+        "externalId": TEXTS | NONE,
+        "tags": OPAQUE | NONE,
     }
 )
 TASKS = things(
@@ -89,6 +91,8 @@ TASKS = things(
         "startedAt": TIMES | NONE,
         "completedAt": TIMES | NONE,
         "queueJobId": TEXTS | NONE,
+        "externalId": TEXTS | NONE,
+        "tags": OPAQUE | NONE,
     }
 )
 ENTRIES = things(
@@ -105,6 +109,10 @@ ENTRIES = things(
         "updatedAt": TIMES,
     }
 )
+
+
+# Fields that are left out if they are not set.
+OPTIONAL = ("externalId", "tags")
 
 
 def row(thing: dict[str, Any]) -> tuple[Any, ...]:
@@ -137,12 +145,13 @@ def written(value: Any) -> str:
 
 
 def an_object(thing: dict[str, Any]) -> bytes:
-    return ("{" + ",".join(f'"{name}":{written(value)}' for name, value in thing.items()) + "}").encode()
+    shown = {name: value for name, value in thing.items() if name not in OPTIONAL or value is not None}
+    return ("{" + ",".join(f'"{name}":{written(value)}' for name, value in shown.items()) + "}").encode()
 
 
 @given(run=RUNS)
 def test_run_is_written_to_the_letter(run: dict[str, Any]) -> None:
-    assert answer(runs.to_json(row(run))).get_data() == an_object(with_duration(run))
+    assert answer(runs.to_json((*row(run), 0))).get_data() == an_object(with_duration(run))
 
 
 @given(task=TASKS)
@@ -155,10 +164,13 @@ def test_entry_is_written_to_the_letter(entry: dict[str, Any]) -> None:
     assert answer(run_data.to_json(row(entry))).get_data() == an_object(entry)
 
 
-@given(listed=st.lists(RUNS, max_size=3), total=COUNTS)
-def test_page_is_written_to_the_letter(listed: list[dict[str, Any]], total: int) -> None:
-    items = b",".join(an_object(with_duration(run)) for run in listed)
-    body = answer(page([runs.to_json(row(run)) for run in listed], total, 20, 0)).get_data()
+@given(found=st.lists(RUNS, max_size=3), total=COUNTS)
+def test_page_is_written_to_the_letter(found: list[dict[str, Any]], total: int) -> None:
+    items = b",".join(an_object(with_duration(run)) for run in found)
+    rows = [(*row(run), 0) for run in found]
+    body = answer(
+        listed([runs.to_json(each) for each in rows], Page(rows, total, None), Asked(20, 0, "desc"))
+    ).get_data()
     assert body == b'{"items":[%b],"total":%d,"limit":20,"offset":0}' % (items, total)
 
 

@@ -232,14 +232,14 @@ def test_unknown_fields_are_ignored(client: httpx.Client, task: Json, clock: Clo
 def test_run_must_exist(client: httpx.Client, task: Json) -> None:
     for run_id in (UNKNOWN_ID, "x", task["id"], "%00"):
         response = client.post(f"/runs/{run_id}/data", json=body(task))
-        assert assert_error(response, 404) == {"error": "Run not found", "details": []}
+        assert assert_error(response, 404) == {"error": "Run not found", "details": [], "code": "not_found"}
 
 
 def test_task_must_be_one_of_the_run(client: httpx.Client, task: Json) -> None:
     task_of_other = make_task(client, make_run(client))
     for task_id in (UNKNOWN_ID, task_of_other["id"], task["runId"]):
         response = client.post(f"/runs/{task['runId']}/data", json=body({"id": task_id}))
-        assert assert_error(response, 404) == {"error": "Task not found", "details": []}
+        assert assert_error(response, 404) == {"error": "Task not found", "details": [], "code": "not_found"}
     assert entries(client, task["runId"]) == []
     assert entries(client, task_of_other["runId"]) == []
 

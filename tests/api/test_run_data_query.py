@@ -669,7 +669,7 @@ def test_all_wrong_parameters_are_reported_at_once(colours: Book) -> None:
 @pytest.mark.parametrize("run_id", [UNKNOWN_ID, "x", "%00", "%F0%9F%98%80"])
 def test_run_must_exist(reader: httpx.Client, run_id: str, query: str) -> None:
     response = reader.get(f"/runs/{run_id}/data?{query}")
-    assert assert_error(response, 404) == {"error": "Run not found", "details": []}
+    assert assert_error(response, 404) == {"error": "Run not found", "details": [], "code": "not_found"}
 
 
 def test_run_without_data_has_an_empty_answer(client: httpx.Client) -> None:

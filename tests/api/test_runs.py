@@ -329,7 +329,7 @@ def test_duration_is_not_negative_when_the_clock_is_set_back(client: httpx.Clien
 )
 def test_unknown_and_malformed_ids_are_not_found(client: httpx.Client, run_id: str) -> None:
     run = make_run(client)
-    not_found = {"error": "Run not found", "details": []}
+    not_found = {"error": "Run not found", "details": [], "code": "not_found"}
     assert assert_error(client.get(f"/runs/{run_id}"), 404) == not_found
     assert assert_error(client.patch(f"/runs/{run_id}", json={"status": "failed"}), 404) == not_found
     assert get(client, run) == run

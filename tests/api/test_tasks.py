@@ -206,7 +206,7 @@ def test_unknown_fields_are_ignored(client: httpx.Client) -> None:
 
 def test_run_must_exist(client: httpx.Client) -> None:
     response = client.post("/tasks", json=body({"id": UNKNOWN_ID}))
-    assert assert_error(response, 404) == {"error": "Run not found", "details": []}
+    assert assert_error(response, 404) == {"error": "Run not found", "details": [], "code": "not_found"}
 
 
 def test_parent_must_be_a_task_of_the_same_run(client: httpx.Client) -> None:
@@ -214,7 +214,7 @@ def test_parent_must_be_a_task_of_the_same_run(client: httpx.Client) -> None:
     task_of_other = make_task(client, other)
     for parent_id in (UNKNOWN_ID, task_of_other["id"], run["id"]):
         response = client.post("/tasks", json=body(run, parentTaskId=parent_id))
-        assert assert_error(response, 404) == {"error": "Parent task not found", "details": []}
+        assert assert_error(response, 404) == {"error": "Parent task not found", "details": [], "code": "not_found"}
     assert ok(client.get(f"/runs/{run['id']}"))["totalTasks"] == 0
 
 
@@ -394,7 +394,7 @@ def test_duration_is_not_negative_when_the_clock_is_set_back(client: httpx.Clien
 )
 def test_unknown_and_malformed_ids_are_not_found(client: httpx.Client, task_id: str) -> None:
     task = make_task(client, make_run(client))
-    not_found = {"error": "Task not found", "details": []}
+    not_found = {"error": "Task not found", "details": [], "code": "not_found"}
     assert assert_error(client.get(f"/tasks/{task_id}"), 404) == not_found
     assert assert_error(client.patch(f"/tasks/{task_id}", json={"status": "failed"}), 404) == not_found
     assert get(client, task) == task

@@ -141,7 +141,7 @@ def test_malformed_header_of_the_proxy_is_400_in_the_envelope_with_the_request_i
             assert answer.headers["Content-Type"] == "application/json"
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
             if method != "HEAD":
-                assert set(answer.json()) == {"error", "details"}
+                assert set(answer.json()) == {"error", "details", "code"}
                 assert "proxy's X-Forwarded-" in answer.json()["error"]
         assert seen == []
         proxy.send("GET", "/runs")

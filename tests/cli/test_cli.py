@@ -314,8 +314,9 @@ def test_keys_are_created_listed_and_revoked_while_the_server_runs(serve: Serve,
 
     table = run("keys", "list").stdout
     heading, first, second = table.splitlines()
-    assert heading.split() == ["id", "orgId", "environment", "access", "createdAt", "revokedAt", "name"]
-    assert "build server" in first
+    columns = ["id", "orgId", "environment", "access", "createdAt", "revokedAt", "name"]
+    assert heading.split() == [*columns, "scopes", "expiresAt", "lastUsedAt"]
+    assert re.search(r" full .* build server +read,write +-  ", first)
     assert "read-only" in second
     assert key.rsplit("_", 1)[1] not in table
 

@@ -28,6 +28,7 @@ pytestmark = pytest.mark.sqlite
 ON_A_DATABASE: dict[str, list[str]] = {
     "keys create": ["keys", "create", "--org", "acme"],
     "keys list": ["keys", "list"],
+    "keys rotate": ["keys", "rotate", "01a20583-6933-7059-a00b-366c57df6978"],
     "keys revoke": ["keys", "revoke", "01a20583-6933-7059-a00b-366c57df6978"],
     "check": ["check"],
     "stats": ["stats"],
@@ -156,7 +157,8 @@ def test_wrong_argument_is_one_line(place: Path, wrong: str) -> None:
 
 def test_name_that_is_not_utf_8_is_a_good_one(place: Path) -> None:
     name = b"wr\xffng.db"
-    commands = [arguments for command, arguments in ALL.items() if command not in ("keys revoke", "serve")]
+    needs_more = ("keys rotate", "keys revoke", "serve")
+    commands = [arguments for command, arguments in ALL.items() if command not in needs_more]
     commands.sort(key=lambda arguments: arguments[0] != "restore")
     for done in (fork(place, *arguments, "--database", name) for arguments in commands):
         assert (done.returncode, done.stderr) == (0, "")
@@ -166,6 +168,10 @@ TEXTS: list[list[str | bytes]] = [
     ["keys", "create", "--org", b"\xff"],
     ["keys", "create", "--org", "acme", "--env", b"\xff"],
     ["keys", "create", "--org", "acme", "--name", b"\xff"],
+    ["keys", "create", "--org", "acme", "--scope", b"\xff"],
+    ["keys", "create", "--org", "acme", "--expires-at", b"\xff"],
+    ["keys", "create", "--org", "acme", "--expires-in", b"\xff"],
+    ["keys", "rotate", b"\xff"],
     ["keys", "revoke", b"\xff"],
     ["prune", "--older-than", "1d", "--org", b"\xff"],
     ["prune", "--older-than", b"\xff"],
@@ -276,7 +282,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 400 kB."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", disk], capture_output=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=700k", "tmpfs", disk], capture_output=True)
     if mounted.returncode:
         pytest.skip("no file system can be mounted here")
     yield disk
@@ -378,6 +384,20 @@ def test_key_that_nobody_has_seen_is_not_kept(place: Path, command: str, *, clos
     assert "the key cannot be printed, so it was deleted" in line_of(failed.stderr)
     with closing(Database(place / "foreman.db")) as database:
         assert keys.every(database) == []
+
+
+def test_rotation_whose_key_nobody_has_seen_is_undone(place: Path) -> None:
+    with closing(Database(place / "foreman.db")) as database:
+        keys.issue(database, "acme", "prod")
+        keys.issue(database, "acme", "prod", expires_at=4_000_000_000_000)
+        before = keys.every(database)
+    with Path("/dev/full").open("w") as full:
+        for key in before:
+            failed = run(place, "keys", "rotate", key["id"], "--new-expires-in", "1d", stdout=full)
+            assert failed.returncode == 1
+            assert "the key cannot be printed, so it was deleted" in line_of(failed.stderr)
+    with closing(Database(place / "foreman.db")) as database:
+        assert keys.every(database) == before
 
 
 def test_failure_that_cannot_be_told_is_still_a_status(place: Path) -> None:

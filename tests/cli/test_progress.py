@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -257,7 +258,7 @@ main(sys.argv[1:])
 WHILE_IT_COPIES = "backup._after_step = wait"
 AT_THE_LAST_RULE = """
 rows = check._rows
-last = [rule for rule in check.RULES if rule.until >= check.SCHEMA_VERSION][-1]
+last = check.rules_for(check.SQLITE, check.SCHEMA_VERSION, check.RULES)[-1]
 check._rows = lambda view, sql, values: (wait() if sql == last.sql else None, rows(view, sql, values))[1]
 """
 AFTER_A_TURN = """
@@ -275,7 +276,8 @@ def signalled(number: signal.Signals, change: str, *arguments: str, go_on: bool 
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
-        before = "".join(iter(process.stdout.readline, "here\n"))
+        lines = iter(process.stdout.readline, "")
+        before = "".join(takewhile("here\n".__ne__, lines))
         process.send_signal(number)
         stdout, stderr = process.communicate("\n" if go_on else None, timeout=PATIENCE)
     return process.returncode, before + stdout, stderr

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 from typing import Any
 from urllib.parse import urlencode
@@ -16,6 +17,10 @@ import pytest
 
 from foreman.api.run_data_query import DATA_SORTS
 from foreman.auth import keys
+from foreman.background import acts, last_uses
+from foreman.background.idempotency import forget
+from foreman.background.metadata_paths import declare
+from foreman.clock import now_ms
 from foreman.http.schemas import LIST_SORTS, SORT_ORDERS
 from foreman.maintenance.prune import count, old, prune
 from foreman.monitoring import stats
@@ -24,6 +29,7 @@ from tests.support.engines import ON_POSTGRES, transaction_class
 from tests.support.proof import much
 from tests.support.running import Running
 from tests.support.source import name_of
+from tests.support.waiting import until
 
 # Rows of each kind that match no filter. Looking at all of them takes several steps of SQLite's machine each.
 OTHERS = 4000
@@ -38,7 +44,7 @@ WHERE_STATEMENTS_PASS = (
     "db/postgres/session.py",
     "db/sqlite.py",
     "db/transactions.py",
-    "http/paging.py",
+    "http/paging/pages.py",
 )
 
 
@@ -79,14 +85,25 @@ class Sweep:
         self.statements.setdefault(sql, Statement(sql, values, file, self.request))
 
     def send(
-        self, client: httpx.Client, method: str, url: str, /, *, expected: tuple[int, ...] = (200, 201), **body: Any
+        self,
+        client: httpx.Client,
+        method: str,
+        url: str,
+        /,
+        *,
+        expected: tuple[int, ...] = (200, 201),
+        if_match: Any = None,
+        once: Any = None,
+        **body: Any,
     ) -> None:
         """Send a request, which must be answered with this status, and note its steps. `names` stand for ids there."""
-        self.request = f"{method} {url}"
+        self.request = f"{method} {url}" + (" if it matches" if if_match else " once" if once else "")
         for each, name in self.names.items():
             self.request = self.request.replace(each, name)
         self.counted = 0
-        response = client.request(method, url, json=body or None)
+        headers = {"If-Match": if_match, "Idempotency-Key": once}
+        given = {name: value for name, value in headers.items() if value is not None}
+        response = client.request(method, url, json=body or None, headers=given)
         assert response.status_code in expected, response.text
         self.steps[self.request] = self.counted
 
@@ -110,9 +127,12 @@ def _recording(sweep: Sweep, method: Callable[..., Any]) -> Callable[..., Any]:
 
 STATUSES = ("pending", "running", "completed")
 
+# The declared paths of metadata.
+PATHS = ("team", "n")
+
 
 def fill(served: Running) -> None:
-    """Rows that nothing below asks for: runs, tasks of one run, and its data."""
+    """Rows that nothing below asks for: runs, tasks of one run, and keys of another organisation."""
     with served.database.write() as tx:
         for number in range(OTHERS):
             status = STATUSES[number % 3]
@@ -123,16 +143,26 @@ def fill(served: Running) -> None:
             }
             tx.run(
                 """
-                INSERT INTO run (org_id, id, status, input_data, created_at, updated_at, started_at, completed_at)
-                VALUES ('acme', :id, :status, '1', :now, :now, :started, :completed)
+                INSERT INTO run (org_id, id, status, input_data, tags, metadata, external_id,
+                                 created_at, updated_at, started_at, completed_at)
+                VALUES ('acme', :id, :status, '1', '["common"]', '{"team":"common","n":1}', :id,
+                        :now, :now, :started, :completed)
                 """,
                 id=f"run-{number}", status=status, **times,
             )  # fmt: skip
             tx.run(
                 """
-                INSERT INTO task (org_id, id, run_seq, run_id, type, status, input_data, max_retries, parent_task_id,
-                                  created_at, updated_at, started_at, completed_at)
-                SELECT 'acme', :id, seq, id, 'common', :status, '1', 3, :parent, :now, :now, :started, :completed
+                INSERT INTO api_key (id, org_id, environment, read_only, hash_prefix, hash, created_at)
+                VALUES (:id, 'rival', 'test', 0, :prefix, :prefix || :prefix || :prefix || :prefix, :now)
+                """,
+                id=f"key-{number}", prefix=f"{number:016}", now=number,
+            )  # fmt: skip
+            tx.run(
+                """
+                INSERT INTO task (org_id, id, run_seq, run_id, type, status, input_data, tags, metadata, external_id,
+                                  max_retries, parent_task_id, created_at, updated_at, started_at, completed_at)
+                SELECT 'acme', :id, seq, id, 'common', :status, '1', '["common"]', '{"team":"common","n":1}', :id,
+                       3, :parent, :now, :now, :started, :completed
                 FROM run WHERE org_id = 'acme' AND id = 'run-0'
                 """,
                 id=f"task-{number}", status=status, parent="task-0" if number else None, **times,
@@ -161,6 +191,9 @@ def queries(*each: list[dict[str, str]], most: int = 99) -> Iterator[str]:
             continue
         yield urlencode({name: value for part in chosen for name, value in part.items()})
 
+
+# After and before the times of all the other rows.
+LATER, EARLIER = "1970-01-01T00:00:05Z", "1969-12-31T23:59:59Z"
 
 # Queries of which one filter selects all the other entries and another one few.
 NARROWED = [
@@ -214,6 +247,38 @@ def send_all_kinds_of_requests(sweep: Sweep, served: Running, client: httpx.Clie
     sweep.send(client, "PATCH", f"{data}/{entry['id']}/tags", add=["new"], remove=["also"])
     sweep.send(client, "PATCH", f"{data}/{entry['id']}/tags", add=["new"], remove=["also"])  # which changes nothing
 
+    send_stale = partial(sweep.send, client, expected=(412,), if_match='"stale"')
+    send_stale("PATCH", f"/runs/{run['id']}", status="failed")
+    send_stale("DELETE", f"/runs/{run['id']}")
+    send_stale("PATCH", f"/tasks/{task['id']}", status="failed")
+    send_stale("PATCH", f"{data}/{entry['id']}/tags", add=["new"])
+    send_stale("DELETE", f"{data}?id={entry['id']}")
+
+    for _ in range(2):
+        sweep.send(client, "POST", "/runs", once="key", inputData=1)
+        sweep.send(client, "PATCH", f"/tasks/{task['id']}", once="key", status="queued")
+
+    with served.client(admin=True) as admin:
+        key_id = ok(admin.post("/keys", json={}), 201)["id"]
+        sweep.names |= {key_id: "KEY"}
+        sweep.send(admin, "POST", "/keys", scopes=["read"])
+        sweep.send(admin, "GET", "/keys")
+        sweep.send(admin, "GET", "/keys?limit=1&offset=1")
+        sweep.send(admin, "GET", f"/keys/{key_id}")
+        sweep.send(admin, "POST", f"/keys/{key_id}/rotate", expiresIn=60)
+        sweep.send(admin, "DELETE", f"/keys/{key_id}", expected=(412,), if_match='"stale"')
+        sweep.send(admin, "DELETE", f"/keys/{key_id}")
+    step: dict[str, Any] = {"type": "rare", "inputData": 1}
+    written: dict[str, Any] = {"key": "rare", "value": 1, "tags": ["rare"]}
+    sweep.send(client, "POST", "/runs", inputData=1, tasks=[{"ref": "a", **step}], data=[{"task": "a", **written}])
+    batch = [{**step, "ref": "a", "parentTaskId": parent["id"], "externalId": "of-batch"}, {**step, "parent": "a"}]
+    sweep.send(client, "POST", f"/runs/{run['id']}/tasks/batch", items=batch)
+    sweep.send(client, "POST", f"{data}/batch", items=[{"taskId": each["id"], **written} for each in (task, parent)])
+    values = {"status": "queued", "outputData": 1, "errorData": 1, "metadata": {}, "queueJobId": "7"}
+    for names in (tuple(values), *((name,) for name in values), ("status", "outputData")):
+        changes = {name: values[name] for name in names}
+        sweep.send(client, "PATCH", "/tasks/batch", items=[{"id": each["id"], **changes} for each in (task, parent)])
+
     for run_id, task_id in ((run["id"], UNKNOWN_ID), (UNKNOWN_ID, task["id"])):
         of_task = {"runId": run_id, "type": "rare", "inputData": 1, "parentTaskId": task_id}
         sweep.send(client, "POST", "/tasks", expected=(404,), **of_task)
@@ -221,8 +286,20 @@ def send_all_kinds_of_requests(sweep: Sweep, served: Running, client: httpx.Clie
 
     orders = choices("sortOrder", *SORT_ORDERS)
     lists = [choices("sortBy", *LIST_SORTS), orders]
+    times = [
+        *choices("createdAfter", LATER), *choices("updatedBefore", EARLIER), *choices("startedAfter", LATER),
+        {"completedAfter": LATER, "createdBefore": EARLIER},
+    ]  # fmt: skip
     for query in queries([*absent, *choices("status", "failed")], *lists):
         sweep.send(client, "GET", f"/runs?{query}")
+    for query in queries(
+        [*absent, *choices("status", "failed")], [*times, *choices("ids", run["id"]), {"cursor": ""}], *lists
+    ):
+        sweep.send(client, "GET", f"/runs?{query}")
+    sweep.send(client, "GET", "/runs?view=summary")
+    sweep.send(client, "GET", f"/runs/{run['id']}?view=summary")
+    sweep.send(client, "GET", f"/tasks/{task['id']}?view=summary")
+    sweep.send(client, "GET", f"{data}/{entry['id']}?view=summary")
     for query in queries(
         [*absent, *choices("runId", run["id"])],
         [*absent, *choices("parentTaskId", parent["id"])],
@@ -231,6 +308,25 @@ def send_all_kinds_of_requests(sweep: Sweep, served: Running, client: httpx.Clie
         *lists,
     ):
         sweep.send(client, "GET", f"/tasks?{query}")
+    for query in queries(
+        [*absent, *choices("runId", run["id"])],
+        [*absent, *choices("parentTaskId", parent["id"])],
+        [*absent, *choices("type", "rare"), *choices("types", "rare,rarer")],
+        [*absent, *choices("status", "queued,failed")],
+        [*absent, *times, *choices("ids", task["id"])],
+        [*absent, {"cursor": ""}],
+        choices("sortBy", *LIST_SORTS),
+        orders[: much(2, 1)],
+        most=much(9, 4),
+    ):
+        sweep.send(client, "GET", f"/tasks?{query}")
+    of_run: list[dict[str, str]] = [
+        {},
+        {"parentTaskId": "none"},
+        {"parentTaskId": "none", "type": "rare", "status": "failed"},
+    ]
+    for query in queries(of_run, *lists):
+        sweep.send(client, "GET", f"/runs/{run['id']}/tasks?{query}")
     for query in queries(
         [*absent, *choices("key", "rare")],
         [*absent, *choices("keys", "rarer", "rare,rarer")],
@@ -254,6 +350,44 @@ def send_all_kinds_of_requests(sweep: Sweep, served: Running, client: httpx.Clie
         sweep.send(client, "GET", f"/tasks?parentTaskId={parent['id']}&{query}")
         sweep.send(client, "GET", f"/tasks?runId={run['id']}&parentTaskId={parent['id']}&{query}")
 
+    send_requests_about_labels(sweep, client, run["id"], parent["id"])
+    for what, query in product(("keys", "tags"), ("", "StartsWith=ra")):
+        sweep.send(client, "GET", f"/runs/{run['id']}/{what}?{what[:-1] + query if query else ''}")
+    sweep.send(client, "GET", f"/runs/{run['id']}/tree?limit=20")
+
+    act_on_one(sweep, client)
+    for kind, query in product(
+        ("cancel", "retry"),
+        queries(
+            [*absent, *choices("runId", run["id"])],
+            [*absent, *choices("parentTaskId", parent["id"], "none")],
+            [*absent, *choices("type", "rare")],
+            [*absent, *choices("types", "rare,rarer")],
+            [*absent, *choices("ids", f"{parent['id']},{task['id']}")],
+            [*absent, *choices("updatedAfter", "2024-01-01T00:00:00Z")],
+            [*absent, *choices("tags", "rare")],
+            [*absent, *choices("metadata.team", "rare")],
+            choices("status", "queued,failed,cancelled"),
+            most=much(6, 3),
+        ),
+    ):
+        act(sweep, client, "tasks", kind, query)
+    for kind, query in product(
+        ("cancel", "retry"),
+        queries(
+            [*absent, *choices("ids", f"{run['id']},{UNKNOWN_ID}")],
+            [*absent, *choices("createdAfter", "2024-01-01T00:00:00Z")],
+            [*absent, *choices("tagStartsWith", "ra")],
+            [*absent, *choices("externalId", "rare")],
+            choices("status", "failed,cancelled"),
+        ),
+    ):
+        act(sweep, client, "runs", kind, query)
+    act(sweep, client, "runs", "cancel", f"ids={small_run(sweep, client)}")
+    sweep.send(client, "GET", "/acts")
+    sweep.request = "old acts"
+    acts.delete_old(served.database, now_ms() + 1, threading.Event())
+
     sweep.send(client, "DELETE", f"{data}?id={entry['id']}")
     sweep.send(client, "DELETE", f"{data}?id={newest['id']}")
     sweep.send(client, "DELETE", f"{data}?key=rare")
@@ -262,10 +396,25 @@ def send_all_kinds_of_requests(sweep: Sweep, served: Running, client: httpx.Clie
     sweep.request = "commands"
     keys.take_back(served.database, keys.issue(served.database, "acme", "test"))
     keys.issue(served.database, "acme", "test")
-    keys.revoke(served.database, keys.every(served.database)[-1]["id"] or "")
+    its_id = keys.every(served.database)[-1]["id"]
+    with served.database.write() as tx:
+        row = keys.with_id(tx, its_id)
+        assert row is not None
+        keys.rotate(tx, row, 1, None)
+    keys.revoke(served.database, its_id)
     keys.exist(served.database)
+    sweep.request = "background"
+    last_uses.write(served.database, served.app.last_uses)
     if not ON_POSTGRES:
         stats.of_database(str(served.file))
+
+    sweep.request = "idempotency"
+    forget(served.database, 1, threading.Event())
+    forget(served.database, now_ms() + 60_000, threading.Event())
+
+    sweep.request = "paths of metadata"
+    for paths in (("team", "n", "new"), ("team", "n")):
+        declare(served.database, paths, threading.Event())
 
     sweep.request = "prune"
     ok(client.patch(f"/runs/{small_run(sweep, client)}", json={"status": "cancelled"}))
@@ -273,6 +422,86 @@ def send_all_kinds_of_requests(sweep: Sweep, served: Running, client: httpx.Clie
     with served.database.read() as tx:
         count(tx, cancelled)
     prune(served.database, cancelled, threading.Event())
+
+
+LABELS: dict[str, Any] = {"tags": ["rare", "also"], "metadata": {"team": "rare", "n": 2}}
+
+
+def send_requests_about_labels(sweep: Sweep, client: httpx.Client, run_id: str, parent_id: str) -> None:
+    """To make, change and find runs and tasks by their labels."""
+    absent: list[dict[str, str]] = [{}]
+    of_run: dict[str, Any] = {"runId": run_id, "type": "rare", "inputData": 1}
+    child = of_run | {"parentTaskId": parent_id}
+    for path, fields, others in (("/runs", {"inputData": 1}, {"inputData": 1}), ("/tasks", of_run, child)):
+        sweep.send(client, "POST", path, **fields, **LABELS, externalId="rare")
+        sweep.send(client, "POST", path, **others, **LABELS, externalId="rarer")
+        made = ok(client.get(path, params={"externalId": "rare"}))["items"][0]
+        sweep.names[made["id"]] = "LABELLED"
+        sweep.send(client, "POST", path, expected=(409,), **others, externalId="rare")
+        changed = f"{path}/{made['id']}"
+        sweep.send(client, "PATCH", changed, expected=(409,), externalId="rarer")
+        sweep.send(client, "PATCH", changed, externalId="rarest")
+        sweep.send(client, "PATCH", changed, tags=["rare"], externalId="rare")
+        sweep.send(client, "PATCH", changed, tags=["rare"])  # which it has already
+        for _ in range(2):
+            tag = client.get(changed).headers["ETag"]
+            sweep.send(client, "PATCH", f"{changed}/tags", if_match=tag, add=["also"], remove=["new"])
+        of_tasks = [
+            [*absent, *choices("runId", run_id)],
+            [*absent, *choices("parentTaskId", parent_id)],
+            [*absent, *choices("type", "rare")],
+        ]
+        for query in queries(
+            [*absent, *choices("externalId", "rare")],
+            [*absent, *choices("tags", "rare", "rare,also", "common,rare")],
+            [*absent, *choices("tagStartsWith", "ra", "ra,al")],
+            choices("tagMode", "any", "all"),
+            [*absent, *choices("metadata.team", "rare")],
+            [*absent, *choices("metadata.n", "2")],
+            [*absent, *choices("ids", made["id"])],
+            [*absent, *choices("status", "pending")],
+            [*absent, *choices("createdAfter", "2020-01-01T00:00:00Z")],
+            *(of_tasks if path == "/tasks" else []),
+            choices("sortBy", "created_at", "updated_at"),
+            choices("sortOrder", "desc"),
+            most=much(6, 5),  # at most two or three of the filters together
+        ):
+            sweep.send(client, "GET", f"{path}?{query}")
+        for query in queries(
+            [*absent, *choices("tags", "rare"), *choices("metadata.team", "rare")],
+            choices("sortOrder", *SORT_ORDERS),
+            choices("count", "true", "false"),
+            choices("cursor", ""),
+            choices("limit", "1"),
+        ):
+            sweep.send(client, "GET", f"{path}?{query}")
+            following = ok(client.get(f"{path}?{query}"))["nextCursor"]
+            sweep.send(client, "GET", f"{path}?{query.replace('cursor=', f'cursor={following}')}")
+
+
+def act_on_one(sweep: Sweep, client: httpx.Client) -> None:
+    """Cancel and retry a task, and a run with it, also where a strict run forbids it."""
+    for strict in (False, True):
+        run = make_run(client, strict=strict)
+        task = make_task(client, run, type="rare")
+        sweep.names |= {run["id"]: "RUN-TO-ACT-ON", task["id"]: "TASK-TO-ACT-ON"}
+        for path in (f"/tasks/{task['id']}", f"/runs/{run['id']}"):
+            for what in ("cancel", "cancel", "retry", "retry"):
+                refused = strict and what == "retry"
+                sweep.send(client, "POST", f"{path}/{what}", expected=(409 if refused else 200,))
+            sweep.send(client, "PATCH", path, expected=(409 if strict else 200,), status="running")
+        ok(client.patch(f"/tasks/{task['id']}", json={"status": "failed"}), 409 if strict else 200)
+        sweep.send(client, "POST", f"/runs/{run['id']}/retry", expected=(409 if strict else 200,))
+
+
+def act(sweep: Sweep, client: httpx.Client, things: str, kind: str, query: str) -> None:
+    """Let an act over a filter be carried out."""
+    expect = ok(client.get(f"/{things}?{query}"))["total"]
+    sweep.send(client, "POST", f"/{things}/{kind}?{query}&expect={expect}", expected=(202,))
+    newest = ok(client.get("/acts?limit=1"))["items"][0]["id"]
+    sweep.names |= {newest: "ACT"}
+    until(lambda: ok(client.get(f"/acts/{newest}"))["completedAt"])
+    sweep.send(client, "GET", f"/acts/{newest}")
 
 
 def small_run(sweep: Sweep, client: httpx.Client) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 
@@ -16,8 +17,11 @@ from foreman.db.postgres import catalog, connecting, schema
 from foreman.db.postgres.snapshot import snapshot
 from foreman.maintenance import check_postgres
 from foreman.maintenance.opening import open_database, plan, reading
+from tests.db.schemas.earlier import HERE
 from tests.maintenance.test_check import SOUND
+from tests.support.api import PLAIN
 from tests.support.engines import engine
+from tests.support.moving import answering
 
 pytestmark = pytest.mark.postgres
 
@@ -87,6 +91,25 @@ def test_start_upgrades_and_says_how_long_it_took(url: str, new_version: NewVers
     with snapshot(url) as view:
         assert view.version == NEXT
         assert list(check_postgres.violations(view)) == []
+
+
+@pytest.mark.parametrize("version", range(4, SCHEMA_VERSION))
+def test_database_of_an_earlier_version_is_upgraded_and_answers_as_before(version: int) -> None:
+    name = engine.cluster.create(f"of_version_{version}")
+    try:
+        executed(name, (HERE / f"version_{version}_postgres.sql").read_text(encoding="utf-8"))
+        open_database(Settings(database=name)).close()
+        with snapshot(name) as view:
+            assert view.version == THIS
+            assert list(check_postgres.violations(view)) == []
+        told = json.loads((HERE / f"version_{version}_postgres.json").read_text(encoding="utf-8"))
+        with answering(name) as url:
+            for org_id, key in told["keys"].items():
+                with httpx.Client(base_url=url, headers={"X-API-Key": key}, **PLAIN) as client:
+                    answers = {path: client.get(path).text for path in told["answers"][org_id]}
+                assert answers == told["answers"][org_id]
+    finally:
+        engine.cluster.drop(f"of_version_{version}")
 
 
 def test_new_database_has_what_an_upgraded_one_has(url: str, new_version: NewVersion) -> None:

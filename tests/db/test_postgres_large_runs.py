@@ -11,6 +11,7 @@ from werkzeug.datastructures import MultiDict
 from foreman.api.run_data_query import QueryData, bound, data_query
 from foreman.config import Settings
 from foreman.db.postgres.database import Postgres
+from foreman.http.paging.pages import Asked
 from tests.support.contents import change
 from tests.support.engines import engine
 
@@ -66,8 +67,9 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
 @pytest.mark.parametrize("filters", FILTERS)
 def test_query_looks_at_what_it_answers(database: Postgres, filters: str, include_all: str) -> None:
     wanted = QueryData().load(MultiDict([*parse_qsl(filters), ("includeAll", include_all)]))
-    values = {**bound(wanted), "org_id": "acme", "run_id": "run0", "reach": wanted["limit"]}
-    plan = explained(database, data_query(wanted), values)
+    asked = Asked(wanted["limit"], 0, wanted["sort_order"])
+    values = {**bound(wanted), **asked.bound, "org_id": "acme", "run_id": "run0"}
+    plan = explained(database, data_query(wanted, asked), values)
     assert 0 < plan["Actual Rows"] <= 33
     assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < MOST_PAGES
 

@@ -12,7 +12,7 @@ import pytest
 
 from foreman.config import Settings
 from foreman.db.postgres.database import Postgres
-from tests.db.sweep import Statement, Sweep, fill, record_statements, send_all_kinds_of_requests
+from tests.db.sweep import PATHS, Statement, Sweep, fill, record_statements, send_all_kinds_of_requests
 from tests.support.contents import change
 from tests.support.engines import engine
 from tests.support.running import running
@@ -22,11 +22,18 @@ pytestmark = [pytest.mark.proof, pytest.mark.postgres]
 Node = dict[str, Any]
 
 # Tables that grow with what is stored. The others have a row for each organisation, or only those of the last second.
-LARGE = {"run", "task", "run_data", "run_data_tag", "run_data_latest", "api_key", "run_task_total", "run_data_total"}
+LARGE = {
+    "run", "task", "run_data", "run_data_tag", "run_data_latest", "api_key", "run_task_total", "run_data_total",
+    "run_tag", "task_tag", "run_metadata", "task_metadata",
+}  # fmt: skip
 
 # Scans of these tables that are meant: by file, table.
 SCANS = {
     ("monitoring/health.py", "run"): "stops at the first row",
+    ("background/metadata_paths.py", "run"): "the newest is the first from behind",
+    ("background/metadata_paths.py", "task"): "the newest is the first from behind",
+    ("api/acts/steps.py", "task"): "stops at the newest task",
+    ("api/acts/steps.py", "run"): "stops at the newest run",
     ("auth/keys.py", "api_key"): "`keys list` shows every key; whether there is any is known at the first row",
     ("monitoring/stats.py", "api_key"): "a row for each key, when a person asks",
 }
@@ -37,7 +44,11 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sweep]:
     sweep = Sweep()
     file = tmp_path_factory.mktemp("plans") / "foreman.db"
     with engine.forgotten():
-        with pytest.MonkeyPatch.context() as patched, running(file, threads=1) as served, served.client() as client:
+        with (
+            pytest.MonkeyPatch.context() as patched,
+            running(file, threads=1, metadata_paths=PATHS) as served,
+            served.client() as client,
+        ):
             fill(served)
             fill_every_run(served.location)
             change(served.location, "ANALYZE")

@@ -20,6 +20,7 @@ from tests.db.sweep import (
     NARROWED,
     NARROWED_CHILDREN,
     OTHERS,
+    PATHS,
     STEPS_AT_ONCE,
     WHERE_STATEMENTS_PASS,
     Statement,
@@ -59,7 +60,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sweep]:
                 """The one that counts stays."""
 
         patched.setattr("foreman.db.sqlite.sqlite3.connect", partial(sqlite3.connect, factory=Counted))
-        with running(file, threads=1) as served, served.client() as client:
+        with running(file, threads=1, metadata_paths=PATHS) as served, served.client() as client:
             fill(served)
             record_statements(sweep, patched)
             send_all_kinds_of_requests(sweep, served, client)
@@ -101,7 +102,10 @@ BOUNDED = re.compile(
         \w+\ VIRTUAL\ TABLE\ INDEX\ .*     # json_each: the only virtual table there is
         | (\d+\ )?CONSTANT\ ROWS? | \d+-ROW\ VALUES\ CLAUSE
         | \(subquery-\d+\)
-        | counted | few | page(\ LEFT-JOIN)? | last | matching | ranked | wanted(_key|_tag)? | some | any_run | tag
+        | counted | cut | few | found | page(\ LEFT-JOIN)? | last | matching | ranked | wanted(_key|_tag)?
+        | some | any_run | tag
+        | item                             # those of the request
+        | metadata_path                    # those that the settings declare
     )
     """,
     re.VERBOSE,
@@ -110,11 +114,14 @@ BOUNDED = re.compile(
 # Scans of tables that are meant.
 SCANS = {
     ("monitoring/health.py", "SCAN run"): "stops at the first row",
+    ("background/idempotency.py", "SCAN idempotency_key"): "stops after a few rows",
     ("maintenance/prune.py", "SCAN run_count"): "a row for each organisation and status",
+    ("background/metadata_paths.py", "SCAN run_count"): "a row for each organisation and status",
     ("monitoring/counts.py", "SCAN run_count"): "a row for each organisation and status",
     ("monitoring/counts.py", "SCAN organisation"): "a row for each organisation",
     ("monitoring/stats.py", "SCAN run_count"): "a row for each organisation and status",
     ("monitoring/stats.py", "SCAN api_key"): "a row for each key, when a person asks",
+    ("background/acts.py", "SCAN act"): "the acts that are not completed",
     ("auth/keys.py", "SCAN api_key"): "`keys list` shows every key; whether there is any is known at the first row",
 }
 
@@ -146,6 +153,12 @@ def test_rows_named_by_their_seq_are_looked_up_by_it(sweep: Sweep) -> None:
 # Sorts and temporary tables that are meant: of what, by the file of the statement and the plan's line.
 SORTS = {
     ("api/tasks.py", "USE TEMP B-TREE FOR ORDER BY"): "the tasks that match, in an order that their index is not in",
+    ("api/runs.py", "USE TEMP B-TREE FOR ORDER BY"): "the runs that match, in an order that their index is not in",
+    ("api/runs.py", "USE TEMP B-TREE FOR GROUP BY"): "the runs with any of the wanted prefixes of tags",
+    ("api/runs.py", "USE TEMP B-TREE FOR count(DISTINCT)"): "the wanted prefixes that one run has",
+    ("api/tasks.py", "USE TEMP B-TREE FOR GROUP BY"): "the tasks with any of the wanted prefixes of tags",
+    ("api/tasks.py", "USE TEMP B-TREE FOR count(DISTINCT)"): "the wanted prefixes that one task has",
+    ("api/acts/steps.py", "USE TEMP B-TREE FOR ORDER BY"): "what matches, in an order that its index is not in",
     ("db/removal.py", "USE TEMP B-TREE FOR ORDER BY"): "all tasks of the run, which are deleted in that order",
     ("monitoring/counts.py", "USE TEMP B-TREE FOR GROUP BY"): "a row for each organisation and status",
     ("api/run_data.py", "USE TEMP B-TREE FOR ORDER BY"): "the matches, to find the page or the newest of each key; or "
@@ -160,12 +173,13 @@ SORTS = {
 
 
 def sorts_a_page_at_most(plan: list[Step], sort: Step) -> bool:
-    """Whether it sorts only what a subquery with a limit returns: `walk_last` in foreman/http/paging.py.
+    """Whether it sorts only what a subquery with a limit returns: of `WalkLast` and `numbered` in http/paging/walks.py.
 
     That subquery may not sort itself: its own sort would be a part of it, beside something else.
     """
     beside = [step.detail for step in plan if step.part_of == sort.part_of and step is not sort]
-    return sort.detail == "USE TEMP B-TREE FOR ORDER BY" and beside == ["CO-ROUTINE last", "SCAN last"]
+    limited = [[f"CO-ROUTINE {name}", f"SCAN {name}"] for name in ("last", "cut")]
+    return sort.detail == "USE TEMP B-TREE FOR ORDER BY" and beside in limited
 
 
 def sorts(statement: Statement) -> list[str]:
@@ -188,8 +202,15 @@ def test_no_statement_sorts_but_those_that_are_meant(sweep: Sweep) -> None:
 
 
 INDEXED = [
-    r"/runs\?.*",
-    r"/tasks\?sortBy=.*",
+    r"/runs\?(status=\w+&)?(cursor=&)?sortBy=.*",
+    r"/runs\?(status=\w+&)?createdAfter=[^&]*&sortBy=created_at&.*",
+    r"/tasks\?(cursor=&)?sortBy=.*",
+    r"/tasks\?updatedBefore=[^&]*&(cursor=&)?sortBy=updated_at&.*",
+    r"/runs/RUN/tasks\?parentTaskId=none&.*sortBy=created_at&.*",
+    r"/(runs|tasks)\?tags=rare&tagMode=\w+&sortBy=created_at&.*",
+    r"/(runs|tasks)\?tagMode=\w+&metadata.n=2&sortBy=created_at&.*",
+    r"/tasks\?tags=rare&tagMode=\w+&runId=RUN&sortBy=created_at&.*",
+    r"/runs/RUN/(keys|tags|tree).*",
     r"/tasks\?(runId|parentTaskId|type|status)=[\w%]+&sortBy=created_at&.*",
     r"/tasks\?runId=\w+&status=[\w%]+&sortBy=created_at&.*",
     r"/runs/RUN/data\?tagMode=any&includeAll=true&.*",

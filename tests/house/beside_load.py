@@ -50,7 +50,7 @@ def run(number: int, arguments: list[str]) -> list[str]:
     :return: what went wrong
     """
     begin = time.monotonic()
-    command = [sys.executable, "-m", "pytest", "-n", "2", *arguments]
+    command = [sys.executable, "-m", "pytest", "-n", "3", *arguments]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     (OUTPUT / f"{number}.txt").write_text(done.stdout, encoding="utf-8")
     bad = bad_lines(done.stdout)

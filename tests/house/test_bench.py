@@ -10,6 +10,7 @@ from bench.benchmark import Plan
 from bench.cases import Case
 from bench.cores import PINNED, UNPINNED, pinnings
 from bench.footprint import Footprint
+from bench.forms import PAGES
 from bench.load import Measurement, PurePython
 from bench.report import Report, table
 from bench.results import Place, Results, Sample, Spread, p50, p99, rate
@@ -139,7 +140,7 @@ def test_tiny_run_with_the_pure_python_generator(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(data, "verify", verify_)
     plan = Plan(sizes=(10_000,), rounds=1, seconds=0.1, sized_seconds=0.1, rows=20, deletions=1500)
-    only = ["get run", "create run", "delete run data by id", "workflow"]
+    only = ["get run", "create run", "delete run data by id", "workflow", *PAGES]
     measured = benchmark.run(plan, tmp_path, PurePython(), lambda _: None, only)
     assert {place.name for place in measured.results.places()} == {*only, "floor GET", "floor POST"}
     assert all(measured.results.errors(place) == 0 for place in measured.results.places())

@@ -15,12 +15,15 @@ import pytest
 
 from foreman.cli.main import main
 from foreman.config import Settings
+from foreman.http.protocol.problems import CODES
 from foreman.requirements import requirements
 from tests.support.api import METRICS_TOKEN, ok
 from tests.support.running import Running, Start
 from tests.support.source import ROOT
 
-VARYING = re.compile(r'[0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-\d\d-\d\dT[\d:.]+Z|"durationMs":\d+')
+VARYING = re.compile(
+    r'[0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-\d\d-\d\dT[\d:.]+Z|"durationMs":\d+|fmn_prod_default_(?:\w{32}|\.{3})'
+)
 
 
 def blocks(language: str) -> list[str]:
@@ -28,8 +31,17 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 
 
+# The examples of docs/api.md in shell, and what they print.
+API_EXAMPLES = re.findall(
+    r"```sh\n(.*?)```\s*```(?:json|text)\n(.*?)```", (ROOT / "docs" / "api.md").read_text(), re.DOTALL
+)
+
+
 def as_served(example: str, served: Running) -> str:
-    return example.replace("fmn_dev_default_...", served.key("default")).replace("http://localhost:3000", served.url)
+    """The example for this server. The key of examples that manage keys is one of `prod`."""
+    for name, options in (("fmn_dev_default_...", {}), ("fmn_prod_default_...", {"admin": True})):
+        example = example.replace(name, served.key("default", **options))
+    return example.replace("http://localhost:3000", served.url)
 
 
 def run_example(command: list[str]) -> subprocess.CompletedProcess[str]:
@@ -53,7 +65,7 @@ def test_readme_example_works_and_answers_what_it_shows(served: Running) -> None
 def test_readme_example_with_a_wrong_key_shows_what_the_server_says(served: Running) -> None:
     result = run_example(["sh", "-c", readme_in_shell().replace("http://localhost:3000", served.url)])
     first, *others = result.stdout.splitlines()
-    assert first == '{"error":"Invalid API key format","details":[]}'
+    assert first == '{"error":"Invalid API key format","details":[],"code":"unauthorized"}'
     assert all(line.startswith('{"error":') for line in others)
     assert result.stderr == ""
 
@@ -70,7 +82,25 @@ def test_readme_example_in_python_works(served: Running) -> None:
     assert (run["status"], run["outputData"], run["completedTasks"]) == ("completed", "mild", 1)
     refused = run_example([sys.executable, "-c", script.replace("http://localhost:3000", served.url)])
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert refused.stderr == '{"error":"Invalid API key format","details":[]}\n'
+    assert refused.stderr == '{"error":"Invalid API key format","details":[],"code":"unauthorized"}\n'
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+@pytest.mark.parametrize(("script", "shown"), API_EXAMPLES)
+def test_example_of_the_api_page_works_and_answers_what_it_shows(served: Running, script: str, shown: str) -> None:
+    result = run_example(["sh", "-e", "-c", as_served(script, served)])
+    assert result.returncode == 0, result.stderr
+    assert VARYING.sub("~", result.stdout).splitlines() == VARYING.sub("~", shown).splitlines()
+
+
+def test_example_of_pages_lists_every_failed_run(served: Running) -> None:
+    (script,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "api.md").read_text(), re.DOTALL)
+    with served.client("default") as client:
+        runs = [ok(client.post("/runs", json={"inputData": number}), 201) for number in range(7)]
+        failed = [ok(client.patch(f"/runs/{run['id']}", json={"status": "failed"})) for run in runs[1:]]
+    result = run_example([sys.executable, "-c", as_served(script, served).replace("limit=100", "limit=2")])
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines() == [f"{run['id']} {run['completedAt']} 1" for run in reversed(failed)]
 
 
 def test_readme_commands_and_links_exist() -> None:
@@ -95,6 +125,12 @@ def test_every_endpoint_is_documented_as_the_openapi_document_says(served: Runni
     for path, operations in paths.items():
         rows += [f"| `{method.upper()} {path}` | {each['summary']} |" for method, each in operations.items()]
     assert "\n".join(rows) in (ROOT / "docs" / "api.md").read_text()
+
+
+def test_every_code_of_an_error_is_documented_as_it_is() -> None:
+    rows = ["| code | status | when |", "|---|---|---|"]
+    rows += [f"| `{code}` | {known.status} | {known.when} |" for code, known in CODES.items()]
+    assert "\n".join([*rows, ""]) in (ROOT / "docs" / "api.md").read_text()
 
 
 def test_every_command_is_documented() -> None:

@@ -18,6 +18,8 @@ from tests.support.running import Running
 from tests.support.source import APP, ROOT
 from tests.support.wire import Wire
 
+TIMES = ("created", "updated", "started", "completed")
+
 HOOKS = "tests.http.schemathesis_hooks"
 
 
@@ -31,13 +33,15 @@ def document(served: Running) -> Json:
 def test_schemathesis_finds_nothing(served: Running, client: httpx.Client, tmp_path: Path) -> None:
     run = make_run(client)
     task = make_task(client, run)
+    key = served.key(admin=True)
     known_ids = {"runId": run["id"], "taskId": task["id"], "dataId": put_data(client, task, "key")["id"]}
+    known_ids["keyId"] = ok(client.get("/keys"))["items"][-1]["id"]
     found = subprocess.run(
         [
             Path(sys.executable).parent / "schemathesis",
             "run",
             f"{served.url}/api/v1/openapi.json",
-            *("--header", f"Authorization: Bearer {served.key()}"),
+            *("--header", f"Authorization: Bearer {key}"),
             *("--checks", "all"),
             *("--phases", "examples,coverage,fuzzing,stateful" if FULL else "examples,fuzzing"),
             *("--max-examples", str(much(30, 5))),
@@ -72,6 +76,11 @@ def test_every_route_that_answers_json_is_documented(served: Running, document: 
     assert {(snake_case(path), method) for path, method in documented} == routes
 
 
+def test_every_operation_has_a_name_of_its_own(document: Json) -> None:
+    names = [each["operationId"] for operations in document["paths"].values() for each in operations.values()]
+    assert sorted(names) == sorted(set(names))
+
+
 def test_every_operation_names_all_its_statuses_and_whether_it_needs_a_key(document: Json) -> None:
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
@@ -79,8 +88,9 @@ def test_every_operation_names_all_its_statuses_and_whether_it_needs_a_key(docum
             public = path.removeprefix(BASE_PATH) in ("/health", "/ready")
             assert operation.get("security") == ([] if public else None), path
             assert public or {"400", "401", "429", "500", "503"} <= statuses, path
-            assert ("403" in statuses) == (method != "get"), path
-            assert ("404" in statuses) == ("{" in path or (path == f"{BASE_PATH}/tasks" and method == "post")), path
+            assert ("403" in statuses) == (method != "get" or path.startswith(f"{BASE_PATH}/keys")), path
+            names_more = (path.removeprefix(BASE_PATH), method) in (("/tasks", "post"), ("/tasks/batch", "patch"))
+            assert ("404" in statuses) == ("{" in path or names_more), path
             assert {"400", "413", "415"} <= statuses or "requestBody" not in operation, path
             assert operation["summary"], path
 
@@ -113,22 +123,33 @@ def test_document_has_the_security_schemes_and_an_example_for_every_body_field(d
     components = document["components"]
     assert components["securitySchemes"]["bearer"]["scheme"] == "bearer"
     assert components["securitySchemes"]["header"]["name"] == "X-API-Key"
-    for name in ("CreateRun", "UpdateRun", "CreateTask", "UpdateTask", "CreateData", "UpdateTags", "Run", "Task"):
+    bodies = (
+        "CreateRun",
+        "UpdateRun",
+        "CreateTask",
+        "UpdateTask",
+        "CreateData",
+        "UpdateTags",
+        "CreateKey",
+        "RotateKey",
+    )
+    for name in (*bodies, "Run", "Task", "ApiKey"):
         for field, described in components["schemas"][name]["properties"].items():
             assert described.get("examples"), f"{name}.{field}"
 
 
 def test_document_says_how_unknown_fields_are_handled(document: Json) -> None:
     changes = {
-        "UpdateRun": {"status", "outputData", "errorData", "metadata"},
-        "UpdateTask": {"status", "outputData", "errorData", "metadata", "queueJobId"},
+        "UpdateRun": {"status", "outputData", "errorData", "metadata", "externalId", "tags"},
+        "UpdateTask": {"status", "outputData", "errorData", "metadata", "queueJobId", "externalId", "tags"},
         "UpdateTags": {"add", "remove"},
+        "ChangedTask": {"status", "outputData", "errorData", "metadata", "queueJobId", "externalId", "tags"},
     }
     for name, schema in document["components"]["schemas"].items():
         assert ("if" in schema) == (name in changes), name
     for name, known in changes.items():
         change = document["components"]["schemas"][name]
-        assert change["if"] == {"minProperties": 1}
+        assert change["if"] == {"minProperties": 1 + len(change.get("required", ()))}
         assert {field for each in change["then"]["anyOf"] for field in each["required"]} == known
     for path, operations in document["paths"].items():
         for operation in operations.values():
@@ -139,25 +160,108 @@ def test_document_says_how_unknown_fields_are_handled(document: Json) -> None:
             assert (bool(applied & {200, 201}) and 400 in applied) == takes_body, path
 
 
+CONDITIONAL = {
+    ("get", "/runs/{runId}"),
+    ("patch", "/runs/{runId}"),
+    ("delete", "/runs/{runId}"),
+    ("get", "/tasks/{taskId}"),
+    ("patch", "/tasks/{taskId}"),
+    ("patch", "/runs/{runId}/tags"),
+    ("patch", "/tasks/{taskId}/tags"),
+    ("delete", "/runs/{runId}/data"),
+    ("get", "/runs/{runId}/data/{dataId}"),
+    ("patch", "/runs/{runId}/data/{dataId}/tags"),
+    ("get", "/keys/{keyId}"),
+    ("delete", "/keys/{keyId}"),
+}
+
+
+def test_document_says_which_requests_may_be_conditional(document: Json) -> None:
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            names = {each["name"] for each in operation["parameters"]}
+            is_conditional = (method, path.removeprefix(BASE_PATH)) in CONDITIONAL
+            assert (
+                ("If-None-Match" in names) == ("304" in operation["responses"]) == (is_conditional and method == "get")
+            ), path
+            assert ("If-Match" in names) == ("412" in operation["responses"]) == (is_conditional and method != "get"), (
+                path
+            )
+            tagged = [status for status, each in operation["responses"].items() if "ETag" in each["headers"]]
+            if method == "get":
+                assert tagged == (["200", "304"] if is_conditional else [])
+            elif method == "patch":
+                assert (tagged == ["200"]) == is_conditional
+
+
+def test_every_error_may_be_a_problem(document: Json) -> None:
+    contents = [
+        response["content"]
+        for operations in document["paths"].values()
+        for operation in operations.values()
+        for status, response in operation["responses"].items()
+        if status >= "400" and "Error" in str(response["content"])
+    ]
+    assert len(contents) > 50
+    refs = {name: f"#/components/schemas/{name}" for name in ("Error", "Problem")}
+    assert all(
+        content
+        == {
+            "application/json": {"schema": {"$ref": refs["Error"]}},
+            "application/problem+json": {"schema": {"$ref": refs["Problem"]}},
+        }
+        for content in contents
+    )
+
+
 def test_answers_have_exactly_the_documented_fields(client: httpx.Client, document: Json) -> None:
-    run = make_run(client)
-    task = make_task(client, run)
-    entry = put_data(client, task, "key")
+    labels: Json = {"externalId": "mine", "tags": ["red"]}
+    run = make_run(client, **labels)
+    task = make_task(client, run, **labels)
+    entry = put_data(client, task, "key", tags=["red"])
+    batch = {"items": [{"type": "step", "inputData": 1}]}
+    keys, tags = (ok(client.get(f"/runs/{run['id']}/{what}")) for what in ("keys", "tags"))
+    tree = ok(client.get(f"/runs/{run['id']}/tree"))
     answers = {
-        "Run": ok(client.get(f"/runs/{run['id']}")),
-        "Task": task,
-        "RunData": entry,
-        "RunList": ok(client.get("/runs")),
-        "TaskList": ok(client.get("/tasks")),
+        "KeyList": keys,
+        "KeyOfRun": keys["items"][0],
+        "TagList": tags,
+        "TagOfRun": tags["items"][0],
+        "Tree": tree,
+        "TaskOfTree": task | tree["tasks"][0],
+        "Run": ok(client.get(f"/runs/{run['id']}")) | ok(client.get(f"/runs/{run['id']}?view=summary")),
+        "Task": task | ok(client.get(f"/tasks/{task['id']}?view=summary")),
+        "RunData": entry | ok(client.get(f"/runs/{run['id']}/data/{entry['id']}?view=summary")),
+        "RunList": ok(client.get("/runs?cursor=")),
+        "TaskList": ok(client.get("/tasks?cursor=")),
         "RunDataPage": ok(client.get(f"/runs/{run['id']}/data")),
+        "Pagination": ok(client.get(f"/runs/{run['id']}/data?cursor="))["pagination"],
         "Deleted": ok(client.delete(f"/runs/{run['id']}/data", params={"key": "key"})),
         "Health": ok(client.get("/health")),
         "Config": ok(client.get("/config")),
         "QueuesConfig": ok(client.get("/config/queues")),
         "Error": client.get("/nothing").json(),
+        "Problem": client.get("/nothing", headers={"Accept": "application/problem+json"}).json(),
+        "IssuedApiKey": ok(client.post("/keys", json={}), 201),
+        "ApiKeyList": ok(client.get("/keys")),
+        "ApiKey": ok(client.get("/keys"))["items"][0],
+        "Tasks": ok(client.post(f"/runs/{run['id']}/tasks/batch", json=batch), 201),
     }
     for name, answer in answers.items():
-        assert set(answer) == set(document["components"]["schemas"][name]["properties"]), name
+        described = document["components"]["schemas"][name]
+        assert set(described["required"]) <= set(answer) <= set(described["properties"]), name
+
+
+def test_document_says_which_answers_link_to_the_next_page(document: Json) -> None:
+    linking = {
+        path
+        for path, operations in document["paths"].items()
+        for operation in operations.values()
+        for response in operation["responses"].values()
+        if "Link" in response["headers"]
+    }
+    lists = ("runs", "tasks", "runs/{runId}/tasks", "runs/{runId}/data", "runs/{runId}/keys", "runs/{runId}/tags")
+    assert linking == {f"{BASE_PATH}/{path}" for path in lists}
 
 
 def test_command_line_writes_the_same_document(document: Json, tmp_path: Path) -> None:
@@ -183,7 +287,7 @@ def test_arrays_say_what_their_items_are(document: Json) -> None:
 
 def test_default_of_a_body_field_stands_in_its_description_that_of_a_parameter_in_its_schema(document: Json) -> None:
     bodies = [document["components"]["schemas"][name] for name in bodies_of(document)]
-    assert len(bodies) == 6
+    assert len(bodies) == 11
     assert not [schema for body in bodies for schema in schemas_in(body) if "default" in schema]
     task = document["components"]["schemas"]["CreateTask"]
     assert set(task["required"]) == {"runId", "type", "inputData"}
@@ -195,7 +299,14 @@ def test_default_of_a_body_field_stands_in_its_description_that_of_a_parameter_i
         "offset": 0,
         "sortBy": "created_at",
         "sortOrder": "desc",
+        "cursor": None,
+        "count": "true",
+        "view": "full",
         "status": None,
+        "ids": None,
+        **{f"{time}{limit}": None for time in TIMES for limit in ("After", "Before")},
+        **dict.fromkeys(("externalId", "tags", "tagStartsWith")),
+        "tagMode": "any",
     }
 
 

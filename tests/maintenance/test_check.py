@@ -240,6 +240,10 @@ NEW_TASK = (
 NEW_ENTRY = (
     "INSERT INTO run_data (org_id, id, run_seq, run_id, task_id, key, value, tags, created_at, updated_at) VALUES"
 )
+NEW_ACT = f"""
+    INSERT INTO act (org_id, id, kind, filter, expected, created_at, updated_at)
+    VALUES ('acme', '{OTHER_TASK}', 'cancel_tasks', '{{}}', 1, 1, 1)
+    """
 NEW_COUNTS = "INSERT INTO run_task_count (run_seq, parent_task_id, type, pending) VALUES"
 
 OF_RUN, OF_PARENT = "run_seq = 1 AND parent_task_id = ''", f"run_seq = 1 AND parent_task_id = '{PARENT}'"
@@ -287,6 +291,19 @@ PARTIAL = (
         UPDATE run_data_latest SET created_at = 8 WHERE run_seq = 3
         """,
     ),
+    (
+        "run_by_external_id",
+        1,
+        f"UPDATE run SET external_id = 'mine' WHERE id = '{RUN}'",
+        f"UPDATE run SET created_at = 8, external_id = 'yours' WHERE id = '{RUN}'",
+    ),
+    (
+        "task_by_external_id",
+        1,
+        f"UPDATE task SET external_id = 'mine' WHERE id = '{CHILD}'",
+        f"UPDATE task SET created_at = 8, external_id = 'yours' WHERE id = '{CHILD}'",
+    ),
+    ("act_to_do", 1, NEW_ACT, "UPDATE act SET created_at = 8, seq = 8"),
 )
 # The rows that SQLite misses in them, as it numbers them.
 LOST = {
@@ -297,6 +314,9 @@ LOST = {
     "task_by_parent": (2,),
     "run_data_by_updated_at": (3,),
     "run_data_latest_by_created_at": (1, 4),
+    "run_by_external_id": (1,),
+    "task_by_external_id": (2,),
+    "act_to_do": (1,),
 }
 
 BROKEN = {
@@ -307,8 +327,12 @@ BROKEN = {
         "DROP TABLE api_key",
         [
             ("schema", "type='index' name='api_key_by_hash_prefix'"),
+            ("schema", "type='index' name='api_key_by_org'"),
             ("schema", "type='table' name='api_key'"),
-            ("unchecked", "not checked because of 'no such table: api_key': id, key_hash, key_read_only, key_name"),
+            (
+                "unchecked",
+                "not checked because of 'no such table: api_key': id, key_hash, key_read_only, key_name, key_admin",
+            ),
         ],
     ),
     "a version that no migration led to": Broken(
@@ -377,12 +401,12 @@ BROKEN = {
     "a null in spite of NOT NULL": Broken(
         """
         PRAGMA writable_schema = ON;
-        UPDATE sqlite_schema SET sql = replace(sql, 'read_only   INTEGER NOT NULL', 'read_only   INTEGER')
+        UPDATE sqlite_schema SET sql = replace(sql, 'read_only    INTEGER NOT NULL', 'read_only    INTEGER')
         WHERE name = 'api_key';
         PRAGMA writable_schema = RESET;
         UPDATE api_key SET read_only = NULL;
         PRAGMA writable_schema = ON;
-        UPDATE sqlite_schema SET sql = replace(sql, 'read_only   INTEGER', 'read_only   INTEGER NOT NULL')
+        UPDATE sqlite_schema SET sql = replace(sql, 'read_only    INTEGER', 'read_only    INTEGER NOT NULL')
         WHERE name = 'api_key';
         """,
         [("integrity", "NULL value in api_key.read_only")],
@@ -948,6 +972,113 @@ BROKEN = {
             ("key, of all", 1, "", "a\nb"),
         )
     },
+    # How runs and tasks are found
+    **{
+        f"an external id of a {table} that is {what}": Broken(
+            f"UPDATE {table} SET external_id = '{value}' WHERE id = '{id_}'",
+            [("external_id", f"table='{table}' org_id='acme' id='{id_}'")],
+        )
+        for table, id_ in (("run", RUN), ("task", CHILD))
+        for what, value in (("empty", ""), ("long", LONG))
+    },
+    "an external id with a NUL": Broken(
+        f"UPDATE run SET external_id = 'a' || char(0) WHERE id = '{RUN}'",
+        [("external_id_nul", f"table='run' org_id='acme' id='{RUN}'")],
+    ),
+    **{
+        f"tags of a {table} that are {what}": Broken(
+            f"UPDATE {table} SET tags = {quoted(tags)} WHERE id = '{id_}'; DELETE FROM {table}_tag",
+            [
+                ("tags_of_run_or_task", f"table='{table}' org_id='acme' id='{id_}'"),
+                *((f"{table}_tag", f"found='missing' org_id='acme' tag='{tag}' created_at=1 {of}") for tag in missing),
+            ],
+            triggers=False,
+        )
+        for table, id_, of in (("run", RUN, "seq=1"), ("task", CHILD, "seq=2 run_seq=1"))
+        for what, tags, missing in (("an object", "{}", []), ("too many", MANY, json.loads(MANY)))
+    },
+    **{
+        f"a tag of a {table} that {what}": Broken(
+            f"UPDATE {table} SET tags = {quoted(json.dumps([tag]))} WHERE id = '{id_}'",
+            [("tag_of_run_or_task", f"table='{table}' org_id='acme' id='{id_}' tag='{tag}'")],
+        )
+        for table, id_ in (("run", RUN), ("task", CHILD))
+        for what, tag in (("is empty", ""), ("is long", LONG), ("has a comma", "a,b"))
+    },
+    "a tag that a run has twice": Broken(
+        f"UPDATE run SET tags = '[\"a\",\"a\"]' WHERE id = '{RUN}'; INSERT INTO run_tag VALUES ('acme', 'a', 1, 1)",
+        [("tag_of_run_or_task_repeated", f"table='run' org_id='acme' id='{RUN}'")],
+        triggers=False,
+    ),
+    "a tag of a run by which it is not found": Broken(
+        f"UPDATE run SET tags = '[\"a\"]' WHERE id = '{RUN}'",
+        [("run_tag", "found='missing' org_id='acme' tag='a' created_at=1 seq=1")],
+        triggers=False,
+    ),
+    "a tag that a task does not have": Broken(
+        "INSERT INTO task_tag VALUES ('acme', 'a', 1, 2, 1)",
+        [("task_tag", "found='extra' org_id='acme' tag='a' created_at=1 seq=2 run_seq=1")],
+    ),
+    "a task that is found by its tag in another run": Broken(
+        f"""
+        UPDATE task SET tags = '["a"]' WHERE id = '{CHILD}';
+        INSERT INTO task_tag VALUES ('acme', 'a', 1, 2, 3);
+        """,
+        [
+            ("task_tag", "found='missing' org_id='acme' tag='a' created_at=1 seq=2 run_seq=1"),
+            ("task_tag", "found='extra' org_id='acme' tag='a' created_at=1 seq=2 run_seq=3"),
+        ],
+        triggers=False,
+    ),
+    **{
+        f"metadata by which a {table} is not found": Broken(
+            f"""
+            INSERT INTO metadata_path VALUES ('team', 1), ('of.it', 1);
+            UPDATE {table} SET metadata = '{{"team": "ml", "of": {{"it": 1.50}}}}' WHERE id = '{id_}';
+            """,
+            [
+                (f"{table}_metadata", f"found='missing' org_id='acme' path='team' value='ml' created_at=1 seq={seq}"),
+                (
+                    f"{table}_metadata",
+                    f"found='missing' org_id='acme' path='of.it' value='1.50' created_at=1 seq={seq}",
+                ),
+            ],
+            triggers=False,
+        )
+        for table, id_, seq in (("run", RUN, 1), ("task", CHILD, 2))
+    },
+    "metadata by which a run is found although it is another's": Broken(
+        f"""
+        INSERT INTO metadata_path VALUES ('team', 1);
+        UPDATE run SET metadata = '{{"team": null}}' WHERE id = '{RUN}';
+        INSERT INTO run_metadata VALUES ('acme', 'team', 'ml', 1, 1);
+        """,
+        [("run_metadata", "found='extra' org_id='acme' path='team' value='ml' created_at=1 seq=1")],
+    ),
+    "a declared path that is empty": Broken(
+        "INSERT INTO metadata_path VALUES ('', 1)", [("metadata_path", "path='' filled=1")]
+    ),
+    "a declared path that is filled in part": Broken(
+        "INSERT INTO metadata_path VALUES ('team', 2)", [("metadata_path", "path='team' filled=2")]
+    ),
+    "a run that is strict in another way": Broken(
+        f"UPDATE run SET strict = 2 WHERE id = '{RUN}'", [("run_strict", f"org_id='acme' id='{RUN}' strict=2")]
+    ),
+    # Acts and keys
+    **{
+        f"an act with {what}": Broken(
+            f"{NEW_ACT}; UPDATE act SET {change}",
+            [("act", f"org_id='acme' id='{OTHER_TASK}' kind={kind!r} changed={changed}")],
+        )
+        for what, change, kind, changed in (
+            ("an unknown kind", "kind = 'pause'", "pause", 0),
+            ("a filter that is no JSON", "filter = 'x'", "cancel_tasks", 0),
+            ("a negative number", "changed = -1", "cancel_tasks", -1),
+        )
+    },
+    "a key that is an administrator's in another way": Broken(
+        "UPDATE api_key SET admin = 2", [("key_admin", f"org_id='acme' id='{KEY}' admin=2")]
+    ),
 }
 
 

@@ -80,7 +80,7 @@ def nginx(start: Start, certificate: Path, tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "nginx.conf").write_text(
         ("user root;\n" if os.geteuid() == 0 else "")
         + "daemon off;\npid nginx.pid;\nworker_processes 1;\nerror_log error.log;\nevents {}\nhttp {\n"
-        + "access_log off;\n"
+        + "access_log off;\ngzip on;\ngzip_types application/json;\n"
         + "".join(f"{kind}_temp_path {kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         + f"include {tmp_path}/foreman.conf;\n}}\n"
     )
@@ -114,6 +114,39 @@ def test_workflow_goes_over_one_connection_to_foreman(nginx: Nginx) -> None:
         for _ in range(20):
             assert ok(client.get(f"/runs/{run['id']}")) == run
     assert len(nginx.foreman.server.connections()) == 1
+
+
+def test_tag_that_nginx_weakens_for_compression_still_says_which_state_is_meant(nginx: Nginx) -> None:
+    with nginx.client() as client:
+        path = f"/runs/{make_run(client, 'x' * 1000)['id']}"
+        seen = client.get(path)
+        assert seen.headers["Content-Encoding"] == "gzip"
+        stale = seen.headers["ETag"]
+        assert re.fullmatch(r'W/"[A-Za-z0-9_-]{16}"', stale)
+        direct = client.get(path, headers={"Accept-Encoding": "identity"})
+        assert direct.headers["ETag"] == stale.removeprefix("W/")
+        for known in (stale, direct.headers["ETag"]):
+            response = client.get(path, headers={"If-None-Match": known})
+            assert (response.status_code, response.content) == (304, b"")
+            assert "Content-Encoding" not in response.headers
+        current = client.patch(path, json={"status": "running"}, headers={"If-Match": stale})
+        assert ok(current)["status"] == "running"
+        assert current.headers["ETag"].startswith("W/")
+        for request in (
+            client.build_request("PATCH", path, json={"status": "failed"}),
+            client.build_request("DELETE", path),
+        ):
+            request.headers["If-Match"] = stale
+            assert assert_error(client.send(request), 412)["code"] == "stale"
+        assert ok(client.get(path)) == ok(current)
+        assert ok(client.delete(path, headers={"If-Match": current.headers["ETag"]})) == {"deleted": 1}
+
+
+def test_error_of_foreman_comes_through_as_problem_details(nginx: Nginx) -> None:
+    with nginx.client() as client:
+        response = client.get("/nothing", headers={"Accept": "application/problem+json", "X-Request-Id": "abc-123"})
+    assert (response.status_code, response.headers["Content-Type"]) == (404, "application/problem+json")
+    assert (response.json()["code"], response.json()["requestId"]) == ("not_found", "abc-123")
 
 
 def test_plain_http_is_sent_to_https_with_its_method_and_query(nginx: Nginx) -> None:
@@ -184,7 +217,7 @@ def test_foreman_down_is_502_in_the_envelope(nginx: Nginx) -> None:
 @pytest.mark.parametrize("path", ["/metrics", "//metrics", "/%6detrics", "/docs/../metrics", "/metrics?a=b"])
 def test_metrics_are_not_for_the_public(nginx: Nginx, path: str) -> None:
     status, head, body = raw(nginx, f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
-    assert (status, body) == (404, b'{"error": "Not found", "details": []}')
+    assert (status, body) == (404, b'{"error": "Not found", "details": [], "code": "not_found"}')
     assert b"Content-Type: application/json" in head
 
 
@@ -210,12 +243,14 @@ def test_what_nginx_refuses_gets_the_envelope(nginx: Nginx, request_bytes: bytes
     assert got == status
     assert b"Content-Type: application/json" in head
     assert re.search(rb"X-Request-Id: \S", head)
-    assert re.fullmatch(rb'\{"error": "[A-Z][^"]+", "details": \[\]\}', body)
+    assert re.fullmatch(rb'\{"error": "[A-Z][^"]+", "details": \[\], "code": "[a-z_]+"\}', body)
 
 
 def own_answer(answer: httpx.Response, status: int) -> None:
     """An error of nginx itself looks like one of Foreman."""
-    assert assert_error(answer, status)["details"] == []
+    error = assert_error(answer, status)
+    assert error["details"] == []
+    assert error["code"] == {413: "too_large", 502: "outcome_unknown"}[status]
     assert answer.headers["Strict-Transport-Security"]
     for name in ("X-Content-Type-Options", "Content-Security-Policy", "Cache-Control"):
         assert len(answer.headers.get_list(name)) == 1, name

@@ -30,6 +30,19 @@ Item = TypeVar("Item", "Run", "Task")
 # Requests and answers -----------------------------------------------------------------------------------------------
 
 
+class Condition(NamedTuple):
+    """What has to be so that the request is done: `If-Match` with PATCH and DELETE, `If-None-Match` with GET and HEAD.
+
+    :ivar header: what the client sends
+    :ivar states: of the items that the tags in it stand for; None for every one, an empty tuple for none
+    :ivar is_malformed: whether the header is neither `*` nor a list of tags
+    """
+
+    header: str
+    states: tuple[Any, ...] | None = ()
+    is_malformed: bool = False
+
+
 @dataclass(frozen=True)
 class Request:
     """A request without its key.
@@ -37,12 +50,14 @@ class Request:
     :ivar path: below the base path, not encoded
     :ivar query: parameters in their order; a name may repeat
     :ivar body: the JSON text of each field; None for no body
+    :ivar condition: of a request about a single item
     """
 
     method: str
     path: str
     query: tuple[tuple[str, str], ...] = ()
     body: dict[str, str] | None = None
+    condition: Condition | None = None
 
     def replacing(self, texts: dict[str, str]) -> "Request":
         """The same request, with each of these texts exchanged for another."""
@@ -214,6 +229,9 @@ def _common(thing: Run | Task) -> Json:
     }
 
 
+CODES = {401: "unauthorized", 403: "forbidden", 404: "not_found", 412: "stale"}
+
+
 # What a request may say ---------------------------------------------------------------------------------------------
 
 
@@ -227,7 +245,7 @@ class Refused(Exception):
     @classmethod
     def because(cls, status: int, error: str) -> "Refused":
         """An error without details."""
-        return cls(status, {"error": error, "details": []})
+        return cls(status, {"error": error, "details": [], "code": CODES[status]})
 
 
 class Wrong(Exception):
@@ -485,22 +503,29 @@ class Model:
             case "GET", ["runs"]:
                 return 200, self._list_runs(org_id, parameters_of(query, RUNS_WANTED)), None
             case "GET", ["runs", run_id]:
-                return 200, self._run(org_id, run_id).to_json(), None
+                return _read(self._run(org_id, run_id).to_json(), request.condition)
             case "PATCH", ["runs", run_id]:
-                change = fields_of(body, RUN_CHANGE)
-                return 200, self._change(self._run(org_id, run_id), change), None
+                change, states = fields_of(body, RUN_CHANGE), _wanted(request.condition)
+                run = self._run(org_id, run_id)
+                _check(states, run.to_json())
+                return 200, self._change(run, change), None
             case "DELETE", ["runs", run_id]:
-                return 200, self._delete_run(self._run(org_id, run_id)), None
+                states = _wanted(request.condition)
+                run = self._run(org_id, run_id)
+                _check(states, run.to_json())
+                return 200, self._delete_run(run), None
             case "POST", ["tasks"]:
                 new = fields_of(body, NEW_TASK, "runId", "type", "inputData")
                 return self._create_task(org_id, new, new_id)
             case "GET", ["tasks"]:
                 return 200, self._list_tasks(org_id, parameters_of(query, TASKS_WANTED)), None
             case "GET", ["tasks", task_id]:
-                return 200, self._task(org_id, task_id).to_json(), None
+                return _read(self._task(org_id, task_id).to_json(), request.condition)
             case "PATCH", ["tasks", task_id]:
-                change = fields_of(body, TASK_CHANGE)
-                return 200, self._change(self._task(org_id, task_id), change), None
+                change, states = fields_of(body, TASK_CHANGE), _wanted(request.condition)
+                task = self._task(org_id, task_id)
+                _check(states, task.to_json())
+                return 200, self._change(task, change), None
             case "POST", ["runs", run_id, "data"]:
                 new = fields_of(body, NEW_ENTRY, "taskId", "key", "value")
                 return self._create_entry(self._run(org_id, run_id), new, new_id)
@@ -511,12 +536,20 @@ class Model:
                 unwanted = parameters_of(query, DATA_UNWANTED, keep_empty=True)
                 if len(unwanted) != 1:
                     raise Refused(400, ["key"])
-                return 200, self._delete_data(self._run(org_id, run_id), unwanted), None
+                states = _wanted(request.condition)
+                if states is not None and "key" in unwanted:
+                    raise Refused(400, ["If-Match"])
+                run = self._run(org_id, run_id)
+                if states is not None:
+                    _check(states, self._entry(org_id, run_id, unwanted["id"]).answer)
+                return 200, self._delete_data(run, unwanted), None
             case "GET", ["runs", run_id, "data", data_id]:
-                return 200, self._entry(org_id, run_id, data_id).answer, None
+                return _read(self._entry(org_id, run_id, data_id).answer, request.condition)
             case "PATCH", ["runs", run_id, "data", data_id, "tags"]:
-                change = fields_of(body, TAGS_CHANGE)
-                return 200, self._change_tags(self._entry(org_id, run_id, data_id), change), None
+                change, states = fields_of(body, TAGS_CHANGE), _wanted(request.condition)
+                entry = self._entry(org_id, run_id, data_id)
+                _check(states, entry.answer)
+                return 200, self._change_tags(entry, change), None
             case "GET", ["config", *_]:
                 return 200, self.config[request.path], None
         raise NotImplementedError(f"{request.method} {request.path}")
@@ -664,6 +697,27 @@ class Model:
             raise Refused.because(404, "Entry not found")
         run.entries = kept
         return {"deleted": deleted}
+
+
+def _read(item: Json, condition: Condition | None) -> tuple[int, Json | None, None]:
+    """The answer to who reads an item: nothing if it has the item already."""
+    if condition is not None and condition.is_malformed:
+        raise Refused(400, ["If-None-Match"])
+    known = condition is not None and (condition.states is None or item in condition.states)
+    return (304, None, None) if known else (200, item, None)
+
+
+def _wanted(condition: Condition | None) -> tuple[Any, ...] | None:
+    """The states of which one has to be; None if any will do."""
+    if condition is not None and condition.is_malformed:
+        raise Refused(400, ["If-Match"])
+    return None if condition is None else condition.states
+
+
+def _check(states: tuple[Any, ...] | None, item: Json) -> None:
+    """:raises Refused: when the item is in none of the states"""
+    if states is not None and item not in states:
+        raise Refused.because(412, "It has changed since it was read: read it again")
 
 
 def _with_id(items: Iterable[Item], item_id: str, what: str) -> Item:

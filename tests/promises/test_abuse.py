@@ -17,8 +17,8 @@ import httpx
 import pytest
 
 from foreman.api import run_data
-from foreman.http import paging
 from foreman.http.opaque_json import decode_object
+from foreman.http.paging import pages
 from foreman.server import connection, http_server, listener, server, uploads
 from foreman.server.connection import State
 from foreman.server.owed import Owed
@@ -220,10 +220,10 @@ def test_connections_whose_requests_are_being_served_stay(start: Start, monkeypa
     monkeypatch.setattr(listener, "MOST_CONNECTIONS", 20)
     begun, go_on = threading.Event(), threading.Event()
 
-    def slow_page(*_: Any, **__: Any) -> tuple[list[Any], int]:
+    def slow_page(*_: Any, **__: Any) -> pages.Page:
         begun.set()
         assert go_on.wait(PATIENCE)
-        return [], 0
+        return pages.Page([], 0, None)
 
     monkeypatch.setattr("foreman.api.runs.read_page", slow_page)
     served = start()
@@ -604,7 +604,7 @@ def test_globs_of_many_stars_are_answered(client: httpx.Client, entries: Json, p
 @pytest.fixture
 def endless(monkeypatch: pytest.MonkeyPatch) -> None:
     """Queries of run data do not end by themselves."""
-    monkeypatch.setattr(run_data, "data_query", lambda _: ENDLESS)
+    monkeypatch.setattr(run_data, "data_query", lambda *_: ENDLESS)
 
 
 @pytest.mark.usefixtures("endless")
@@ -676,7 +676,7 @@ def lists_of(client: httpx.Client, large: str) -> Iterator[str]:
 def test_page_that_is_too_large_is_refused_and_its_items_are_not(
     client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(paging, "LARGEST_PAGE", 1000)
+    monkeypatch.setattr(pages, "LARGEST_PAGE", 1000)
     for each in lists_of(client, "x" * 2000):
         details = assert_error(client.get(f"{each}limit=2"), 400, "limit")["details"]
         assert "ask for fewer" in details[0]["message"]
@@ -687,9 +687,9 @@ def test_page_that_is_too_large_is_refused_and_its_items_are_not(
 def test_page_is_as_large_as_its_bytes(client: httpx.Client, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     value = text * (1200 // len(text.encode()))
     for each in lists_of(client, value):
-        monkeypatch.setattr(paging, "LARGEST_PAGE", 2 * len(json.dumps(value, ensure_ascii=False).encode()) + 100)
+        monkeypatch.setattr(pages, "LARGEST_PAGE", 2 * len(json.dumps(value, ensure_ascii=False).encode()) + 100)
         assert ok(client.get(f"{each}limit=2"))
-        monkeypatch.setattr(paging, "LARGEST_PAGE", 2 * len(json.dumps(value, ensure_ascii=False).encode()) - 1)
+        monkeypatch.setattr(pages, "LARGEST_PAGE", 2 * len(json.dumps(value, ensure_ascii=False).encode()) - 1)
         assert_error(client.get(f"{each}limit=2"), 400, "limit")
 
 
@@ -715,11 +715,16 @@ def test_memory_stays_below_its_bound_whatever_clients_do(tmp_path: Path) -> Non
         large = b'{"inputData": "' + b"x" * 9_000_000 + b'"}'
         bomb = b'{"inputData": [' + b"0," * 4_000_000 + b"0]}"
         tags = f'{{"taskId": "{task["id"]}", "key": "k", "value": 1, "tags": ['.encode() + b"0," * 4_000_000 + b"0]}"
+        data = f'{{"taskId": "{task["id"]}", "key": "k", "value": "{"x" * 9000}"}}'
+        batch = f'{{"items": [{", ".join([data] * 1000)}]}}'.encode()
+        items = b'{"items": [' + b"{}, " * 2_000_000 + b"{}]}"
         abuses: list[tuple[Callable[[], bytes], int]] = [
             (lambda: request("GET", f"/runs/{runs[0]['id']}") * 20, 20),
             (lambda: request("POST", "/runs", large), 15),
             (lambda: request("POST", "/runs", bomb), 5),
             (lambda: request("POST", f"/runs/{task['runId']}/data", tags), 5),
+            (lambda: request("POST", f"/runs/{task['runId']}/data/batch", batch), 5),
+            (lambda: request("POST", f"/runs/{task['runId']}/data/batch", items), 5),
             (lambda: request("POST", "/runs", large)[:-5], 20),
             (lambda: request("POST", "/runs", b"x" * 500_000)[:-5], 200),
             (lambda: request("GET", "/runs?limit=100"), 10),

@@ -25,6 +25,7 @@ from tests.support.api import Json, make_run, make_task, put_data
 from tests.support.contents import columns, everything_beside, looking, rows, violations_in
 from tests.support.proof import much
 from tests.support.running import Running, Start
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.proof
 
@@ -137,8 +138,8 @@ TEXTS = {name: text for name, text in INJECTIONS.items() if not SURROGATE.search
 # All that an answer may have, in lower case.
 HEADERS = {
     "accept-ranges", "allow", "cache-control", "connection", "content-disposition", "content-length",
-    "content-security-policy", "content-type", "date", "etag", "expires", "last-modified", "location",
-    "preference-applied", "referrer-policy", "www-authenticate", "x-content-type-options",
+    "content-security-policy", "content-type", "date", "etag", "expires", "last-modified", "link", "location",
+    "preference-applied", "referrer-policy", "vary", "www-authenticate", "x-content-type-options",
     "x-request-id",
 }  # fmt: skip
 
@@ -186,8 +187,19 @@ def places(where: str) -> list[Place]:
     return found
 
 
+def filled_in(example: Any, ids: Json) -> Any:
+    """An example with ids of what exists in place of its own."""
+    if isinstance(example, list):
+        return [filled_in(each, ids) for each in example]
+    if isinstance(example, dict):
+        return {name: ids.get(name) or filled_in(each, ids) for name, each in example.items()}
+    return example
+
+
 def allows(schema: Json, value: Any) -> bool:
     """Whether a value is one that the schema allows: as much of JSON Schema as stands in the document."""
+    if "$ref" in schema:
+        schema = DOCUMENT["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
     types = schema.get("type", ["string", "array", "object"])  # without a type it allows every value
     types = types if isinstance(types, list) else [types]
     if SURROGATE.search(json.dumps(value, ensure_ascii=False)) and "object" not in types:
@@ -200,7 +212,7 @@ def allows(schema: Json, value: Any) -> bool:
     return (
         "string" in types
         and value in schema.get("enum", [value])
-        and schema.get("format") != "uuid"
+        and schema.get("format") not in ("uuid", "date-time")
         and schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value))
         and re.search(schema.get("pattern", ""), value) is not None
     )
@@ -211,6 +223,11 @@ def allows_in_query(schema: Json, text: str) -> bool:
     if schema["type"] == "array":
         return all(allows(schema["items"], item) for item in text.split(",") if item)
     return allows(schema, text)
+
+
+def is_allowed(place: Place, text: str) -> bool:
+    """The same for a place; no text is a cursor but the empty one and those of the server."""
+    return allows_in_query(place.schema, text) and (place.name != "cursor" or not text)
 
 
 # The server, and what is in its database ----------------------------------------------------------------------------
@@ -265,7 +282,7 @@ def checked(answer: Answer, method: str) -> Answer:
     if method != "HEAD":
         assert int(answer.headers["Content-Length"]) == len(answer.body)
     if answer.headers["Content-Type"] == "application/json" and method != "HEAD":
-        assert set(answer.json) >= {"error", "details"} or answer.status < 400
+        assert set(answer.json) >= {"error", "details", "code"} or answer.status < 400
     return answer
 
 
@@ -278,7 +295,7 @@ def served(start: Start, monkeypatch: pytest.MonkeyPatch) -> Running:
 @pytest.fixture
 def wire(served: Running) -> Iterator[Wire]:
     """The organisation acme."""
-    with closing(Wire(served, served.key("acme"))) as wire:
+    with closing(Wire(served, served.key("acme", admin=True))) as wire:
         yield wire
 
 
@@ -287,11 +304,14 @@ def ids(served: Running) -> Json:
     """What acme has, and rival as well: by the names that ids have in paths and fields."""
     names: Json = {}
     for org in ("rival", "acme"):
-        with served.client(org) as client:
+        with served.client(org, admin=True) as client:
             run = make_run(client, "input", metadata={"a": 1})
             task = make_task(client, run)
             entry = put_data(client, task, "key", "value", tags=["tag"])
             names = {"runId": run["id"], "taskId": task["id"], "parentTaskId": task["id"], "dataId": entry["id"]}
+            names["keyId"] = client.post("/keys", json={}).json()["id"]
+            names["actId"] = client.post("/runs/cancel?status=failed&expect=0").json()["id"]
+            until(lambda act=names["actId"]: client.get(f"/acts/{act}").json()["completedAt"])  # type: ignore[misc]
     return names
 
 
@@ -335,7 +355,7 @@ class Dump:
             if "run_seq" in row:
                 assert row["run_seq"] == self.run_seq(thing), (table, row)
             assert "org_id" in row or "run_seq" in row, (table, row)
-            if "tag" in row:
+            if "tag" in row and "key" in row:
                 assert row["key"] == thing["key"], (table, row)
             elif table not in KEPT_BY_TRIGGERS:
                 assert row["id"] == thing["id"], (table, row)
@@ -356,7 +376,13 @@ def dump(served: Running) -> Iterator[Dump]:
     assert violations_in(served.location) == []
 
 
-KEPT_BY_TRIGGERS = {"run_count", "org_task_count", "run_task_count", "run_data_count"}
+KEPT_BY_TRIGGERS = {"run_count", "org_task_count", "run_task_count", "run_data_count", "run_tag", "task_tag"}
+
+
+def paths_of(ids: Json) -> dict[str, str]:
+    """What the names in routes stand for."""
+    names = {re.sub("([A-Z])", r"_\1", name).lower(): value for name, value in ids.items()}
+    return {**names, "asset": "docs.js"}
 
 
 def target_of(path: str, names: dict[str, str]) -> str:
@@ -369,7 +395,7 @@ def target_of(path: str, names: dict[str, str]) -> str:
 # Where a field that was sent is found in an answer, when not under its own name.
 SEEN_AS: dict[str, Callable[[Json, Any], bool]] = {
     "add": lambda thing, sent: set(sent) <= set(thing["tags"]),
-    "remove": lambda thing, sent: not set(sent) & set(thing["tags"]),
+    "remove": lambda thing, sent: not set(sent) & set(thing.get("tags", [])),
 }
 COLUMNS = {"add": {"tags", "updated_at"}, "remove": {"tags", "updated_at"}}
 
@@ -388,8 +414,10 @@ def test_text_in_a_body_comes_back_exactly_and_changes_nothing_but_itself(
             if "dataId" in place.path:
                 ids["dataId"] = an_entry(wire, ids, place, sent)
             path = target_of(place.path, ids)
-            body = {**{each: ids.get(each, example) for each, example in place.others.items()}, place.name: sent}
-            before = dump.rows() if "dataId" in place.path else after
+            if place.path.endswith("/tags") and "dataId" not in place.path:
+                wire.send("PATCH", path.removesuffix("/tags"), {"tags": tags_before(place, sent)})
+            body = {**filled_in(place.others, ids), place.name: sent}
+            before = dump.rows() if place.path.endswith("/tags") else after
             answer = wire.send(place.method, path, body)
             after = dump.rows()
             if not allows(place.schema, sent):
@@ -411,24 +439,59 @@ def test_text_in_a_body_comes_back_exactly_and_changes_nothing_but_itself(
     assert (accepted > much(60, 12)) == can_hold_text(place.schema)
 
 
+def tags_before(place: Place, sent: Any) -> list[str]:
+    """Some tags, with those that are about to be removed, when they can be tags."""
+    return ["before", *sent] if place.name == "remove" and allows(place.schema, sent) else ["before"]
+
+
 def an_entry(wire: Wire, ids: Json, place: Place, sent: Any) -> str:
-    """A new entry; with the tags that are about to be removed, when they can be tags."""
-    tags = ["before", *sent] if place.name == "remove" and allows(place.schema, sent) else ["before"]
-    new = {"taskId": ids["taskId"], "key": "k", "value": 1, "tags": tags}
+    """A new entry with these tags."""
+    new = {"taskId": ids["taskId"], "key": "k", "value": 1, "tags": tags_before(place, sent)}
     return str(wire.send("POST", target_of("/runs/{runId}/data", ids), new).json["id"])
 
 
 def can_hold_text(schema: Json) -> bool:
     """Whether most texts are allowed in it somehow."""
-    return any(allows(schema, sent) for sent in ("text", ["text"], {"text": "text"}))
+    return any(allows(schema, sent) for sent in ("a text", ["a text"], {"a text": "a text"}))
 
 
-@pytest.mark.parametrize(("method", "path"), sorted({(place.method, place.path) for place in BODIES}))
+def test_text_in_items_of_batches_comes_back_exactly(wire: Wire, dump: Dump) -> None:
+    before = dump.rows()
+    texts = [text for text in TEXTS.values() if allows({"type": "string", "minLength": 1, "maxLength": 255}, text)]
+    texts = [text for text in texts if "\0" not in text]
+    assert len(texts) > much(60, 12)
+    tasks = [{"type": text, "ref": text, "inputData": text, "metadata": {text: text}, text: text} for text in texts]
+    entries = [
+        {"task": text, "key": text, "value": text, "tags": [tag for tag in text.split(",") if tag], text: text}
+        for text in texts
+    ]
+    run = wire.send("POST", target_of("/runs", {}), {"inputData": 1, "tasks": tasks, "data": entries}).json
+    added = wire.send("POST", target_of("/runs/{id}/tasks/batch", run), {"items": tasks}).json["items"]
+    for task, text in zip([*run["tasks"], *added], texts * 2, strict=True):
+        assert (task["type"], task["inputData"], task["metadata"]) == (text, text, {text: text})
+        assert wire.send("GET", target_of("/tasks/{id}", task)).json == task
+    own = [{"taskId": task["id"], **entry} for task, entry in zip(added, entries, strict=True)]
+    written = wire.send("POST", target_of("/runs/{id}/data/batch", run), {"items": own}).json["items"]
+    for entry, text in zip([*run["data"], *written], texts * 2, strict=True):
+        assert (entry["key"], entry["value"], ",".join(entry["tags"])) == (text, text, ",".join(entry["tags"]))
+        assert wire.send("GET", target_of("/runs/{runId}/data/{id}", entry)).json == entry
+    changes = [
+        {"id": task["id"], "queueJobId": text, "outputData": text} for task, text in zip(added, texts, strict=True)
+    ]
+    changed = wire.send("PATCH", target_of("/tasks/batch", {}), {"items": changes}).json["items"]
+    assert [(task["queueJobId"], task["outputData"]) for task in changed] == [(text, text) for text in texts]
+    assert all(row.get("org_id", "acme") == "acme" for _, row in dump.changed(before, dump.rows()))
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    sorted({(place.method, place.path) for place in BODIES if not place.path.endswith(("/rotate", "/batch"))}),
+)
 def test_field_that_nobody_knows_is_ignored_beside_known_ones_whatever_its_name(
     wire: Wire, dump: Dump, ids: Json, method: str, path: str
 ) -> None:
     others = next(place.others for place in BODIES if (place.method, place.path) == (method, path))
-    known = {each: ids.get(each, example) for each, example in others.items()}
+    known = filled_in(others, ids)
     for name, text in INJECTIONS.items():
         before = dump.rows()
         if method == "PATCH":
@@ -447,6 +510,13 @@ def test_field_that_nobody_knows_is_ignored_beside_known_ones_whatever_its_name(
 
 QUERIES = places("query")
 READING = sorted({place.path for place in QUERIES if place.method == "GET"})
+
+
+# Lists of what is no item with an id, and what they have instead.
+BROWSED = {"/runs/{runId}/keys": "key", "/runs/{runId}/tags": "tag"}
+
+# Parameters that look for what `fill` labels tasks with.
+LABELS = ("externalId", "tags", "tagStartsWith")
 
 
 class Found(NamedTuple):
@@ -468,23 +538,46 @@ def fill(served: Running, ids: Json) -> Found:
             found.types[task["id"]] = task["type"]
             for text in TEXTS.values():
                 if 1 <= len(text) <= 255 and "\0" not in text:
-                    found.types[make_task(client, run, type=text)["id"]] = text
-                    entry = put_data(client, task, text, tags=[tag for tag in text.split(",") if tag])
+                    tags = [tag for tag in text.split(",") if tag]
+                    found.types[make_task(client, run, type=text, externalId=text, tags=tags)["id"]] = text
+                    entry = put_data(client, task, text, tags=tags)
                     found.entries.append(Entry(len(found.entries), text, entry["tags"], 0, 0, entry))
             ids["runId"] = run["id"]
     return found
 
 
 def expected(found: Found, path: str, name: str, text: str) -> set[str]:
-    """The ids that a query has to find. A new parameter that takes any text has to be added here."""
-    if name == "status":
-        return found.runs if path == "/runs" else set(found.types)
+    """What a query has to find, by id, key or tag. A new parameter that takes any text has to be added here."""
+    if path in BROWSED:
+        there = {each for entry in found.entries for each in ([entry.key] if path.endswith("/keys") else entry.tags)}
+        return {each for each in there if name == "cursor" or each.startswith(text)}
+    is_given = text if name == "externalId" else text.strip(",")
+    if path == "/runs":  # none of them has labels
+        return set() if is_given and name in LABELS else found.runs
+    if name in LABELS and not path.endswith("/data"):
+        labelled = {task_id: type_ for task_id, type_ in found.types.items() if type_ != "step"}
+        return {each for each in labelled if has(labelled[each], name, text)} if is_given else set(found.types)
+    if name in ("status", "ids", "cursor", "count") and not path.endswith("/data"):
+        return set(found.types)
     if name == "type":
         return {task_id for task_id, type_ in found.types.items() if text in ("", type_)}
+    if name == "types":
+        types = [each for each in text.split(",") if each]
+        return {task_id for task_id, type_ in found.types.items() if not types or type_ in types}
+    if name in ("cursor", "count"):
+        text, name = "", "key"
     values: Json = {"key": text, "keyPattern": text, "includeAll": text}
     values |= {each: text.split(",") for each in ("keys", "keyStartsWith", "tags", "tagStartsWith")}
     entries, _ = answer_of_model(found.entries, {name: values[name]})
     return {entry["id"] for entry in entries}
+
+
+def has(label: str, name: str, text: str) -> bool:
+    """Whether a task that is labelled with a text, as `fill` does it, is found by a parameter."""
+    if name == "externalId":
+        return label == text
+    wanted, tags = ([each for each in several.split(",") if each] for several in (text, label))
+    return any(tag == each or (name == "tagStartsWith" and tag.startswith(each)) for tag in tags for each in wanted)
 
 
 @pytest.mark.parametrize("path", READING)
@@ -498,14 +591,17 @@ def test_text_in_a_query_finds_what_is_equal_to_it_and_changes_nothing(
             continue
         for name, text in TEXTS.items():
             case = f"{place.name}: {name}"
-            query = {"limit": "100", place.name: text}
+            limit = "1000" if path in BROWSED else "100"
+            query = {place.name: text} if path.endswith("Id}") else {"limit": limit, place.name: text}
             if path == "/tasks" and place.name != "runId":
                 query["runId"] = ids["runId"]
             answer = wire.send("GET", f"{target_of(path, ids)}?{encoded(query)}")
-            if allows_in_query(place.schema, text):
+            if is_allowed(place, text):
                 assert answer.status == 200, case
                 items = answer.json["data" if path.endswith("/data") else "items"]
-                assert {item["id"] for item in items} == expected(found, path, place.name, text), case
+                assert {item[BROWSED.get(path, "id")] for item in items} == expected(found, path, place.name, text), (
+                    case
+                )
             else:
                 assert answer.status == 400, case
                 assert [detail["field"] for detail in answer.json["details"]] == [place.name], case
@@ -516,7 +612,7 @@ def encoded(query: dict[str, str]) -> str:
     return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query.items())
 
 
-@pytest.mark.parametrize("place", [place for place in QUERIES if place.method != "GET"], ids=str)
+@pytest.mark.parametrize("place", [place for place in QUERIES if place.method == "DELETE"], ids=str)
 def test_text_in_a_query_deletes_what_is_equal_to_it_and_nothing_else(
     served: Running, wire: Wire, dump: Dump, ids: Json, place: Place
 ) -> None:
@@ -544,13 +640,36 @@ def test_text_in_a_query_deletes_what_is_equal_to_it_and_nothing_else(
     assert before - dump.rows() <= Counter(row for row in before if row[0] in KEPT_BY_TRIGGERS)
 
 
+@pytest.mark.parametrize("place", [place for place in QUERIES if place.method == "POST"], ids=str)
+def test_text_in_the_filter_of_an_act_matches_what_is_equal_to_it_and_changes_nothing_else(
+    served: Running, wire: Wire, dump: Dump, ids: Json, place: Place
+) -> None:
+    """The message says how many match, and there are never as many as the act expects."""
+    found = fill(served, ids)
+    before = dump.rows()
+    for name, text in TEXTS.items():
+        query = {"expect": "1000000", place.name: text}
+        if place.path.startswith("/tasks") and place.name != "runId":
+            query["runId"] = ids["runId"]
+        answer = wire.send("POST", f"{target_of(place.path, ids)}?{encoded(query)}")
+        if allows_in_query(place.schema, text):
+            assert answer.status == 409, name
+            if place.name in ("status", "ids", "type", "types"):
+                things = len(expected(found, place.path.rpartition("/")[0], place.name, text))
+                assert answer.json["error"].split()[0] == str(things), name
+        else:
+            assert answer.status == 400, name
+            assert [detail["field"] for detail in answer.json["details"]] == [place.name], name
+    assert dump.rows() == before
+
+
 @pytest.mark.parametrize(
     ("method", "path"), sorted({(place.method, place.path) for place in QUERIES} | {("POST", "/runs")})
 )
 def test_parameter_that_nobody_knows_is_refused_whatever_its_name(
     wire: Wire, dump: Dump, ids: Json, method: str, path: str
 ) -> None:
-    body = {"inputData": 1} if method == "POST" else None
+    body = {"inputData": 1} if (method, path) == ("POST", "/runs") else None
     before = dump.rows()
     for name, text in TEXTS.items():
         answer = wire.send(method, f"{target_of(path, ids)}?{encoded({text: 'x'})}", body)
@@ -574,9 +693,9 @@ NAMED = [(method, rule, name) for method, rule, _ in ROUTES for name in re.finda
 @pytest.mark.parametrize(("method", "rule", "name"), NAMED, ids=[" ".join(each) for each in NAMED])
 def test_text_in_a_path_names_nothing(wire: Wire, dump: Dump, ids: Json, method: str, rule: str, name: str) -> None:
     short = rule.removeprefix(BASE_PATH)
-    names = {"run_id": ids["runId"], "task_id": ids["taskId"], "data_id": ids["dataId"], "asset": "docs.js"}
+    names = paths_of(ids)
     others = next((place.others for place in BODIES if (place.method, bare(place.path)) == (method, bare(short))), {})
-    body = {each: ids.get(each, example) for each, example in others.items()} if method in ("POST", "PATCH") else None
+    body = filled_in(others, ids) if method in ("POST", "PATCH") else None
     query = f"?id={ids['dataId']}" if method == "DELETE" and rule.endswith("/data") else ""
     before = dump.rows()
     for case, text in TEXTS.items():
@@ -652,9 +771,11 @@ def test_header_is_text_and_cannot_become_another_header(
     monkeypatch.setattr(
         "foreman.http.openapi.document", lambda _: {}
     )  # takes long to make, and holds no text of anybody's
-    names = {"run_id": ids["runId"], "task_id": ids["taskId"], "data_id": ids["dataId"], "asset": "docs.js"}
-    if (route.method, route.rule) == ("DELETE", f"{BASE_PATH}/runs/<run_id>"):
-        names["run_id"] = names["task_id"]  # no run has this id, so that the request does nothing, however often
+    names = paths_of(ids)
+    if route.method == "DELETE":  # no run and no key has this id, so that the request does nothing, however often
+        names["run_id"] = names["key_id"] = names["task_id"]
+    if route.rule.endswith("/cancel"):  # nor has any run or task this one
+        names["run_id"] = names["task_id"] = names["data_id"]
     target = re.sub(r"<(?:\w+:)?(\w+)>", lambda name: names[name[1]], route.rule).encode()
     key = b"X-API-Key: " + wire.key.encode()
     before = dump.rows()

@@ -21,8 +21,8 @@ from foreman import __version__
 from foreman.auth import keys
 from foreman.config import Settings
 from foreman.factory import create_app
-from foreman.http.contract import BASE_PATH, is_public
-from tests.promises.model import TIMES, UUID, Answer, Key, Model, Request, told
+from foreman.http.contract import BASE_PATH, is_public, operation_of
+from tests.promises.model import TIMES, UUID, Answer, Condition, Key, Model, Request, told
 from tests.support.api import UNKNOWN_ID
 from tests.support.contents import violations_in
 from tests.support.engines import engine
@@ -75,6 +75,10 @@ class Which:
     place: int
 
 
+# A condition on a tag: its kind and which one.
+On = tuple[str, int] | None
+
+
 def mostly(usual: st.SearchStrategy[Any], odd: st.SearchStrategy[Any], times: int = 14) -> st.SearchStrategy[Any]:
     """So many times the usual for once the odd (`one_of` would count the same strategy once)."""
     return st.sampled_from([usual] * times + [odd]).flatmap(lambda chosen: chosen)
@@ -104,6 +108,12 @@ parents = st.builds(
 # Whose id stands in the path, where that is not the run of the thing that the request is about.
 other_runs = mostly(st.none(), things, 7)
 reading = st.sampled_from(["GET", "GET", "GET", "HEAD"])
+
+# Which tag a request is conditional on, and the how manieth of those that its item has had, counted from the newest.
+conditions = st.none() | st.tuples(
+    st.sampled_from(["seen"] * 4 + ["weak", "one of several", "another item's", "never seen", "any", "malformed"]),
+    mostly(st.just(0), some, 2),
+)
 
 # TOKEN stands for the token of the organisation that asks. Names are partly the same in both of them.
 json_texts = st.sampled_from(
@@ -223,11 +233,18 @@ class TwoOrganisations(RuleBasedStateMachine):
         self.database = engine.open(file, chosen)
         self.app = create_app(chosen, self.database)
         self.http = self.app.test_client()
-        self.views.update(name for name, view in self.app.view_functions.items() if not is_public(view))
+        self.views.update(
+            name
+            for name, view in self.app.view_functions.items()
+            if not is_public(view) and not operation_of(view).admin  # these have a model of their own
+        )
         self.model = Model(CONFIG, LIMIT)
         self.issued: dict[str, list[str]] = {org: [] for org in ORGS}
         self.key_ids: dict[str, str] = {}
         self.last_id = ""
+        # The states that items were in, by their tags, and the tags of each item, by its id.
+        self.states: dict[str, Any] = {}
+        self.tags: dict[str, list[str]] = {}
         self.asked = 0
         self.agreed = True
         self.patch = pytest.MonkeyPatch()
@@ -267,17 +284,20 @@ class TwoOrganisations(RuleBasedStateMachine):
     def create_run(self, caller: Caller, body: dict[str, str]) -> None:
         self.step(caller, Request("POST", "/runs", body=body))
 
-    @rule(caller=callers, method=reading, run=things)
-    def get_run(self, caller: Caller, method: str, run: Which) -> None:
-        self.step(caller, Request(method, f"/runs/{self.run_id(caller, run)}"))
+    @rule(caller=callers, method=reading, run=things, on=conditions)
+    def get_run(self, caller: Caller, method: str, run: Which, on: On) -> None:
+        run_id = self.run_id(caller, run)
+        self.step(caller, Request(method, f"/runs/{run_id}", condition=self.condition(run_id, on)))
 
-    @rule(caller=callers, run=things, body=changes_of_runs)
-    def change_run(self, caller: Caller, run: Which, body: dict[str, str]) -> None:
-        self.step(caller, Request("PATCH", f"/runs/{self.run_id(caller, run)}", body=body))
+    @rule(caller=callers, run=things, body=changes_of_runs, on=conditions)
+    def change_run(self, caller: Caller, run: Which, body: dict[str, str], on: On) -> None:
+        run_id = self.run_id(caller, run)
+        self.step(caller, Request("PATCH", f"/runs/{run_id}", body=body, condition=self.condition(run_id, on)))
 
-    @rule(caller=callers, run=things)
-    def delete_run(self, caller: Caller, run: Which) -> None:
-        self.step(caller, Request("DELETE", f"/runs/{self.run_id(caller, run)}"))
+    @rule(caller=callers, run=things, on=conditions)
+    def delete_run(self, caller: Caller, run: Which, on: On) -> None:
+        run_id = self.run_id(caller, run)
+        self.step(caller, Request("DELETE", f"/runs/{run_id}", condition=self.condition(run_id, on)))
 
     @rule(caller=callers, method=reading, query=lists_of_runs)
     def list_runs(self, caller: Caller, method: str, query: tuple[tuple[str, str], ...]) -> None:
@@ -295,13 +315,15 @@ class TwoOrganisations(RuleBasedStateMachine):
             body["parentTaskId"] = _json(parent_id)
         self.step(caller, Request("POST", "/tasks", body=body))
 
-    @rule(caller=callers, method=reading, task=things)
-    def get_task(self, caller: Caller, method: str, task: Which) -> None:
-        self.step(caller, Request(method, f"/tasks/{self.task_id(caller, task)}"))
+    @rule(caller=callers, method=reading, task=things, on=conditions)
+    def get_task(self, caller: Caller, method: str, task: Which, on: On) -> None:
+        task_id = self.task_id(caller, task)
+        self.step(caller, Request(method, f"/tasks/{task_id}", condition=self.condition(task_id, on)))
 
-    @rule(caller=callers, task=things, body=changes_of_tasks)
-    def change_task(self, caller: Caller, task: Which, body: dict[str, str]) -> None:
-        self.step(caller, Request("PATCH", f"/tasks/{self.task_id(caller, task)}", body=body))
+    @rule(caller=callers, task=things, body=changes_of_tasks, on=conditions)
+    def change_task(self, caller: Caller, task: Which, body: dict[str, str], on: On) -> None:
+        task_id = self.task_id(caller, task)
+        self.step(caller, Request("PATCH", f"/tasks/{task_id}", body=body, condition=self.condition(task_id, on)))
 
     @rule(caller=callers, method=reading, query=lists_of_tasks, run=st.none() | things, parent=st.none() | things)
     def list_tasks(
@@ -332,23 +354,32 @@ class TwoOrganisations(RuleBasedStateMachine):
     def query_data(self, caller: Caller, method: str, run: Which, query: tuple[tuple[str, str], ...]) -> None:
         self.step(caller, Request(method, f"/runs/{self.run_id(caller, run)}/data", query))
 
-    @rule(caller=callers, method=reading, entry=things, run=other_runs)
-    def get_data(self, caller: Caller, method: str, entry: Which, run: Which | None) -> None:
+    @rule(caller=callers, method=reading, entry=things, run=other_runs, on=conditions)
+    def get_data(self, caller: Caller, method: str, entry: Which, run: Which | None, on: On) -> None:
         run_id, data_id = self.entry_ids(caller, entry, run)
-        self.step(caller, Request(method, f"/runs/{run_id}/data/{data_id}"))
+        condition = self.condition(data_id, on)
+        self.step(caller, Request(method, f"/runs/{run_id}/data/{data_id}", condition=condition))
 
-    @rule(caller=callers, entry=things, run=other_runs, body=changes_of_tags)
-    def change_tags(self, caller: Caller, entry: Which, run: Which | None, body: dict[str, str]) -> None:
+    @rule(caller=callers, entry=things, run=other_runs, body=changes_of_tags, on=conditions)
+    def change_tags(self, caller: Caller, entry: Which, run: Which | None, body: dict[str, str], on: On) -> None:
         run_id, data_id = self.entry_ids(caller, entry, run)
-        self.step(caller, Request("PATCH", f"/runs/{run_id}/data/{data_id}/tags", body=body))
+        condition = self.condition(data_id, on)
+        self.step(caller, Request("PATCH", f"/runs/{run_id}/data/{data_id}/tags", body=body, condition=condition))
 
-    @rule(caller=callers, entry=things, run=other_runs, by=st.sampled_from(["id", "key", "both", "neither"]))
-    def delete_data(self, caller: Caller, entry: Which, run: Which | None, by: str) -> None:
+    @rule(
+        caller=callers,
+        entry=things,
+        run=other_runs,
+        by=st.sampled_from(["id"] * 4 + ["key", "both", "neither"]),
+        on=conditions,
+    )
+    def delete_data(self, caller: Caller, entry: Which, run: Which | None, by: str, on: On) -> None:
         run_id, data_id = self.entry_ids(caller, entry, run)
         key = next((each.key for each in self.model.entries_made if each.answer["id"] == data_id), "shared")
         given = {"id": data_id, "key": key.replace(TOKENS[caller.org], "TOKEN")}
         chosen = tuple((name, value) for name, value in given.items() if by in (name, "both"))
-        self.step(caller, Request("DELETE", f"/runs/{run_id}/data", chosen))
+        condition = self.condition(data_id, on)
+        self.step(caller, Request("DELETE", f"/runs/{run_id}/data", chosen, condition=condition))
 
     # What is the same for all
 
@@ -404,6 +435,26 @@ class TwoOrganisations(RuleBasedStateMachine):
 
     def newest_run(self, caller: Caller) -> str:
         return _nth([run.id for run in self.model.runs_of(caller.org)], Which("own", 0))
+
+    def condition(self, item_id: str, on: On) -> Condition | None:
+        """A condition on one of the tags that an item has had."""
+        if on is None:
+            return None
+        kind, place = on
+        tags = self.tags.get(item_id.lower(), [])
+        tag = tags[-1 - place % len(tags)] if tags else '"none"'
+        others = [each for each in self.states if each not in tags]
+        other = others[-1 - place % len(others)]
+        state, state_of_other = (self.states[tag],) if tags else (), (self.states[other],)
+        return {
+            "seen": Condition(tag, state),
+            "weak": Condition(f"W/{tag}", state),
+            "one of several": Condition(f'"a,b", W/{other} ,{tag}', state + state_of_other),
+            "another item's": Condition(other, state_of_other),
+            "never seen": Condition('"AAAAAAAAAAAAAAAA"'),
+            "any": Condition("*", None),
+            "malformed": Condition(tag[:-1], is_malformed=True),
+        }[kind]
 
     def presented(self, caller: Caller) -> str | None:
         kind, place = caller.key
@@ -462,6 +513,9 @@ class TwoOrganisations(RuleBasedStateMachine):
         headers = {"X-Request-Id": f"request.{len(str(self.asked)):03}"}
         if key is not None:
             headers |= {"X-API-Key": key} if in_own_header else {"Authorization": f"Bearer {key}"}
+        if request.condition is not None:
+            is_read = request.method in ("GET", "HEAD")
+            headers["If-None-Match" if is_read else "If-Match"] = request.condition.header
         body = None
         if request.body is not None:
             body = "{" + ", ".join(f'"{name}": {text}' for name, text in request.body.items()) + "}"
@@ -486,14 +540,29 @@ class TwoOrganisations(RuleBasedStateMachine):
         return str(given)
 
     def compare(self, request: Request, response: TestResponse, expected: Answer) -> None:
-        body = None if request.method == "HEAD" else told(response.data)
+        bodiless = request.method == "HEAD" or expected.status == 304
+        body = None if bodiless else told(response.data)
         assert (response.status_code, body) == (expected.status, expected.body), request
-        assert response.headers["Content-Type"] == "application/json"
+        assert response.headers.get("Content-Type") == (None if expected.status == 304 else "application/json")
+        self.compare_tags(response, expected)
         assert response.headers.get("Location") == (expected.location and BASE_PATH + expected.location)
         assert response.headers.get("X-RateLimit-Remaining", type=int) == expected.remaining
         assert response.headers.get("WWW-Authenticate") == ("Bearer" if expected.status == 401 else None)
         view, _ = self.app.url_map.bind("").match(BASE_PATH + request.path, request.method)
         self.seen[view, expected.status] += 1
+
+    def compare_tags(self, response: TestResponse, expected: Answer) -> None:
+        """An item's tag is the same exactly while its state is."""
+        item, tag = expected.body, response.headers.get("ETag")
+        if not isinstance(item, dict) or not {"id", "createdAt"} <= set(item):
+            assert tag is None or expected.body is None
+            return
+        assert tag is not None
+        assert self.states.setdefault(tag, item) == item
+        tags = self.tags.setdefault(item["id"], [])
+        assert [each for each in tags if self.states[each] == item] in ([tag], [])
+        if tag not in tags:
+            tags.append(tag)
 
     def search_for_leaks(self, org: str, response: TestResponse) -> None:
         """Keys are in no answer; what an organisation calls its own is in none to the other, or to nobody."""
@@ -542,5 +611,6 @@ def test_two_organisations_get_what_the_model_says_and_nothing_of_each_other() -
     )
     if FULL:  # it has been about something: every view has been used with success, and every error has been met
         assert {view for view, status in TwoOrganisations.seen if status < 300} == TwoOrganisations.views
-        for status in (400, 401, 403, 404):
-            assert len({view for view, seen in TwoOrganisations.seen if seen == status}) >= 5, status
+        for status in (304, 400, 401, 403, 404, 412):
+            views = {view for view, seen in TwoOrganisations.seen if seen == status}
+            assert len(views) >= (3 if status == 304 else 5), status

@@ -10,6 +10,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -39,11 +40,11 @@ FEW = 25
 
 
 def record(directory: Path, *arguments: str) -> History:
-    """The history of a server under watch."""
-    database, file = directory / "database", directory / "history"
-    database.mkdir()
-    command = [sys.executable, "-m", "tests.promises.power.server_under_watch", str(database), str(file), *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
+    """The history of a server under watch, whose database is on a disk: in memory a sync takes no time."""
+    file = directory / "history"
+    with TemporaryDirectory(dir="/var/tmp") as database:
+        command = [sys.executable, "-m", "tests.promises.power.server_under_watch", database, str(file), *arguments]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     history: History = pickle.loads(file.read_bytes())
     return history

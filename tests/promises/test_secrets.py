@@ -407,6 +407,48 @@ def test_first_key_is_printed_for_people_and_not_logged(tmp_path: Path, serve: S
         secrets.assert_not_in(content, name)
 
 
+@on_linux
+@pytest.mark.parametrize("log_format", LOG_FORMATS)
+def test_key_that_the_api_issues_is_in_one_answer_and_nowhere_else(
+    tmp_path: Path, serve: Serve, secrets: Secrets, log_format: str
+) -> None:
+    with closing(opened(tmp_path)) as database:
+        admin = secrets.add("admin", keys.issue(database, "acme", "prod", admin=True))
+    serving = serve(log_format)
+
+    def ask(method: str, path: str, body: bytes | None = None) -> Json:
+        """The answer, which has no key that was issued before."""
+        status, answer = send(serving.port, method, f"/api/v1{path}", admin, body)
+        assert status in (200, 201, 400, 404), answer
+        secrets.assert_not_in(answer, f"the answer to {method} {path}")
+        answered: Json = json.loads(answer.partition(b"\r\n\r\n")[2])
+        return answered
+
+    issued = ask("POST", "/keys", b'{"name": "worker"}')
+    secrets.add("issued", issued["key"])
+    rotated = ask("POST", f"/keys/{issued['id']}/rotate", b"{}")
+    secrets.add("rotated", rotated["key"])
+    for key in (issued["key"], rotated["key"]):
+        status, answer = send(serving.port, "POST", "/api/v1/runs", key, b'{"inputData": 1}')
+        assert status == 201
+        secrets.assert_not_in(answer, "the answer to it")
+    for number, key in enumerate((issued, rotated)):
+        ask("GET", f"/keys/{key['id']}")
+        ask("GET", f"/keys/{key['key']}")
+        ask("POST", f"/keys/{key['id']}/rotate", b'{"expiresIn": "' + key["key"].encode() + b'"}')
+        ask("POST", "/keys", json.dumps({"environment": key["key"]}).encode())
+        secrets.add(f"successor {number}", ask("POST", "/keys", b"{}")["key"])
+        ask("DELETE", f"/keys/{key['id']}")
+    ask("GET", "/keys")
+    secrets.assert_not_in(processes_of(serving.process.pid), "the process")
+    files = files_in(tmp_path)
+    secrets.assert_not_in(serving.stop(), "stdout")
+    secrets.assert_not_in(serving.log, "the log")
+    for name, content in [*files.items(), *files_in(tmp_path).items()]:
+        secrets.assert_not_in(content, name)
+    secrets.assert_not_in(text_of(engine.url(tmp_path / "foreman.db")), "the database")
+
+
 def test_commands_show_a_key_when_it_is_issued_and_never_again(
     tmp_path: Path, command: Command, secrets: Secrets
 ) -> None:
@@ -414,6 +456,7 @@ def test_commands_show_a_key_when_it_is_issued_and_never_again(
     for name in ("first", "second"):
         secrets.add(name, command("keys", "create", "--org", "acme", "--name", name).strip())
     (its_id,) = (key["id"] for key in json.loads(command("keys", "list", "--json")) if key["name"] == "second")
+    secrets.add("rotated", command("keys", "rotate", its_id, "--expires-in", "1h").strip())
     for arguments in (["keys", "revoke", its_id], ["keys", "list"], ["keys", "list", "--json"], ["check"], ["openapi"]):
         secrets.assert_not_in(command(*arguments), f"what `{' '.join(arguments)}` prints")
     for name, content in files_in(tmp_path).items():

@@ -1,7 +1,7 @@
 """The wall between organisations, tried on every route there is: new routes are covered on arrival."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -11,10 +11,11 @@ from foreman.http.contract import BASE_PATH
 from tests.promises.routes import ROUTES
 from tests.support.api import UNKNOWN_ID, Json, assert_error, make_run, make_task, ok, put_data
 from tests.support.running import Running
+from tests.support.waiting import until
 
 Ids = dict[str, str]
 
-UNKNOWN: Ids = dict.fromkeys(["run_id", "task_id", "data_id"], UNKNOWN_ID)
+UNKNOWN: Ids = dict.fromkeys(["run_id", "task_id", "data_id", "key_id", "act_id"], UNKNOWN_ID)
 
 # What a request must say besides its path, for those routes that need something to succeed.
 EXAMPLES: dict[tuple[str, str], Callable[[Ids], dict[str, Any]]] = {
@@ -26,7 +27,21 @@ EXAMPLES: dict[tuple[str, str], Callable[[Ids], dict[str, Any]]] = {
     ("PATCH", "/tasks/<task_id>"): lambda _: {"json": {"status": "failed", "outputData": "taken over"}},
     ("POST", "/runs/<run_id>/data"): lambda ids: {"json": {"taskId": ids["task_id"], "key": "k", "value": 1}},
     ("PATCH", "/runs/<run_id>/data/<data_id>/tags"): lambda _: {"json": {"add": ["taken"], "remove": ["secret"]}},
+    ("PATCH", "/runs/<run_id>/tags"): lambda _: {"json": {"add": ["taken"]}},
+    ("PATCH", "/tasks/<task_id>/tags"): lambda _: {"json": {"add": ["taken"]}},
+    ("POST", "/runs/<run_id>/tasks/batch"): lambda _: {"json": {"items": [{"type": "x", "inputData": 1}]}},
+    ("POST", "/runs/<run_id>/data/batch"): lambda ids: {
+        "json": {"items": [{"taskId": ids["task_id"], "key": "k", "value": 1}]}
+    },
+    ("PATCH", "/tasks/batch"): lambda ids: {"json": {"items": [{"id": ids["task_id"], "outputData": "taken over"}]}},
     ("DELETE", "/runs/<run_id>/data"): lambda ids: {"params": {"id": ids["data_id"]}},
+    ("POST", "/keys"): lambda _: {"json": {"scopes": ["read"]}},
+    ("POST", "/keys/<key_id>/rotate"): lambda _: {"json": {"expiresIn": 0}},
+    **{
+        ("POST", f"/{what}/{act}"): lambda _: {"params": {"status": "failed", "expect": 0}}
+        for what in ("runs", "tasks")
+        for act in ("cancel", "retry")
+    },
 }
 
 
@@ -52,20 +67,43 @@ def names_something(method: str, rule: str) -> bool:
 
 
 @pytest.fixture
+def client(served: Running) -> Iterator[httpx.Client]:
+    """The organisation acme, with a key that may do everything."""
+    with served.client("acme", admin=True) as client:
+        yield client
+
+
+@pytest.fixture
+def rival(served: Running) -> Iterator[httpx.Client]:
+    """Another organisation, with such a key."""
+    with served.client("rival", admin=True) as client:
+        yield client
+
+
+@pytest.fixture
 def acmes(client: httpx.Client) -> Ids:
     """What acme has."""
+    return things_of(client)
+
+
+def things_of(client: httpx.Client) -> Ids:
+    """One of everything."""
     run = make_run(client, "secret input", metadata={"secret": True})
     task = make_task(client, run, type="secret-type")
+    act = ok(client.post("/tasks/cancel", params={"type": "secret", "expect": 0}), 202)
+    until(lambda: ok(client.get(f"/acts/{act['id']}"))["completedAt"])  # then nothing changes it any more
     return {
         "run_id": run["id"],
         "task_id": task["id"],
         "data_id": put_data(client, task, "secret-key", "secret value", tags=["secret"])["id"],
+        "key_id": ok(client.post("/keys", json={"name": "secret", "scopes": ["read"]}), 201)["id"],
+        "act_id": act["id"],
     }
 
 
 def everything_of(client: httpx.Client, ids: Ids) -> list[Json]:
     run_data = f"/runs/{ids['run_id']}/data?includeAll=true"
-    return [ok(client.get(path)) for path in ("/runs", "/tasks", run_data, f"/runs/{ids['run_id']}")]
+    return [ok(client.get(path)) for path in ("/runs", "/tasks", run_data, f"/runs/{ids['run_id']}", "/keys")]
 
 
 def test_public_routes_are_exactly_health_readiness_and_documentation() -> None:
@@ -77,6 +115,7 @@ def test_public_routes_are_exactly_health_readiness_and_documentation() -> None:
         "/api/v1/openapi.json",
         "/",
         "/docs",
+        "/docs/errors",
         "/docs/<path:asset>",
     }
 
@@ -108,7 +147,7 @@ def test_what_another_organisation_has_is_as_if_it_did_not_exist(
         assert response.content == about_nothing.content
         assert set(response.headers) == set(about_nothing.headers)
         if method != "HEAD":
-            assert_error(response, 404)
+            assert_error(response, 404, *(["items.0.id"] if rule == "/tasks/batch" else []))
     else:
         assert response.is_success
         assert "secret" not in response.text
@@ -148,8 +187,15 @@ def test_own_rows_cannot_be_tied_to_those_of_another_organisation(
         ("/tasks", {"runId": acmes["run_id"], "parentTaskId": task["id"], **step}),
         (f"/runs/{run['id']}/data", {"taskId": acmes["task_id"], **entry}),
         (f"/runs/{acmes['run_id']}/data", {"taskId": task["id"], **entry}),
+        (f"/runs/{acmes['run_id']}/tasks/batch", {"items": [step]}),
+        (f"/runs/{acmes['run_id']}/data/batch", {"items": [{"taskId": acmes["task_id"], **entry}]}),
     ):
         assert_error(rival.post(path, json=body), 404)
+    for path, item, field in (
+        (f"/runs/{run['id']}/tasks/batch", {"parentTaskId": acmes["task_id"], **step}, "parentTaskId"),
+        (f"/runs/{run['id']}/data/batch", {"taskId": acmes["task_id"], **entry}, "taskId"),
+    ):
+        assert_error(rival.post(path, json={"items": [item]}), 404, f"items.0.{field}")
     own = put_data(rival, task, "k")
     assert_error(rival.get(f"/runs/{run['id']}/data/{acmes['data_id']}"), 404)
     assert_error(rival.patch(f"/runs/{run['id']}/data/{acmes['data_id']}/tags", json={"add": ["x"]}), 404)
@@ -172,7 +218,7 @@ def test_organisations_count_and_query_apart(client: httpx.Client, rival: httpx.
 
 
 def test_all_keys_of_an_organisation_see_the_same(served: Running, client: httpx.Client, acmes: Ids) -> None:
-    with served.client("acme") as colleague:
+    with served.client("acme", admin=True) as colleague:
         assert everything_of(colleague, acmes) == everything_of(client, acmes)
 
 

@@ -440,7 +440,7 @@ def test_refused_head_request_is_answered_with_the_length_that_get_has(served: R
         answer = wire.receive(to_head=line.startswith(b"HEAD"))
         assert answer.status == 400
         assert answer.headers["Content-Length"] == str(
-            len(b'{"error":"Bad Request: There must be one Host","details":[]}')
+            len(b'{"error":"Bad Request: There must be one Host","details":[],"code":"bad_request"}')
         )
         assert "Transfer-Encoding" not in answer.headers
         assert wire.is_closed()

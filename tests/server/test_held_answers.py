@@ -323,7 +323,7 @@ def test_refused_request_waits_for_the_commit_of_what_it_may_have_seen(
         disk.end_all()
         answer = wire.receive()
         assert answer.status == (503 if refusal else 404)
-        assert set(answer.json()) == {"error", "details"}
+        assert set(answer.json()) == {"error", "details", "code"}
         assert answer.headers.get_all("X-Request-Id") == ["mine"]
         assert second.result().status_code == (503 if refusal else 201)
         disk.refusal = None
@@ -603,7 +603,7 @@ Wsgi = Callable[[Json, Callable[..., Any]], Iterable[bytes]]
 
 def assert_internal_error(answer: Answer) -> None:
     assert answer.status == 500
-    assert set(answer.json()) == {"error", "details"}
+    assert set(answer.json()) == {"error", "details", "code"}
     assert "secret" not in answer.body.decode()
     assert len(answer.headers.get_all("X-Request-Id", [])) == 1
     assert answer.headers["Connection"] == "close"

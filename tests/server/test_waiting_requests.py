@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
 
+from foreman.config import Settings
+from foreman.maintenance.opening import open_database
 from foreman.server import dispatcher
 from tests.support.api import PLAIN, TRUSTED, make_run, ok
 from tests.support.engines import engine
@@ -90,6 +93,7 @@ def test_clients_that_leave_while_their_requests_wait_leave_nothing_behind(
 
 
 def test_pause_before_a_request_is_tried_again_holds_up_no_other(served: Running) -> None:
-    served.database.wait_with(waits := Aside())
-    served.database.pause(0.001)
+    with closing(open_database(Settings(database=served.location))) as database:  # nothing else uses this one
+        database.wait_with(waits := Aside())
+        database.pause(0.001)
     assert (waits.waited, waits.done) == (0, 1)

@@ -5,6 +5,8 @@ from typing import Any
 
 import httpx
 
+from foreman.http.protocol.problems import CODES
+
 Json = dict[str, Any]
 
 # Loading certificates takes longer than most tests, and nothing here is encrypted.
@@ -57,9 +59,10 @@ def assert_error(response: httpx.Response, status: int, *fields: str) -> Json:
     assert response.headers["Content-Type"] == "application/json"
     assert response.headers["X-Request-Id"]
     body: Json = response.json()
-    assert set(body) == {"error", "details"}
+    assert list(body) == ["error", "details", "code"]
     assert isinstance(body["error"], str)
     assert body["error"]
+    assert body["code"] in CODES
     assert all(set(detail) == {"field", "message"} for detail in body["details"])
     assert [detail["field"] for detail in body["details"]] == list(fields)
     return body

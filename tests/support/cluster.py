@@ -80,9 +80,12 @@ class Cluster:
 
 
 @contextmanager
-def cluster(**settings: str) -> Iterator[Cluster]:
-    """A new cluster until the end of the block."""
-    with tempfile.TemporaryDirectory(prefix="foreman-postgres-") as name:
+def cluster(*, within: str | None = None, **settings: str) -> Iterator[Cluster]:
+    """A new cluster until the end of the block.
+
+    :param within: the directory that it lies in; None for the usual one for temporary files
+    """
+    with tempfile.TemporaryDirectory(prefix="foreman-postgres-", dir=within) as name:
         directory = Path(name)
         if os.getuid() == 0:
             shutil.chown(directory, "nobody")

@@ -11,6 +11,7 @@ from foreman.db.engine import Database, Transaction
 from foreman.db.sqlite import Database as SQLite
 from foreman.db.transactions import Transaction as TransactionOfSQLite
 from foreman.maintenance.opening import open_database
+from tests.support import memory
 from tests.support.cluster import Cluster, cluster
 
 ENGINE = os.environ.get("ENGINE") or "sqlite"
@@ -42,7 +43,7 @@ class Engine:
         if not ON_POSTGRES:
             yield
             return
-        with cluster() as self._cluster:
+        with cluster(within=memory.directory()) as self._cluster:
             url = self._cluster.create(_TEMPLATE)
             open_database(Settings(database=url)).close()
             yield

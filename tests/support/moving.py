@@ -63,6 +63,8 @@ def fill(database: Database, seed: int, runs: int = 12) -> None:
     """Fill a database with random rows: changed, deleted, and made while the clock was set back."""
     chance = random.Random(seed)
     app = create_app(Settings(auth="trust", rate_limit=None, database=database.name), database)
+    with database.write() as tx:
+        tx.run("INSERT INTO metadata_path (path) VALUES ('n'), ('é.x')")
     for org_id in ORGANISATIONS:
         for read_only in (False, True):
             key = keys.issue(database, org_id, "prod", read_only=read_only, name=chance.choice([None, "é name"]))
@@ -72,18 +74,56 @@ def fill(database: Database, seed: int, runs: int = 12) -> None:
             api = _Api(client, org_id)
             for _ in range(runs):
                 _fill_run(api, chance)
+        _label(database, org_id, random.Random(f"{seed} {org_id}"))
     clock.follow(0, 0)
+
+
+def _label(database: Database, org_id: str, chance: random.Random) -> None:
+    """Give some runs and tasks of an organisation tags, metadata and names of their own; and act, with a key."""
+    with database.write() as tx:
+        for table in ("run", "task"):
+            for (row_id,) in tx.all(f"SELECT id FROM {table} WHERE org_id = :org_id", org_id=org_id):
+                if chance.random() < 0.7:
+                    tx.run(
+                        f"""
+                        UPDATE {table}
+                        SET tags = :tags, external_id = :external_id, metadata = :metadata
+                        WHERE org_id = :org_id AND id = :id
+                        """,
+                        org_id=org_id, id=row_id, tags=json.dumps(chance.sample(TAGS, chance.randrange(4))),
+                        external_id=chance.choice([None, f"é{row_id}"]),
+                        metadata=chance.choice(['{"n" : 1.0}', '{"n":null,"\u00e9":{"x":"ü"}}', '{"n":[1]}', None]),
+                    )  # fmt: skip
+        tx.run(
+            """
+            INSERT INTO act (id, org_id, kind, filter, expected, changed, position, created_at, updated_at)
+            VALUES (:id, :org_id, 'cancel_tasks', '{"status": ["pending"]}', 3, 2, :id, 1, 2)
+            """,
+            id=f"01931588-d8e0-7000-8000-{chance.randrange(10**12):012}", org_id=org_id,
+        )  # fmt: skip
+        tx.run(
+            """
+            INSERT INTO idempotency_key (org_id, request, content, status_code, headers, body, created_at)
+            VALUES (:org_id, 'request', 'content', 201, '{"Location": "/"}', '{"a": "é"}', 1)
+            """,
+            org_id=org_id,
+        )
 
 
 def _fill_run(api: _Api, chance: random.Random) -> None:
     def document() -> str:
         return chance.choice(JSON[:-2]) if chance.random() < 0.9 else chance.choice(JSON)
 
-    run = api("POST", "/runs", f'{{"inputData": {document()}, "metadata": {{"n" : 1.0}}}}')["id"]
+    def labels() -> str:
+        names = {"externalId": f"{chance.choice(KEYS)[:200]} {chance.random()}"} if chance.random() < 0.5 else {}
+        return json.dumps({**names, "tags": chance.sample(TAGS, chance.randrange(4))})[1:-1]
+
+    run = api("POST", "/runs", f'{{"inputData": {document()}, "metadata": {{"n" : 1.0}}, {labels()}}}')["id"]
     tasks: list[str] = []
     for _ in range(chance.randrange(6)):
         parent = json.dumps(chance.choice([None, *tasks]))
-        body = f'{{"runId":"{run}","type":"{chance.choice("abc")}","inputData":{document()},"parentTaskId":{parent}}}'
+        made = f'"type":"{chance.choice("abc")}","inputData":{document()},"parentTaskId":{parent},{labels()}'
+        body = f'{{"runId":"{run}",{made}}}'
         tasks.append(api("POST", "/tasks", body)["id"])
     for task in tasks:
         for _ in range(chance.randrange(4)):

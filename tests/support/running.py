@@ -10,7 +10,10 @@ from unittest.mock import patch
 
 import httpx
 
+from foreman.api.acts.steps import work_of
 from foreman.auth import keys
+from foreman.background.acts import acting
+from foreman.background.metadata_paths import declared
 from foreman.config import Settings
 from foreman.db.engine import Database
 from foreman.db.failures import EngineError, failure_of
@@ -114,13 +117,18 @@ def running(file: Path, **settings: Any) -> Iterator[Running]:
     """A server over a database file until the end of the block: quiet and with no rate limit, unless set otherwise."""
     quiet = Settings(port=0, rate_limit=None, log_level="warning")
     chosen = replace(quiet, **{**settings, "database": engine.url(file)})
-    with closing(engine.open(file, chosen)) as database, database.served():
+    with (
+        closing(engine.open(file, chosen)) as database,
+        database.served(),
+        declared(database, chosen.metadata_paths),
+    ):
         app = create_app(chosen, database)
         server = Server(app)
         thread = threading.Thread(target=server.run)
         thread.start()
         served = Running(f"http://127.0.0.1:{server.port}", app, database, server, thread)
         try:
-            yield served
+            with acting(app, work_of):
+                yield served
         finally:
             served.stop()

@@ -126,7 +126,7 @@ def refused(wire: Wire, status: int) -> str:
     assert answer.headers["Connection"] == "close"
     assert answer.headers["X-Request-Id"]
     body = answer.json()
-    assert set(body) == {"error", "details"}
+    assert list(body) == ["error", "details", "code"]
     assert wire.is_closed()
     message: str = body["error"]
     return message

@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +19,7 @@ from foreman.db.engine import ObserveCommit, Result, Sizes, Transaction, Waits
 from foreman.db.failures import EngineError, Failure
 from foreman.db.postgres.blocks import Block, Single
 from foreman.db.postgres.connecting import AS_WRITTEN
+from foreman.db.postgres.errors import engine_error
 from foreman.db.postgres.leader import Leader
 from foreman.db.postgres.session import NETWORK, NETWORK_OF_SERVER, Session, aside, configure
 from foreman.db.values import Row
@@ -64,6 +65,9 @@ _SETTINGS = {
     "default_transaction_isolation": "read committed",
     "jit": "off",
 }
+
+# The advisory lock of `alone`: "FMAN" and a number.
+_ALONE_LOCK = 0x464D414E_00000003
 
 # How many large values a row may have.
 _VALUES = 4
@@ -278,6 +282,19 @@ class Postgres:
         first = [f"(SELECT * FROM ({select}) AS walk ORDER BY {order} LIMIT :reach)" for select in selects]
         return f"SELECT * FROM ({' UNION ALL '.join(first)}) AS merged ORDER BY {order} LIMIT :limit OFFSET :offset"
 
+    def octets(self, text: str) -> str:
+        """SQL for the number of bytes of a text. PostgreSQL knows it without reading one that is stored apart."""
+        return f"octet_length({text})"
+
+    def at_declared_paths(self, table: str) -> str:
+        """A SELECT of what the metadata of some rows has at the declared paths."""
+        return f"""
+            SELECT org_id, found.path, found.value, created_at, seq
+            FROM {table}
+            CROSS JOIN LATERAL declared_metadata({table}.metadata) AS found
+            WHERE seq > :after AND seq <= :last
+            """
+
     def interrupt_reads(self, seconds: float) -> None:
         """Interrupt reads that have taken longer than `seconds`: they fail with `Failure.INTERRUPTED`.
 
@@ -331,6 +348,28 @@ class Postgres:
     def give_space_back(self, tx: Transaction) -> int:
         """None: autovacuum keeps it for the next rows."""
         return 0
+
+    @contextmanager
+    def after_others(self, table: str) -> Iterator[Transaction]:
+        """A transaction that locks a table, after all that have read it have ended.
+
+        What wants to read it waits behind this, so this does not wait for long.
+        """
+        with Block(self, b"") as session:
+            session.lock_table(table, _BRIEFLY)
+            yield session
+
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Whether no other process is in such a block: an advisory lock of a session outside of the pool says so."""
+        options: dict[str, Any] = NETWORK
+        try:
+            connection = psycopg.connect(self.url, autocommit=True, application_name="foreman", **options)
+        except psycopg.Error as error:
+            raise engine_error(error) from error
+        with closing(connection):
+            (taken,) = connection.execute("SELECT pg_try_advisory_lock(%s)", (_ALONE_LOCK,)).fetchone() or (False,)
+            yield bool(taken)
 
     @contextmanager
     def served(self) -> Iterator[None]:

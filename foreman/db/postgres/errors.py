@@ -30,6 +30,9 @@ _OF_STATE = {
     "XX002": Failure.DAMAGED,
 }
 
+# Indexes that a change may find full of what another has added since it looked: next time it is seen.
+_TAKEN_MEANWHILE = ("run_by_external_id", "task_by_external_id")
+
 _NUL = re.compile(r"NUL \(0x00\)")
 
 
@@ -48,6 +51,8 @@ def failure(error: psycopg.Error) -> Failure:
         return Failure.TOO_LARGE
     if error.diag.constraint_name == "document_is_json":  # of what is well-formed, so it is nested too deep
         return Failure.TOO_DEEP
+    if error.diag.constraint_name in _TAKEN_MEANWHILE:
+        return Failure.AGAIN
     if state is None:
         # Without a state it is not from the server, but from the driver, or from libpq: what that reports as the result
         # of a command, such as a connection that was closed meanwhile, is a DatabaseError and nothing more exact.

@@ -25,6 +25,9 @@ from foreman.db.schema import Migration, read_migrations
 
 SCHEMA = tuple(Path(__file__).parent / name for name in ("functions.sql", "schema.sql", "counts.sql"))
 
+# The first version that there was on PostgreSQL.
+_FIRST = 4
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 # The advisory lock of whoever creates or upgrades the schema: "FMAN" and a number.
@@ -58,13 +61,13 @@ def prepare(url: str, tell: Tell, *, create: bool = True) -> None:
             set_version(connection, SCHEMA_VERSION)
             return
         _refuse_reader(connection, name)
-        if lacking := missing(version):
-            _apply(connection, name, lacking, tell)
-        elif version < SCHEMA_VERSION:
+        if version < _FIRST:
             raise NotAForemanDatabase(
                 f"{name} has tables of Foreman, but no version in schema_migration: restore it from a dump that is "
                 "complete; it has not been changed"
             )
+        if lacking := missing(version):
+            _apply(connection, name, lacking, tell)
 
 
 def plan(url: str) -> Iterator[str]:

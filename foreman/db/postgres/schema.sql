@@ -35,18 +35,24 @@ CREATE TABLE schema_migration (
 -- Keys ---------------------------------------------------------------------------------------------------------------
 
 CREATE TABLE api_key (
-    id          text    NOT NULL COLLATE "C" PRIMARY KEY,
-    org_id      text    NOT NULL COLLATE "C",
-    environment text    NOT NULL COLLATE "C",
-    name        text             COLLATE "C",
-    read_only   integer NOT NULL CONSTRAINT read_only_is_boolean CHECK (read_only IN (0, 1)),
-    hash_prefix text    NOT NULL COLLATE "C",
-    hash        text    NOT NULL COLLATE "C",
-    created_at  bigint  NOT NULL,
-    revoked_at  bigint
+    id           text    NOT NULL COLLATE "C" PRIMARY KEY,
+    org_id       text    NOT NULL COLLATE "C",
+    environment  text    NOT NULL COLLATE "C",
+    name         text             COLLATE "C",
+    read_only    integer NOT NULL CONSTRAINT read_only_is_boolean CHECK (read_only IN (0, 1)),
+    hash_prefix  text    NOT NULL COLLATE "C",
+    hash         text    NOT NULL COLLATE "C",
+    created_at   bigint  NOT NULL,
+    revoked_at   bigint,
+    admin        integer NOT NULL DEFAULT 0 CONSTRAINT admin_is_boolean CHECK (admin IN (0, 1)),
+    expires_at   bigint,
+    last_used_at bigint
 );
 
 CREATE UNIQUE INDEX api_key_by_hash_prefix ON api_key (hash_prefix);
+
+-- An organisation's keys, oldest first.
+CREATE INDEX api_key_by_org ON api_key (org_id, id);
 
 
 -- Runs ---------------------------------------------------------------------------------------------------------------
@@ -65,6 +71,9 @@ CREATE TABLE run (
     updated_at   bigint NOT NULL,
     started_at   bigint,
     completed_at bigint,
+    external_id  text COLLATE "C" CONSTRAINT run_external_id_is_not_empty CHECK (external_id <> ''),
+    tags         text COLLATE "C" CONSTRAINT run_tags_are_a_list CHECK (json_typeof(tags::json) = 'array'),
+    strict       integer NOT NULL DEFAULT 0 CONSTRAINT strict_is_boolean CHECK (strict IN (0, 1)),
 
     CONSTRAINT run_ended_exactly_when_completed_at_is_set
         CHECK ((status IN ('completed', 'failed', 'cancelled')) = (completed_at IS NOT NULL)),
@@ -76,6 +85,8 @@ CREATE INDEX run_by_created_at_started     ON run (org_id, status, created_at, s
 CREATE INDEX run_by_updated_at             ON run (org_id, status, updated_at, seq);
 CREATE INDEX run_by_started_at             ON run (org_id, status, started_at, seq)   WHERE started_at IS NOT NULL;
 CREATE INDEX run_by_completed_at           ON run (org_id, status, completed_at, seq) WHERE completed_at IS NOT NULL;
+
+CREATE UNIQUE INDEX run_by_external_id ON run (org_id, external_id) WHERE external_id IS NOT NULL;
 
 
 -- Tasks --------------------------------------------------------------------------------------------------------------
@@ -102,6 +113,8 @@ CREATE TABLE task (
     queued_at      bigint,
     started_at     bigint,
     completed_at   bigint,
+    external_id    text COLLATE "C" CONSTRAINT task_external_id_is_not_empty CHECK (external_id <> ''),
+    tags           text COLLATE "C" CONSTRAINT task_tags_are_a_list CHECK (json_typeof(tags::json) = 'array'),
 
     CONSTRAINT task_ended_exactly_when_completed_at_is_set
         CHECK ((status IN ('completed', 'failed', 'cancelled')) = (completed_at IS NOT NULL)),
@@ -119,6 +132,168 @@ CREATE INDEX task_by_type               ON task (org_id, type, status, created_a
 CREATE INDEX task_by_run                ON task (run_seq, status, created_at, seq);
 CREATE INDEX task_by_run_and_type       ON task (run_seq, type, status, created_at, seq);
 CREATE INDEX task_by_parent             ON task (org_id, parent_task_id, created_at, seq) WHERE parent_task_id IS NOT NULL;
+
+CREATE UNIQUE INDEX task_by_external_id ON task (org_id, external_id) WHERE external_id IS NOT NULL;
+
+
+-- Tags and metadata of runs and tasks --------------------------------------------------------------------------------
+
+CREATE TABLE run_tag (
+    org_id     text   NOT NULL COLLATE "C",
+    tag        text   NOT NULL COLLATE "C",
+    created_at bigint NOT NULL,
+    seq        bigint NOT NULL,
+    PRIMARY KEY (org_id, tag, created_at, seq)
+);
+
+CREATE TABLE task_tag (
+    org_id     text   NOT NULL COLLATE "C",
+    tag        text   NOT NULL COLLATE "C",
+    created_at bigint NOT NULL,
+    seq        bigint NOT NULL,
+    run_seq    bigint NOT NULL,
+    PRIMARY KEY (org_id, tag, created_at, seq)
+);
+
+CREATE INDEX task_tag_by_run ON task_tag (run_seq, tag, created_at, seq);
+
+CREATE TABLE metadata_path (
+    path   text    NOT NULL COLLATE "C" PRIMARY KEY CONSTRAINT metadata_path_is_not_empty CHECK (path <> ''),
+    filled integer NOT NULL DEFAULT 0 CONSTRAINT filled_is_boolean CHECK (filled IN (0, 1))
+);
+
+CREATE TABLE run_metadata (
+    org_id     text   NOT NULL COLLATE "C",
+    path       text   NOT NULL COLLATE "C",
+    value      text   NOT NULL COLLATE "C",
+    created_at bigint NOT NULL,
+    seq        bigint NOT NULL,
+    PRIMARY KEY (org_id, path, value, created_at, seq)
+);
+
+CREATE TABLE task_metadata (
+    org_id     text   NOT NULL COLLATE "C",
+    path       text   NOT NULL COLLATE "C",
+    value      text   NOT NULL COLLATE "C",
+    created_at bigint NOT NULL,
+    seq        bigint NOT NULL,
+    PRIMARY KEY (org_id, path, value, created_at, seq)
+);
+
+-- What is at the declared paths of metadata, if it is no object and no array: a text as it reads, all else as its JSON.
+-- Nothing, if the metadata has an escape that stands for no character, such as \u0000 or half of an emoji.
+CREATE FUNCTION declared_metadata(metadata text) RETURNS TABLE (path text, value text) LANGUAGE plpgsql AS $$
+BEGIN
+    IF metadata IS NULL OR NOT EXISTS (SELECT FROM metadata_path) THEN
+        RETURN;
+    END IF;
+    BEGIN
+        RETURN QUERY
+        SELECT found.path, found.value
+        FROM (
+            SELECT declared.path, json_typeof(metadata::json #> names) AS type,
+                   coalesce(metadata::json #>> names, 'null') AS value
+            FROM metadata_path AS declared
+            CROSS JOIN LATERAL string_to_array(declared.path, '.') AS names
+        ) AS found
+        WHERE found.type NOT IN ('object', 'array') AND length(found.value) BETWEEN 1 AND 255;
+    EXCEPTION
+        WHEN untranslatable_character OR invalid_text_representation THEN
+            RETURN;
+    END;
+END $$;
+
+CREATE FUNCTION run_labelled() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO run_tag (org_id, tag, created_at, seq)
+    SELECT new.org_id, tag.value, new.created_at, new.seq FROM json_each(new.tags) AS tag;
+    INSERT INTO run_metadata (org_id, path, value, created_at, seq)
+    SELECT new.org_id, found.path, found.value, new.created_at, new.seq FROM declared_metadata(new.metadata) AS found;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER run_labelled AFTER INSERT ON run
+    FOR EACH ROW WHEN (new.tags IS NOT NULL OR new.metadata IS NOT NULL) EXECUTE FUNCTION run_labelled();
+
+CREATE FUNCTION run_labelled_anew() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM run_tag
+    WHERE org_id = old.org_id AND created_at = old.created_at AND seq = old.seq
+      AND tag IN (SELECT value FROM json_each(old.tags));
+    DELETE FROM run_metadata AS kept
+    USING declared_metadata(old.metadata) AS found
+    WHERE kept.org_id = old.org_id AND kept.path = found.path AND kept.value = found.value
+      AND kept.created_at = old.created_at AND kept.seq = old.seq;
+    INSERT INTO run_tag (org_id, tag, created_at, seq)
+    SELECT new.org_id, tag.value, new.created_at, new.seq FROM json_each(new.tags) AS tag;
+    INSERT INTO run_metadata (org_id, path, value, created_at, seq)
+    SELECT new.org_id, found.path, found.value, new.created_at, new.seq FROM declared_metadata(new.metadata) AS found;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER run_labelled_anew AFTER UPDATE OF tags, metadata ON run
+    FOR EACH ROW WHEN (
+        old.tags IS DISTINCT FROM new.tags OR CAST(old.metadata AS text) IS DISTINCT FROM CAST(new.metadata AS text)
+    )
+    EXECUTE FUNCTION run_labelled_anew();
+
+CREATE FUNCTION run_labelled_no_more() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM run_tag
+    WHERE org_id = old.org_id AND created_at = old.created_at AND seq = old.seq
+      AND tag IN (SELECT value FROM json_each(old.tags));
+    DELETE FROM run_metadata AS kept
+    USING declared_metadata(old.metadata) AS found
+    WHERE kept.org_id = old.org_id AND kept.path = found.path AND kept.value = found.value
+      AND kept.created_at = old.created_at AND kept.seq = old.seq;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER run_labelled_no_more AFTER DELETE ON run
+    FOR EACH ROW WHEN (old.tags IS NOT NULL OR old.metadata IS NOT NULL) EXECUTE FUNCTION run_labelled_no_more();
+
+CREATE FUNCTION task_labelled() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO task_tag (org_id, tag, created_at, seq, run_seq)
+    SELECT new.org_id, tag.value, new.created_at, new.seq, new.run_seq FROM json_each(new.tags) AS tag;
+    INSERT INTO task_metadata (org_id, path, value, created_at, seq)
+    SELECT new.org_id, found.path, found.value, new.created_at, new.seq FROM declared_metadata(new.metadata) AS found;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER task_labelled AFTER INSERT ON task
+    FOR EACH ROW WHEN (new.tags IS NOT NULL OR new.metadata IS NOT NULL) EXECUTE FUNCTION task_labelled();
+
+CREATE FUNCTION task_labelled_anew() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM task_tag
+    WHERE org_id = old.org_id AND created_at = old.created_at AND seq = old.seq
+      AND tag IN (SELECT value FROM json_each(old.tags));
+    DELETE FROM task_metadata AS kept
+    USING declared_metadata(old.metadata) AS found
+    WHERE kept.org_id = old.org_id AND kept.path = found.path AND kept.value = found.value
+      AND kept.created_at = old.created_at AND kept.seq = old.seq;
+    INSERT INTO task_tag (org_id, tag, created_at, seq, run_seq)
+    SELECT new.org_id, tag.value, new.created_at, new.seq, new.run_seq FROM json_each(new.tags) AS tag;
+    INSERT INTO task_metadata (org_id, path, value, created_at, seq)
+    SELECT new.org_id, found.path, found.value, new.created_at, new.seq FROM declared_metadata(new.metadata) AS found;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER task_labelled_anew AFTER UPDATE OF tags, metadata ON task
+    FOR EACH ROW WHEN (
+        old.tags IS DISTINCT FROM new.tags OR CAST(old.metadata AS text) IS DISTINCT FROM CAST(new.metadata AS text)
+    )
+    EXECUTE FUNCTION task_labelled_anew();
+
+CREATE FUNCTION task_labelled_no_more() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM task_tag
+    WHERE org_id = old.org_id AND created_at = old.created_at AND seq = old.seq
+      AND tag IN (SELECT value FROM json_each(old.tags));
+    DELETE FROM task_metadata AS kept
+    USING declared_metadata(old.metadata) AS found
+    WHERE kept.org_id = old.org_id AND kept.path = found.path AND kept.value = found.value
+      AND kept.created_at = old.created_at AND kept.seq = old.seq;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER task_labelled_no_more AFTER DELETE ON task
+    FOR EACH ROW WHEN (old.tags IS NOT NULL OR old.metadata IS NOT NULL) EXECUTE FUNCTION task_labelled_no_more();
 
 
 -- Run data -----------------------------------------------------------------------------------------------------------
@@ -303,3 +478,39 @@ BEGIN
     SET entries = entries - fewer, seq = newest.seq, created_at = newest.created_at
     WHERE run_seq = of_run AND tag = of_tag AND key = of_key;
 END $$;
+
+
+-- Acts ---------------------------------------------------------------------------------------------------------------
+
+CREATE TABLE act (
+    seq          bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+    id           text   NOT NULL COLLATE "C",
+    org_id       text   NOT NULL COLLATE "C",
+    kind         text   NOT NULL COLLATE "C" CONSTRAINT act_kind
+                     CHECK (kind IN ('cancel_tasks', 'retry_tasks', 'cancel_runs', 'retry_runs')),
+    filter       text   NOT NULL COLLATE "C" CONSTRAINT act_filter_is_json CHECK (json_valid(filter)),
+    expected     bigint NOT NULL,
+    changed      bigint NOT NULL DEFAULT 0,
+    position     text   NOT NULL DEFAULT '' COLLATE "C",
+    created_at   bigint NOT NULL,
+    updated_at   bigint NOT NULL,
+    completed_at bigint,
+    UNIQUE (org_id, id)
+);
+
+CREATE INDEX act_to_do ON act (seq) WHERE completed_at IS NULL;
+
+
+-- Idempotency keys ---------------------------------------------------------------------------------------------------
+
+CREATE TABLE idempotency_key (
+    seq         bigint  GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+    org_id      text    NOT NULL COLLATE "C",
+    request     text    NOT NULL COLLATE "C",
+    content     text    NOT NULL COLLATE "C",
+    status_code integer NOT NULL,
+    headers     text    NOT NULL COLLATE "C",
+    body        text    NOT NULL COLLATE "C",
+    created_at  bigint  NOT NULL,
+    UNIQUE (org_id, request)
+);

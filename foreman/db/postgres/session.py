@@ -133,6 +133,14 @@ class Session(psycopg.Connection[Row]):
         if result != b"COMMIT":
             raise EngineError(Failure.UNAVAILABLE, "the transaction was rolled back")
 
+    def lock_table(self, table: str, patience: float) -> None:
+        """Lock a table until the transaction ends: others cannot even read it.
+
+        :param patience: seconds to wait for transactions that have read it
+        """
+        self._command(f"SET LOCAL lock_timeout = '{patience}s'".encode())
+        self._command(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE".encode())
+
     def undo(self) -> None:
         """Roll back, if a transaction is open and the connection is not lost."""
         if not self.closed and self.pgconn.transaction_status != TransactionStatus.IDLE:
@@ -190,6 +198,13 @@ class Session(psycopg.Connection[Row]):
     def held(self, sql: str, /, **values: Any) -> Row | None:
         """The same, but others may do so, too; only `locked`, a change of its key and a deletion wait."""
         return self.one(f"{sql} FOR KEY SHARE", **values)
+
+    def claims(self, name: str) -> bool:
+        """Claim a name for this transaction, until it ends; False while another transaction has it.
+
+        Two names share a lock if their hashes are the same, which then waits for nothing.
+        """
+        return bool(self.value("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))", name=name))
 
     def _run(self, sql: str, values: dict[str, Any]) -> "psycopg.Cursor[Row]":
         self._had_values = bool(values)

@@ -76,6 +76,21 @@ def _partial_indexes(*indexes: tuple[str, str, str]) -> str:
 # of a partial index.
 _PARTIAL_INDEX = "a partial index has more or fewer entries than there are rows that meet its condition"
 
+_SINCE_4 = (
+    ("run_by_started_at", "run", "started_at IS NOT NULL"),
+    ("run_by_completed_at", "run", "completed_at IS NOT NULL"),
+    ("task_by_started_at", "task", "started_at IS NOT NULL"),
+    ("task_by_completed_at", "task", "completed_at IS NOT NULL"),
+    ("task_by_parent", "task", "parent_task_id IS NOT NULL"),
+    ("run_data_by_updated_at", "run_data", "updated_at <> created_at"),
+    ("run_data_latest_by_created_at", "run_data_latest", "tag = ''"),
+)
+_SINCE_5 = (
+    ("run_by_external_id", "run", "external_id IS NOT NULL"),
+    ("task_by_external_id", "task", "external_id IS NOT NULL"),
+    ("act_to_do", "act", "completed_at IS NULL"),
+)
+
 INDEXES = (
     Rule(
         "partial_index",
@@ -88,19 +103,6 @@ INDEXES = (
         until=3,
         only=SQLITE,
     ),
-    Rule(
-        "partial_index",
-        _PARTIAL_INDEX,
-        _partial_indexes(
-            ("run_by_started_at", "run", "started_at IS NOT NULL"),
-            ("run_by_completed_at", "run", "completed_at IS NOT NULL"),
-            ("task_by_started_at", "task", "started_at IS NOT NULL"),
-            ("task_by_completed_at", "task", "completed_at IS NOT NULL"),
-            ("task_by_parent", "task", "parent_task_id IS NOT NULL"),
-            ("run_data_by_updated_at", "run_data", "updated_at <> created_at"),
-            ("run_data_latest_by_created_at", "run_data_latest", "tag = ''"),
-        ),
-        since=4,
-        only=SQLITE,
-    ),
+    Rule("partial_index", _PARTIAL_INDEX, _partial_indexes(*_SINCE_4), since=4, until=4, only=SQLITE),
+    Rule("partial_index", _PARTIAL_INDEX, _partial_indexes(*_SINCE_4, *_SINCE_5), since=5, only=SQLITE),
 )

@@ -9,6 +9,10 @@ from foreman.vocabulary import TASK_STATUSES
 _BY_STATUS = ", ".join(f"sum(CASE WHEN status = '{status}' THEN 1 ELSE 0 END)" for status in TASK_STATUSES)
 
 _SELECTS = {
+    "run_tag": ("SELECT org_id, tag.value, created_at, seq FROM run CROSS JOIN json_each(run.tags) AS tag",),
+    "task_tag": (
+        "SELECT org_id, tag.value, created_at, seq, run_seq FROM task CROSS JOIN json_each(task.tags) AS tag",
+    ),
     "run_data_tag": (
         """
         SELECT run_data.run_seq, tag.value, run_data.key, run_data.seq, run_data.created_at

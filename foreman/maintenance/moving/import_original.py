@@ -21,6 +21,9 @@ _WRITTEN, _DERIVED = 0.7, 0.85
 # Rows between two looks at whether to stop, when nothing is written.
 _ROWS = 1_000
 
+# What the original does not have of runs and tasks.
+_UNKNOWN: Found = {"external_id": None, "tags": None, "strict": 0}
+
 Tell = Callable[[str], object]
 
 
@@ -63,7 +66,8 @@ class _Rows:
         else:
             found = (row for row in self._source.entries() if mender.entry(row))
         for row in found:
-            yield tuple(row[column] for column in table.columns)
+            complete = _UNKNOWN | row
+            yield tuple(complete[column] for column in table.columns)
 
     def read(self, table: Table, mender: Mender, after: Row | None) -> Generator[Row, None, None]:
         """The same from the one after this key on. When it is called again, nothing is told twice."""

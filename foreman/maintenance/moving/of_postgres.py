@@ -15,7 +15,7 @@ from foreman.db.postgres.leader import BACKGROUND, LEADER_LOCK
 from foreman.db.postgres.schema import LOCK, SCHEMA, refuse_other_version, set_version, version_in
 from foreman.db.values import Row
 from foreman.maintenance.moving.ends import SIGNS, MovingFailed, Origin, Refused, refuse_another
-from foreman.maintenance.moving.tables import API_KEY, INTEGERS, ROWS, TABLES, Table
+from foreman.maintenance.moving.tables import API_KEY, INTEGERS, NUMBERED, ROWS, TABLES, Table
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -272,7 +272,7 @@ class _Target(_Readable):
         """Make it a database like any other."""
         with told(self.name), self._connection.transaction():
             self._switch_triggers("ENABLE")
-            for table in ROWS:
+            for table in NUMBERED:
                 self._connection.execute(
                     f"SELECT setval(pg_get_serial_sequence('{table.name}', 'seq'), max(seq)) FROM {table.name} "
                     "HAVING max(seq) IS NOT NULL".encode()

@@ -12,7 +12,8 @@ from foreman.vocabulary import TASK_STATUSES
 INTEGERS = frozenset(
     {
         "seq", "run_seq", "read_only", "retry_count", "max_retries", "entries", "keys", "in_order", "runs",
-        "created_at", "updated_at", "queued_at", "started_at", "completed_at", "revoked_at", *TASK_STATUSES,
+        "created_at", "updated_at", "queued_at", "started_at", "completed_at", "revoked_at", "expires_at",
+        "last_used_at", "admin", "strict", "expected", "changed", "status_code", *TASK_STATUSES,
     }
 )  # fmt: skip
 
@@ -58,15 +59,25 @@ _TIMES = ("created_at", "updated_at")
 API_KEY = Table(
     "api_key",
     ("id",),
-    ("id", "org_id", "environment", "name", "read_only", "hash_prefix", "hash", "created_at", "revoked_at"),
-)
-RUN = Table("run", ("seq",), ("seq", "id", "org_id", "status", *_DOCUMENTS, *_TIMES, "started_at", "completed_at"))
+    (
+        "id", "org_id", "environment", "name", "read_only", "hash_prefix", "hash", "created_at", "revoked_at", "admin",
+        "expires_at", "last_used_at",
+    ),
+)  # fmt: skip
+RUN = Table(
+    "run",
+    ("seq",),
+    (
+        "seq", "id", "org_id", "status", *_DOCUMENTS, *_TIMES, "started_at", "completed_at", "external_id", "tags",
+        "strict",
+    ),
+)  # fmt: skip
 TASK = Table(
     "task",
     ("seq",),
     (
         "seq", "id", "org_id", "run_seq", "run_id", "parent_task_id", "type", "status", *_DOCUMENTS, "retry_count",
-        "max_retries", "queue_job_id", *_TIMES, "queued_at", "started_at", "completed_at",
+        "max_retries", "queue_job_id", *_TIMES, "queued_at", "started_at", "completed_at", "external_id", "tags",
     ),
 )  # fmt: skip
 RUN_DATA = Table(
@@ -82,14 +93,31 @@ RUN_DATA_LATEST = Table(
     ("run_seq", "tag", "key"),
     ("run_seq", "tag", "key", "seq", "created_at", "entries", "in_order"),
 )
+RUN_TAG = Table("run_tag", ("org_id", "tag", "created_at", "seq"), ("org_id", "tag", "created_at", "seq"))
+TASK_TAG = Table("task_tag", ("org_id", "tag", "created_at", "seq"), ("org_id", "tag", "created_at", "seq", "run_seq"))
+ACT = Table(
+    "act",
+    ("seq",),
+    ("seq", "id", "org_id", "kind", "filter", "expected", "changed", "position", *_TIMES, "completed_at"),
+)
+IDEMPOTENCY_KEY = Table(
+    "idempotency_key",
+    ("seq",),
+    ("seq", "org_id", "request", "content", "status_code", "headers", "body", "created_at"),
+)
 
 # What clients have written.
 ROWS = (RUN, TASK, RUN_DATA)
 
-# All tables, those first that others refer to. The history of schema versions is the database's own.
+# All tables, those first that others refer to. The history of schema versions is the database's own. The declared paths
+# of metadata, and what is found by them, follow from the settings: the next server that starts sees to them.
 TABLES = (
     API_KEY,
     *ROWS,
+    ACT,
+    IDEMPOTENCY_KEY,
+    RUN_TAG,
+    TASK_TAG,
     RUN_DATA_TAG,
     RUN_DATA_LATEST,
     _counts("run_count", "run_total", ("org_id", "status"), ("runs",)),
@@ -99,7 +127,10 @@ TABLES = (
 )
 
 # Tables whose rows follow from those of others.
-DERIVED = TABLES[TABLES.index(RUN_DATA_TAG) :]
+DERIVED = TABLES[TABLES.index(RUN_TAG) :]
+
+# Tables with a number for each row, which a sequence gives on PostgreSQL.
+NUMBERED = tuple(table for table in TABLES if table.key == ("seq",))
 
 _encode = msgspec.json.Encoder().encode
 

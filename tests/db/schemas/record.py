@@ -1,7 +1,8 @@
-"""Record a database of today's schema version, for the tests of later versions: `python -m tests.db.schemas.record`.
+"""Record databases of today's schema version, for the tests of later versions: `python -m tests.db.schemas.record`.
 
 Today's server is asked over HTTP to make rows of every kind. What it answers to every question about them becomes
-version_N.json, and its file version_N.sql, as text. To be run in the last commit before the version grows.
+version_N.json, and its file version_N.sql, as text. With `ENGINE=postgres` the same is done on PostgreSQL, for
+version_N_postgres.json and version_N_postgres.sql. To be run in the last commit before the version grows.
 """
 
 import json
@@ -13,11 +14,15 @@ from sqlite3 import connect
 from typing import Any
 
 import httpx
+import psycopg
+from psycopg import sql
 
 from foreman.auth import keys
 from foreman.db.file import APPLICATION_ID, SCHEMA_VERSION
+from foreman.db.postgres.schema import SCHEMA
 from tests.db.schemas.earlier import HERE
 from tests.support.api import Json, make_run, make_task, ok, put_data
+from tests.support.engines import ON_POSTGRES, engine
 from tests.support.running import running
 from tests.support.statuses import RUN_STATUSES, TASK_STATUSES
 
@@ -70,8 +75,33 @@ def dump(file: Path) -> str:
     return "\n".join([*lines, f"PRAGMA application_id = {APPLICATION_ID};", f"PRAGMA user_version = {version};", ""])
 
 
+def dump_postgres(url: str) -> str:
+    """A database of PostgreSQL as a script that makes the same again in an empty one."""
+    lines = [file.read_text(encoding="utf-8") for file in SCHEMA]
+    lines.append("SET session_replication_role = replica;  -- what triggers maintain is here, too\n")
+    with psycopg.connect(url) as connection:
+        connection.execute("SELECT fold_counts()")
+        tables = connection.execute(
+            """
+            SELECT relname FROM pg_class
+            WHERE relkind = 'r' AND relnamespace = CAST('public' AS regnamespace)
+            ORDER BY relname
+            """
+        ).fetchall()
+        for (table,) in tables:
+            lines.append(f"DELETE FROM {table};")
+            for row in connection.execute(f"SELECT * FROM {table}".encode()):
+                values = ", ".join(sql.Literal(value).as_string(connection) for value in row)
+                lines.append(f"INSERT INTO {table} VALUES ({values});")
+    lines += [
+        f"SELECT setval('{table}_seq_seq', (SELECT coalesce(max(seq), 1) FROM {table}));"
+        for table in ("run", "task", "run_data")
+    ]
+    return "\n".join([*lines, "RESET session_replication_role;", ""])
+
+
 def record(directory: Path) -> dict[str, Any]:
-    """Fill a database in this directory, and close it.
+    """Fill a database in this directory, or that of its name on PostgreSQL, and close it.
 
     :return: a valid key of each organisation, what `keys list` says, and by organisation the answer to each path
     """
@@ -91,12 +121,14 @@ def record(directory: Path) -> dict[str, Any]:
 
 def main() -> None:
     """Write the two files of this version."""
-    with tempfile.TemporaryDirectory(prefix="foreman-") as directory:
+    name = f"version_{SCHEMA_VERSION}{'_postgres' if ON_POSTGRES else ''}"
+    with tempfile.TemporaryDirectory(prefix="foreman-") as directory, engine.started():
+        file = Path(directory) / "foreman.db"
         recorded = record(Path(directory))
-        script = dump(Path(directory) / "foreman.db")
-    (HERE / f"version_{SCHEMA_VERSION}.sql").write_text(script, encoding="utf-8")
+        script = dump_postgres(engine.url(file)) if ON_POSTGRES else dump(file)
+    (HERE / f"{name}.sql").write_text(script, encoding="utf-8")
     text = json.dumps(recorded, ensure_ascii=False, indent=0)
-    (HERE / f"version_{SCHEMA_VERSION}.json").write_text(text + "\n", encoding="utf-8")
+    (HERE / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

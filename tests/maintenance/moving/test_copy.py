@@ -142,7 +142,7 @@ def test_what_is_copied_has_everything_that_may_be_lost(original: Path) -> None:
     found = rows_of_file(original)
     assert all(found.values())
     assert {row[6] for row in found["run_data_latest"]} == {0, 1}
-    assert any(row[-1] for row in found["api_key"])
+    assert any(row[8] for row in found["api_key"])
     assert any("\\u0000" in str(row) for row in found["run_data"])
 
 

@@ -1,0 +1,1 @@
+"""Acts: cancelling and retrying tasks and runs, one of them or all that meet a filter."""

@@ -1,0 +1,1 @@
+"""Batches: many tasks or entries in one request."""

@@ -1,0 +1,1 @@
+"""Parts of HTTP that are standards of their own: how errors are sent, entity tags, idempotency keys."""
