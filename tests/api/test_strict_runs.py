@@ -105,3 +105,33 @@ def test_of_many_who_end_a_task_at_once_one_decides_how(served: Running, client:
             won = list(threads.map(lambda status, task=task: end(task, status), ENDED))
             assert won.count(True) == 1
             assert ok(client.get(f"/tasks/{task['id']}"))["status"] == ENDED[won.index(True)]
+
+
+def test_batch_that_would_change_how_tasks_of_strict_runs_ended_names_them_and_changes_nothing(
+    client: httpx.Client,
+) -> None:
+    strict, free = make_run(client, strict=True), make_run(client)
+    tasks = [make_task(client, run) for run in (strict, free, strict, strict, strict)]
+    for task, status in zip(tasks, ["completed", "completed", "failed", "running", "cancelled"], strict=True):
+        change_task(client, task, status=status)
+    before = [ok(client.get(f"/tasks/{task['id']}")) for task in tasks]
+    items = [{"id": task["id"], "status": "failed", "outputData": 1} for task in tasks]
+    response = client.patch("/tasks/batch", json={"items": items})
+    error = assert_error(response, 409, "items.0.status", "items.4.status")
+    assert error["error"] == "A completed task of a strict run cannot become failed"
+    assert error["code"] == "terminal_status"
+    assert [ok(client.get(f"/tasks/{task['id']}")) for task in tasks] == before
+    rest = [items[place] for place in (1, 2, 3)]
+    assert [task["status"] for task in ok(client.patch("/tasks/batch", json={"items": rest}))["items"]] == [
+        "failed"
+    ] * 3
+
+
+@pytest.mark.parametrize("end", ENDED)
+def test_batch_may_change_what_has_ended_in_a_strict_run_but_for_its_status(client: httpx.Client, end: str) -> None:
+    run = make_run(client, strict=True)
+    tasks = [change_task(client, make_task(client, run), status=end) for _ in range(2)]
+    items = [{"id": tasks[0]["id"], "status": end, "outputData": 1}, {"id": tasks[1]["id"], "metadata": {"seen": 1}}]
+    changed = ok(client.patch("/tasks/batch", json={"items": items}))["items"]
+    assert [(task["status"], task["completedAt"]) for task in changed] == [(end, task["completedAt"]) for task in tasks]
+    assert (changed[0]["outputData"], changed[1]["metadata"]) == (1, {"seen": 1})
