@@ -29,6 +29,7 @@ SECTIONS = (
     "commit",
     "tags",
     "batches",
+    "keys",
     "sizes",
     "cursor",
     "footprint",
@@ -46,6 +47,7 @@ class Plan:
     :param sized_seconds: how long a query form is measured each time
     :param rows: how many runs, tasks and entries the operations take in turn
     :param deletions: how many entries there are to delete in each way
+    :param keyed: how many requests there are with an idempotency key, of each kind
     :param starts: how often the server is started to time it
     :param disk_entries: how many entries are stored to measure bytes on disk
     :param grown: how many runs, tasks and entries a database has in which pages are counted
@@ -58,6 +60,7 @@ class Plan:
     sized_seconds: float = 1
     rows: int = 1000
     deletions: int = 60_000
+    keyed: int = 150_000
     starts: int = 9
     disk_entries: int = 20_000
     grown: int = 100_000
@@ -65,7 +68,7 @@ class Plan:
 
 
 FULL = Plan()
-QUICK = Plan((10_000, 50_000), 1, 0.6, 0.3, 500, 12_000, 3, 4_000, 3_000, 60)
+QUICK = Plan((10_000, 50_000), 1, 0.6, 0.3, 500, 12_000, 20_000, 3, 4_000, 3_000, 60)
 
 
 @dataclass(frozen=True)
@@ -191,6 +194,7 @@ def _units(plan: Plan, operations: Sequence[Case], work: Work, sized: Sequence[S
     }
     every += [Unit(section, tuple(pair), COMPARED, plan.seconds, repeat=3) for section, pair in pairs.items()]
     every += [Unit("batches", pair, COMPARED, plan.seconds, repeat=3) for pair in cases.batches(work)]
+    every += [Unit("keys", pair, COMPARED, plan.seconds, repeat=3) for pair in cases.keyed(work, plan.keyed)]
     every += [
         Unit("sizes", tuple(forms.cases_of(form, each, str(each.entries)) for each in sized), 1, plan.sized_seconds)
         for form in forms.FORMS

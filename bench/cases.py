@@ -1,8 +1,9 @@
 """What is measured: each case is traffic for one server, with a check of the first answer."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.contents import OWNERS, PAIR_TAGS, WORKERS, Work, key_name
@@ -137,6 +138,25 @@ def batches(work: Work) -> list[tuple[Case, Case]]:
 def batch_of(name: str) -> str:
     """The name of the batch that belongs to a case."""
     return f"{name}, batch of {IN_BATCH}"
+
+
+def keyed(work: Work, number: int) -> list[tuple[Case, Case]]:
+    """Writes of `writes`, each with an idempotency key of its own.
+
+    :param number: how many requests with a key there are of each kind
+    """
+    pairs = []
+    for case in writes(work):
+        if case.name in ("create run", "create task") and case.script is not None:
+            alike = itertools.cycle(case.script.requests)
+            requests = [replace(next(alike), idempotency_key=f"{case.name} {turn}") for turn in range(number)]
+            pairs.append((case, replace(case, name=with_key(case.name), script=Script(requests, once=True))))
+    return pairs
+
+
+def with_key(name: str) -> str:
+    """The name of the case with idempotency keys that belongs to one without."""
+    return f"{name}, idempotency key"
 
 
 def reads(work: Work) -> list[Case]:

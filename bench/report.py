@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.cases import COMPARED, FLOOR_GET, FLOOR_POST, Case, batch_of
+from bench.cases import COMPARED, FLOOR_GET, FLOOR_POST, Case, batch_of, with_key
 from bench.cores import PINNED, UNPINNED
 from bench.data import Sized
 from bench.footprint import PAYLOAD, Footprint
 from bench.forms import ALL, FORMS, LATEST, LIST_RUNS, Form
 from bench.pages import LARGE_RUN, Written
 from bench.results import Place, Results, Spread, p50, p99, rate
-from bench.targets import BATCHES, COMMIT, LIMITER, TAGS, Outcome, growth
+from bench.targets import BATCHES, COMMIT, KEYED, LIMITER, TAGS, Outcome, growth
 from bench.traffic import REQUESTS_OF_WORKFLOW
 
 NOT_MEASURED = "-"
@@ -153,6 +153,7 @@ class Report:
     def _comparisons(self) -> str:
         servers = {LIMITER: ("work", "unlimited"), COMMIT: ("work", "commit-each"), TAGS: ("work", "work")}
         servers |= {(name, batch_of(name)): ("work", "work") for name, _ in BATCHES}
+        servers |= {(name, with_key(name)): ("work", "work") for name in KEYED}
         rows = [
             [name, *self._figures(Place(name, server, COMPARED))]
             for names, of in servers.items()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.cases import COMPARED, FLOOR_GET, FLOOR_POST, IN_BATCH, batch_of
+from bench.cases import COMPARED, FLOOR_GET, FLOOR_POST, IN_BATCH, batch_of, with_key
 from bench.footprint import PAYLOAD, Footprint
 from bench.forms import FORMS, LIST_RUNS, PAGES
 from bench.results import Place, Results, Spread, p50, rate
@@ -31,6 +31,8 @@ LIMITER = ("get run, limit on", "get run, limit off")
 COMMIT = ("create run, group commit", "create run, one commit per request")
 # (case, at least so many times as many items per second in batches)
 BATCHES = [("create run data", 12), ("create task", 8)]
+# Writes that may cost 15 % more with an idempotency key
+KEYED = ["create run", "create task"]
 TAGS = ("create run data, 20 tags", "create run data, no tags")
 
 
@@ -74,6 +76,11 @@ def outcomes(results: Results, footprint: Footprint, sizes: Sequence[int]) -> li
             Outcome(f"{name}: items per second in batches of {IN_BATCH} relative to single requests", least, True,
                     _times(IN_BATCH, _pair(results, (batch_of(name), name), ("work", "work"))))
             for name, least in BATCHES
+        ),
+        *(
+            Outcome(f"{name}: with an idempotency key relative to without", 0.87, True,
+                    _pair(results, (with_key(name), name), ("work", "work")))
+            for name in KEYED
         ),
         *of_sizes(results, sizes, 1.5),
         of_pages(results, sizes),

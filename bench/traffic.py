@@ -16,17 +16,20 @@ REQUESTS_OF_WORKFLOW = 1 + 4 * TASKS_OF_WORKFLOW + 2
 
 @dataclass(frozen=True)
 class Request:
-    """One HTTP request."""
+    """One HTTP request. An idempotency key makes it one that is carried out once."""
 
     method: str
     path: str
     body: bytes | None = None
+    idempotency_key: str | None = None
 
     def headers(self, key: str) -> dict[str, str]:
         """The headers that an ordinary client sends."""
         headers = {"Authorization": f"Bearer {key}"}
         if self.body is not None:
             headers["Content-Type"] = "application/json"
+        if self.idempotency_key is not None:
+            headers["Idempotency-Key"] = self.idempotency_key
         return headers
 
     def raw(self, host: str, key: str) -> bytes:
