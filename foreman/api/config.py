@@ -33,7 +33,7 @@ class QueuesConfig(schemas.CamelCase):
 class Config(schemas.CamelCase):
     """What clients read at startup."""
 
-    version = shapes.text("0.4.0")
+    version = shapes.text("0.5.0")
     environment = shapes.text("production")
     redis = fields.Nested(RedisConfig, required=True)
     queues = fields.Nested(QueuesConfig, required=True)

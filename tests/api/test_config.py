@@ -13,7 +13,7 @@ def test_config_has_the_usual_queues(client: httpx.Client) -> None:
     assert ok(client.get("/config/queues")) == queues
     assert ok(client.get("/config/redis")) == redis
     assert ok(client.get("/config")) == {
-        "version": "0.4.0",
+        "version": "0.5.0",
         "environment": "production",
         "redis": redis,
         "queues": queues,

@@ -83,7 +83,7 @@ def test_first_key_is_made_once(serve: Serve, run: Run, tmp_path: Path) -> None:
     second.terminate()
     options = f" --database {engine.url(tmp_path / 'foreman.db')}" if ON_POSTGRES else ""
     assert second.communicate(timeout=30)[0].splitlines() == [
-        f"Foreman 0.4.0 listens on {url}",
+        f"Foreman 0.5.0 listens on {url}",
         "",
         f"Another API key: {sys.executable} {APP} keys create --org NAME{options}",
         "",
@@ -296,7 +296,7 @@ def test_trust_is_warned_of_once(serve: Serve) -> None:
 
 
 def test_version(run: Run) -> None:
-    assert run("--version").stdout == "foreman, version 0.4.0\n"
+    assert run("--version").stdout == "foreman, version 0.5.0\n"
 
 
 # keys ---------------------------------------------------------------------------------------------------------------

@@ -212,7 +212,7 @@ def test_sizes_are_those_of_the_files(served: Running) -> None:
     assert samples[("foreman_database_size_bytes",)] == file.stat().st_size > 0
     assert samples[("foreman_wal_size_bytes",)] == file.with_name("foreman.db-wal").stat().st_size
     assert samples[("foreman_disk_free_bytes",)] > 0
-    assert samples[("foreman_database_up",)] == samples["foreman_info", "0.4.0"] == 1
+    assert samples[("foreman_database_up",)] == samples["foreman_info", "0.5.0"] == 1
     assert samples[("process_resident_memory_bytes",)] > 10_000_000
 
 
