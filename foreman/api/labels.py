@@ -1,6 +1,6 @@
 """Labels of runs and tasks: a name of the client's own (`externalId`) and tags, by which they are found."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -78,7 +78,7 @@ def bound(labels: Mapping[str, Any]) -> dict[str, Any]:
     """The values to bind for the labels in a body: an empty text for no external id, an empty list for no tags."""
     return {
         "external_id": labels.get("external_id") or "",
-        "tags": as_list(dict.fromkeys(labels.get("tags", ()))),
+        "tags": as_list(dict.fromkeys(labels["tags"])) if "tags" in labels else "[]",
     }
 
 
@@ -87,14 +87,19 @@ def unless_taken(new: Mapping[str, Any]) -> str:
     return UNLESS_TAKEN if new.get("external_id") else ""
 
 
-def sets(change: Mapping[str, Any]) -> str:
-    """What an UPDATE sets for a change."""
-    return " ".join(sql for name, sql in _SETS.items() if name in change)
+def given(change: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of the labels that a change has."""
+    return tuple([name for name in _SETS if name in change])
 
 
-def changes(change: Mapping[str, Any]) -> str:
+def sets(names: Sequence[str]) -> str:
+    """What an UPDATE sets for a change of these labels."""
+    return " ".join(_SETS[name] for name in names)
+
+
+def changes(names: Sequence[str]) -> str:
     """That this changes something, to be added to other such conditions."""
-    return " ".join(sql for name, sql in _CHANGES.items() if name in change)
+    return " ".join(_CHANGES[name] for name in names)
 
 
 def refuse_taken(tx: Transaction, table: str, new: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from foreman import db
 from foreman.db.values import RUN_SEQ, as_list, as_pairs, glob_range, prefix_range
 from foreman.http import schemas
 from foreman.http.fields import TextFilter
-from foreman.http.paging.pages import PLACE, POSITION, TIEBREAK, Asked
+from foreman.http.paging.pages import PLACE, POSITION, TIEBREAK, Asked, within
 from foreman.http.paging.walks import ORDERS, Walk, beyond, checked, numbered
 
 DATA_SORTS = ("created_at", "updated_at", "key")
@@ -251,7 +251,7 @@ def data_query(wanted: dict[str, Any], asked: Asked) -> str:
                {f"({total})" if asked.counted else "NULL"} AS total
         FROM run
         LEFT JOIN ({_cut(wanted, asked, matches)}) AS page ON TRUE
-        LEFT JOIN run_data ON run_data.seq = page.tiebreak {asked.within}
+        LEFT JOIN run_data ON run_data.seq = page.tiebreak {within(wanted)}
         WHERE run.org_id = :org_id AND run.id = :run_id
         """
 

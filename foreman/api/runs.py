@@ -1,6 +1,7 @@
 """Runs: open, read, change, delete and list them."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from flask import Response, g
@@ -33,7 +34,8 @@ from foreman.http.errors import Conflict, NotFound, found
 from foreman.http.fields import Flag
 from foreman.http.items import BodyWithItems, Items
 from foreman.http.opaque_json import NOTHING, raw
-from foreman.http.paging.pages import PLACE, Asked, linked, listed, read_page, summary
+from foreman.http.paging.pages import PLACE, Asked, cut, linked, listed, read_page, summary, within
+from foreman.http.paging.statements import built_once
 from foreman.http.paging.walks import cut_page
 from foreman.http.protocol.etags import check, if_match
 from foreman.vocabulary import ENDED, RUN_STATUSES
@@ -179,11 +181,14 @@ def create_run(new: dict[str, Any]) -> Response:
         )  # fmt: skip
         if run is None:
             labels.refuse_taken(tx, "run", new)
-        refuse_taken(tx, items, "tasks")
-        new_tasks = task_rows(run_id, items, now) if items else []
-        insert_tasks(tx, run_id, new_tasks, now)
-        entries = data_rows(run_id, data, items, new_tasks, now) if data else []
-        insert_data(tx, run_id, entries, now)
+        new_tasks, entries = [], []
+        if items:
+            refuse_taken(tx, items, "tasks")
+            new_tasks = task_rows(run_id, items, now)
+            insert_tasks(tx, run_id, new_tasks, now)
+        if data:
+            entries = data_rows(run_id, data, items, new_tasks, now)
+            insert_data(tx, run_id, entries, now)
     body, beside = to_json(found(run, "Run")), {}
     if "tasks" in new:
         body["totalTasks"], beside["tasks"] = len(new_tasks), [tasks.to_json(task) for task in new_tasks]
@@ -223,29 +228,7 @@ def update_run(change: dict[str, Any], run_id: str) -> Response:
             check(wanted, to_json(_locked(tx, run_id)))
         labels.refuse_other(tx, "run", run_id.lower(), change)
         tx.run(
-            f"""
-            UPDATE run
-            SET status       = coalesce(:status, status),
-                output_data  = coalesce(:output_data, output_data),
-                error_data   = coalesce(:error_data, error_data),
-                metadata     = coalesce(:metadata, metadata),
-                {labels.sets(change)}
-                updated_at   = :now,
-                started_at   = CASE WHEN :status = 'running' THEN coalesce(started_at, :now) ELSE started_at END,
-                completed_at = CASE WHEN coalesce(:status, status) = status THEN completed_at
-                                    WHEN :status IN (SELECT value FROM json_each(:ended)) THEN :now
-                               END
-            WHERE org_id = :org_id AND id = :id AND (
-                :status <> status
-                OR :output_data <> coalesce(output_data, 'null')
-                OR :error_data <> coalesce(error_data, 'null')
-                OR :metadata <> coalesce(metadata, '')
-                {labels.changes(change)}
-            ) AND NOT (
-                strict = 1 AND coalesce(:status, status) <> status
-                AND status IN (SELECT value FROM json_each(:ended))
-            )
-            """,
+            _update(labels.given(change)),
             org_id=g.org_id, id=run_id.lower(), now=now_ms(), ended=as_list(ENDED), status=status,
             output_data=change.get("output_data"), error_data=change.get("error_data"),
             metadata=change.get("metadata"), **labels.bound(change),
@@ -253,6 +236,37 @@ def update_run(change: dict[str, Any], run_id: str) -> Response:
         run = found(tx.one(SELECT_RUN, org_id=g.org_id, id=run_id.lower()), "Run")
         refuse_to_leave_an_end(run, status)
     return represent(to_json(run))
+
+
+@cache
+def _update(labelled: tuple[str, ...]) -> str:
+    """The statement that changes a run.
+
+    :param labelled: which labels it changes
+    """
+    return f"""
+        UPDATE run
+        SET status       = coalesce(:status, status),
+            output_data  = coalesce(:output_data, output_data),
+            error_data   = coalesce(:error_data, error_data),
+            metadata     = coalesce(:metadata, metadata),
+            {labels.sets(labelled)}
+            updated_at   = :now,
+            started_at   = CASE WHEN :status = 'running' THEN coalesce(started_at, :now) ELSE started_at END,
+            completed_at = CASE WHEN coalesce(:status, status) = status THEN completed_at
+                                WHEN :status IN (SELECT value FROM json_each(:ended)) THEN :now
+                           END
+        WHERE org_id = :org_id AND id = :id AND (
+            :status <> status
+            OR :output_data <> coalesce(output_data, 'null')
+            OR :error_data <> coalesce(error_data, 'null')
+            OR :metadata <> coalesce(metadata, '')
+            {labels.changes(labelled)}
+        ) AND NOT (
+            strict = 1 AND coalesce(:status, status) <> status
+            AND status IN (SELECT value FROM json_each(:ended))
+        )
+        """
 
 
 @bp.patch("/runs/<run_id>/tags")
@@ -309,17 +323,25 @@ def list_runs(wanted: dict[str, Any]) -> Response:
     label_filters.refuse_undeclared(wanted, current.settings.metadata_paths)
     asked = Asked.of(wanted)
     page = read_page(
-        f"""
-        SELECT {columns_of_summary() if asked.summary else COLUMNS}, {PLACE}, counted.total
-        FROM ({run_list.count(wanted) if asked.counted else "SELECT NULL AS total"}) AS counted
-        LEFT JOIN ({cut_page(run_list.walks(wanted), asked.sort_order, **asked.cut)}) AS page ON TRUE
-        LEFT JOIN run ON run.seq = page.tiebreak {asked.within}
-        {JOIN_TASKS}
-        """,
-        asked, OPAQUE_OF_SUMMARY if asked.summary else OPAQUE, org_id=g.org_id, **run_list.bound(wanted),
+        _select_page(wanted), asked, OPAQUE_OF_SUMMARY if asked.summary else OPAQUE,
+        org_id=g.org_id, **run_list.bound(wanted),
     )  # fmt: skip
     runs = [to_summary(run) if asked.summary else to_json(run) for run in page.rows]
     return linked(listed(runs, page, asked), page)
+
+
+@built_once
+def _select_page(wanted: dict[str, Any]) -> str:
+    """The statement of a page of the list."""
+    total = run_list.count(wanted) if wanted["count"] == "true" else "SELECT NULL AS total"
+    page = cut_page(run_list.walks(wanted), wanted["sort_order"], **cut(wanted))
+    return f"""
+        SELECT {columns_of_summary() if wanted["view"] == "summary" else COLUMNS}, {PLACE}, counted.total
+        FROM ({total}) AS counted
+        LEFT JOIN ({page}) AS page ON TRUE
+        LEFT JOIN run ON run.seq = page.tiebreak {within(wanted)}
+        {JOIN_TASKS}
+        """
 
 
 def columns_of_summary() -> str:

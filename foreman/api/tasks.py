@@ -1,6 +1,7 @@
 """Tasks: create, read, change and list them."""
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 from flask import Response, g
@@ -20,7 +21,8 @@ from foreman.http.contract import Resource, answers, asks, conditional, created,
 from foreman.http.errors import Conflict, NotFound, found
 from foreman.http.fields import Id, Integer, Text
 from foreman.http.opaque_json import NOTHING, raw
-from foreman.http.paging.pages import PLACE, Asked, linked, listed, read_page, summary
+from foreman.http.paging.pages import PLACE, Asked, cut, linked, listed, read_page, summary, within
+from foreman.http.paging.statements import built_once
 from foreman.http.paging.walks import cut_page
 from foreman.http.protocol.etags import check, if_match
 from foreman.vocabulary import ENDED, TASK_STATUSES
@@ -213,22 +215,7 @@ def update_task(change: dict[str, Any], task_id: str) -> Response:
             check(wanted, to_json(found(tx.locked(SELECT_TASK, org_id=g.org_id, id=task_id.lower()), "Task")))
         labels.refuse_other(tx, "task", task_id.lower(), change)
         task = tx.one(
-            f"""
-            UPDATE task
-            SET status       = coalesce(:status, status),
-                output_data  = coalesce(:output_data, output_data),
-                error_data   = coalesce(:error_data, error_data),
-                metadata     = coalesce(:metadata, metadata),
-                queue_job_id = coalesce(:queue_job_id, queue_job_id),
-                {labels.sets(change)}
-                updated_at   = :now,
-                {FOLLOWS_FROM_STATUS.format(status=":status")}
-            WHERE org_id = :org_id AND id = :id
-              AND ({" OR ".join(changed.format(new=f":{name}") for name, changed in IS_CHANGED.items())}
-                   {labels.changes(change)})
-              AND NOT ({LEAVES_AN_END_FOR_GOOD.format(status=":status")})
-            RETURNING {COLUMNS}
-            """,
+            _update(labels.given(change)),
             org_id=g.org_id, id=task_id.lower(), now=now_ms(), ended=as_list(ENDED), status=status,
             output_data=change.get("output_data"), error_data=change.get("error_data"),
             metadata=change.get("metadata"), queue_job_id=change.get("queue_job_id"),
@@ -238,6 +225,30 @@ def update_task(change: dict[str, Any], task_id: str) -> Response:
             task = found(tx.one(SELECT_TASK, org_id=g.org_id, id=task_id.lower()), "Task")
             refuse_to_leave_an_end(tx, task, status)
     return represent(to_json(task))
+
+
+@cache
+def _update(labelled: tuple[str, ...]) -> str:
+    """The statement that changes a task.
+
+    :param labelled: which labels it changes
+    """
+    return f"""
+        UPDATE task
+        SET status       = coalesce(:status, status),
+            output_data  = coalesce(:output_data, output_data),
+            error_data   = coalesce(:error_data, error_data),
+            metadata     = coalesce(:metadata, metadata),
+            queue_job_id = coalesce(:queue_job_id, queue_job_id),
+            {labels.sets(labelled)}
+            updated_at   = :now,
+            {FOLLOWS_FROM_STATUS.format(status=":status")}
+        WHERE org_id = :org_id AND id = :id
+          AND ({" OR ".join(changed.format(new=f":{name}") for name, changed in IS_CHANGED.items())}
+               {labels.changes(labelled)})
+          AND NOT ({LEAVES_AN_END_FOR_GOOD.format(status=":status")})
+        RETURNING {COLUMNS}
+        """
 
 
 @bp.patch("/tasks/<task_id>/tags")
@@ -295,16 +306,24 @@ def _page_of(wanted: dict[str, Any], only_if: str = "") -> Response:
     label_filters.refuse_undeclared(wanted, current.settings.metadata_paths)
     asked = Asked.of(wanted)
     page = read_page(
-        f"""
-        SELECT {columns_of_summary() if asked.summary else COLUMNS}, {PLACE}, counted.total
-        FROM (SELECT {task_list.count(wanted) if asked.counted else "NULL"} AS total {only_if}) AS counted
-        LEFT JOIN ({cut_page(task_list.walks(wanted), asked.sort_order, **asked.cut)}) AS page ON TRUE
-        LEFT JOIN task ON task.seq = page.tiebreak {asked.within}
-        """,
-        asked, OPAQUE_OF_SUMMARY if asked.summary else OPAQUE, org_id=g.org_id, **task_list.bound(wanted),
+        _select_page(wanted, only_if), asked, OPAQUE_OF_SUMMARY if asked.summary else OPAQUE,
+        org_id=g.org_id, **task_list.bound(wanted),
     )  # fmt: skip
     tasks = [to_summary(task) if asked.summary else to_json(task) for task in page.rows]
     return linked(listed(tasks, page, asked), page)
+
+
+@built_once
+def _select_page(wanted: dict[str, Any], only_if: str) -> str:
+    """The statement of a page of the list."""
+    total = task_list.count(wanted) if wanted["count"] == "true" else "NULL"
+    page = cut_page(task_list.walks(wanted), wanted["sort_order"], **cut(wanted))
+    return f"""
+        SELECT {columns_of_summary() if wanted["view"] == "summary" else COLUMNS}, {PLACE}, counted.total
+        FROM (SELECT {total} AS total {only_if}) AS counted
+        LEFT JOIN ({page}) AS page ON TRUE
+        LEFT JOIN task ON task.seq = page.tiebreak {within(wanted)}
+        """
 
 
 def columns_of_summary() -> str:

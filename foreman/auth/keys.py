@@ -9,8 +9,7 @@ import hmac
 import re
 import secrets
 import string
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from foreman.clock import iso, now_ms
 from foreman.clock import new_id as new_key_id
@@ -30,8 +29,7 @@ SCOPES = ("read", "write", "admin")
 COLUMNS = "id, org_id, environment, name, read_only, admin, created_at, expires_at, last_used_at, revoked_at"
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """An authenticated caller.
 
     :ivar key_id: what the rate limit counts by; not a secret

@@ -132,8 +132,12 @@ def asks(schema: type[Query]) -> Callable[[Callable[..., Any]], Callable[..., An
         operation.query = schema
         operation.fails.add(400)
 
+        of_none = loader.load_none()
+
         @wraps(view)
         def with_query(**path: str) -> Any:
+            if of_none is not None and not request.query_string:
+                return view({**of_none}, **path)
             given = _parameters()
             unknown = ((name, refused) for name in given if name not in known and not loader.knows(name))
             return view(_load(loader, given, unknown), **path)
@@ -337,7 +341,7 @@ def _load(loader: CamelCase, given: Mapping[str, Any], unknown: Iterable[tuple[s
     """
     details = _one_each(unknown)
     try:
-        loaded: dict[str, Any] = loader.load(given)
+        loaded = loader.load_given(given)
     except ValidationError as error:
         details += _details(error.normalized_messages())
     if details:

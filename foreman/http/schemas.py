@@ -4,11 +4,13 @@ The schemas of a single endpoint are beside its handler.
 """
 
 from collections.abc import Iterator, Mapping
+from copy import copy
+from functools import cached_property
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, pre_load, validate
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, missing, pre_load, validate
 from werkzeug.datastructures import MultiDict
 
 from foreman.http.fields import (
@@ -38,6 +40,9 @@ MOST_IDS = 100
 # SQLite's integers have 64 bits (https://www.sqlite.org/datatype3.html).
 LARGEST_OFFSET = 2**63 - 1
 
+# Schemas that are kept, of the requests with the same fields as earlier ones: clients choose which fields there are.
+_MOST_NARROWED = 200
+
 EXAMPLE_ID = "019315a4-7c3e-7b52-9d3f-1f0f6f3f2a10"
 EXAMPLE_TIME = "2024-11-10T12:00:00.000Z"
 
@@ -58,6 +63,45 @@ class CamelCase(Schema):
         """Give the field its camelCase name."""
         field_obj.data_key = camel_case(field_name)
 
+    def load_given(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The same as `load`, but faster: marshmallow goes through all fields, and most of a list are never given.
+
+        A validator of the whole does not see the defaults of fields that are absent.
+
+        :raises ValidationError: as `load` does
+        """
+        names = self._optional.intersection(given)
+        narrowed = self._narrowed.get(names) or self._narrow(names)
+        loaded: dict[str, Any] = narrowed.schema.load(given)
+        return narrowed.defaults | loaded
+
+    def _narrow(self, names: frozenset[str]) -> "_Narrowed":
+        """The schema with these of its optional fields only, and the defaults of the others."""
+        absent = {name: field for name, field in self.load_fields.items() if field.data_key in self._optional - names}
+        schema = copy(self)
+        schema.load_fields = {name: field for name, field in self.load_fields.items() if name not in absent}
+        defaults = {name: field.load_default for name, field in absent.items() if field.load_default is not missing}
+        narrowed = _Narrowed(schema, defaults)
+        if len(self._narrowed) < _MOST_NARROWED:
+            self._narrowed[names] = narrowed
+        return narrowed
+
+    @cached_property
+    def _narrowed(self) -> dict[frozenset[str], "_Narrowed"]:
+        return {}
+
+    @cached_property
+    def _optional(self) -> frozenset[str]:
+        """The outer names of the fields that may be absent, and have no default that is made anew each time.
+
+        A field by path has many names.
+        """
+        return frozenset(
+            str(field.data_key)
+            for field in self.load_fields.values()
+            if not field.required and not callable(field.load_default) and not isinstance(field, ByPath)
+        )
+
     def outer_names(self) -> tuple[str, ...]:
         """The camelCase names of its fields, in order."""
         return tuple(
@@ -71,6 +115,11 @@ class CamelCase(Schema):
             name.startswith(f"{field.data_key}.") if isinstance(field, ByPath) else name == field.data_key
             for field in self.load_fields.values()
         )
+
+
+class _Narrowed(NamedTuple):
+    schema: CamelCase
+    defaults: dict[str, Any]
 
 
 class Body(CamelCase):
@@ -122,8 +171,11 @@ class Change(Body):
 
     def all_unknown_fields(self, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """The names of unknown fields, each with a message, if there are no others; else nothing."""
-        known = {camel_case(name) for name in self.changes()}
-        return self.unknown_fields(given) if known.isdisjoint(given) else iter(())
+        return self.unknown_fields(given) if self._changeable.isdisjoint(given) else iter(())
+
+    @cached_property
+    def _changeable(self) -> frozenset[str]:
+        return frozenset(map(camel_case, self.changes()))
 
 
 class Query(CamelCase):
@@ -142,7 +194,8 @@ class Query(CamelCase):
         for field in self.load_fields.values():
             name = str(field.data_key)
             if isinstance(field, ByPath):
-                gathered[name] = _by_path(name, data)
+                if by_path := _by_path(name, data):
+                    gathered[name] = by_path
                 continue
             if name not in data:
                 continue
@@ -155,6 +208,17 @@ class Query(CamelCase):
                 gathered[name] = values[0]
         return gathered
 
+    def load_none(self) -> dict[str, Any] | None:
+        """What no parameters at all load to; None if that is not allowed."""
+        try:
+            loaded: dict[str, Any] = self.load(MultiDict())
+        except ValidationError:
+            return None
+        return loaded
+
+
+_TEXT = TextFilter()
+
 
 def _by_path(name: str, data: MultiDict[str, str]) -> dict[str, str]:
     """The texts of the parameters that begin with this name and a dot, by the rest of their names.
@@ -162,7 +226,6 @@ def _by_path(name: str, data: MultiDict[str, str]) -> dict[str, str]:
     :raises ValidationError: if one is not as a text filter has to be, or is given more than once
     """
     found, errors = {}, {}
-    text = TextFilter()
     for each in data:
         if not each.startswith(f"{name}."):
             continue
@@ -172,7 +235,7 @@ def _by_path(name: str, data: MultiDict[str, str]) -> dict[str, str]:
             errors[shown] = ["Given more than once."]
         elif values[0]:
             try:
-                found[each.removeprefix(f"{name}.")] = text.deserialize(values[0])
+                found[each.removeprefix(f"{name}.")] = _TEXT.deserialize(values[0])
             except ValidationError as error:
                 errors[shown] = list(error.messages)
     if len(found) > MOST_METADATA_PATHS:

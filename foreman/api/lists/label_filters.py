@@ -202,6 +202,8 @@ def walks(
 
 def bound(wanted: dict[str, Any]) -> dict[str, Any]:
     """The values to bind for the filters by label."""
+    if not are_in(wanted):
+        return {}
     tags, paths = wanted.get("tags", []), wanted.get("metadata", {})
     return {
         "external_id": wanted.get("external_id"),

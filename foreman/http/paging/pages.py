@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode
@@ -27,8 +26,7 @@ POSITION, TIEBREAK = -3, -2
 PLACE = "page.position, page.tiebreak"
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(NamedTuple):
     """Which page of a list is asked for, and how.
 
     :ivar limit: how many rows at most
@@ -36,7 +34,7 @@ class Asked:
     :ivar after: the place of the last row before the page; None on the first
     :ivar counted: whether the total is wanted
     :ivar summary: whether sizes are wanted in place of payloads
-    :ivar scope: what the list is, for its cursors
+    :ivar scope: what the list is, for its cursors; empty without
     """
 
     limit: int
@@ -55,8 +53,8 @@ class Asked:
         :param kinds: the types of what the list is sorted by
         :raises Invalid: if the cursor is not of this list, or there is an offset, too
         """
-        scope = scope_of(g.org_id, request.path, wanted)
         cursor = wanted.get("cursor")
+        scope = b"" if cursor is None else scope_of(g.org_id, request.path, wanted)
         if cursor is not None and wanted["offset"]:
             message = "Not together with a cursor, which says where the page begins."
             raise Invalid("Validation failed", [{"field": "offset", "message": message}])
@@ -70,16 +68,6 @@ class Asked:
             summary=wanted["view"] == "summary",
             scope=scope,
         )
-
-    @property
-    def cut(self) -> dict[str, bool]:
-        """How the page is cut, for `walks.cut_page`."""
-        return {"by_cursor": self.by_cursor, "after": self.after is not None}
-
-    @property
-    def within(self) -> str:
-        """The condition that keeps the payload of the row after the page from being read."""
-        return "AND page.nth < :limit" if self.by_cursor else ""
 
     @property
     def bound(self) -> dict[str, Any]:
@@ -97,6 +85,16 @@ class Asked:
         if isinstance(position, int):
             values["after_last"] = position + BEHIND if self.sort_order == "desc" else position - BEHIND
         return values
+
+
+def cut(wanted: dict[str, Any]) -> dict[str, bool]:
+    """How the page is cut that query parameters ask for, for `walks.cut_page`. The first cursor is empty."""
+    return {"by_cursor": wanted.get("cursor") is not None, "after": bool(wanted.get("cursor"))}
+
+
+def within(wanted: dict[str, Any]) -> str:
+    """The condition that keeps the payload of the row after a page from being read, which only cursors need."""
+    return "AND page.nth < :limit" if wanted.get("cursor") is not None else ""
 
 
 class Page(NamedTuple):

@@ -29,6 +29,8 @@ NOT_STARTED, STARTED = "(started_at IS NULL) = TRUE", "(started_at IS NULL) = FA
 FROM = {column: (f"{column[:-3]}_after", f"{column} >= :{column[:-3]}_after") for column in LIST_SORTS}
 BEFORE = {column: (f"{column[:-3]}_before", f"{column} < :{column[:-3]}_before") for column in LIST_SORTS}
 
+_BY_TIME = [name for limits in (FROM, BEFORE) for name, _ in limits.values()]
+
 
 class Range(NamedTuple):
     """The limits of a time that filters give, as SQL: none or one at each end."""
@@ -144,8 +146,7 @@ def ranges_in(wanted: Mapping[str, Any]) -> dict[str, Range]:
 
 def times_in(wanted: Mapping[str, Any]) -> dict[str, Any]:
     """The values to bind for the filters by time."""
-    names = [name for limits in (FROM, BEFORE) for name, _ in limits.values()]
-    return {name: wanted[name] for name in names if name in wanted}
+    return {name: wanted[name] for name in _BY_TIME if name in wanted}
 
 
 def checks_of(ranges: Mapping[str, Range]) -> list[str]:
@@ -189,7 +190,7 @@ def count_of(walks: Sequence[Walk]) -> str:
 def cut_page(walks: Sequence[Walk], sort_order: str, *, by_cursor: bool, after: bool) -> str:
     """A SELECT of the rows of one page, with `tiebreak` and `position`; with a cursor also `nth`.
 
-    :param by_cursor: whether it is asked for with a cursor, as `pages.Asked` says
+    :param by_cursor: whether it is asked for with a cursor, see `pages.cut`
     :param after: whether that is not the first page
     """
     selects = [walk.select(sort_order, after=after) for walk in walks]
