@@ -5,8 +5,9 @@ import threading
 from collections.abc import Callable
 from typing import Any, cast
 
-from flask import Flask, current_app
+from flask import Flask, Request, current_app
 from flask.typing import ResponseReturnValue
+from werkzeug.routing import MapAdapter
 
 from foreman.config import Settings
 from foreman.db.engine import Database
@@ -15,6 +16,9 @@ from foreman.db.failures import EngineError, Failure
 # How often a view is called before its failure is the answer, and seconds before the second call, on average. Each
 # later pause is twice as long.
 _ATTEMPTS, _PAUSE = 5, 0.01
+
+# Values of `Host` that are remembered. Clients choose them.
+_MOST_HOSTS = 100
 
 
 class Application(Flask):
@@ -32,6 +36,7 @@ class Application(Flask):
         self.settings = settings
         self.database = database
         self.act_is_asked_for = threading.Event()
+        self._adapters: dict[tuple[str | None, str], MapAdapter] = {}
 
     def dispatch_request(self) -> ResponseReturnValue:
         """The response of the view.
@@ -47,6 +52,29 @@ class Application(Flask):
                     raise
                 self.database.pause(_PAUSE * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311  # it is no secret
         raise AssertionError
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """The same as Flask's, but each `Host` is checked and parsed only once: that is a tenth of a small request."""
+        if request is None:
+            return super().create_url_adapter(None)
+        environ = request.environ
+        host = environ.get("HTTP_HOST"), environ["wsgi.url_scheme"]
+        alike = None if "HTTP_UPGRADE" in environ else self._adapters.get(host)
+        if alike is None:
+            adapter = super().create_url_adapter(request)
+            if adapter is not None and "HTTP_UPGRADE" not in environ and len(self._adapters) < _MOST_HOSTS:
+                self._adapters[host] = adapter
+            return adapter
+        return MapAdapter(
+            self.url_map,
+            alike.server_name,
+            request.root_path,
+            alike.subdomain,
+            alike.url_scheme,
+            request.path,
+            environ["REQUEST_METHOD"],
+            environ.get("QUERY_STRING"),
+        )
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """The view itself."""

@@ -112,7 +112,7 @@ _LOCATION = {"Location": {"description": "Where the new resource is.", "schema":
 def _tags(name: str, description: str) -> dict[str, Any]:
     """A header of conditional requests (RFC 9110, section 13.1)."""
     one = r'(W/)?"[!#-~\u0080-\u00ff]*"'
-    schema = {"type": "string", "pattern": rf"^(\*|{one}( *, *{one})*)$", "examples": ['"hjFLsPF7sbVgyJQK"']}
+    schema = {"type": "string", "pattern": rf"^(\*|{one}( *, *{one})*)$", "examples": ['"9b1c0d6f3a57e2849f06c1ab"']}
     return {"name": name, "in": "header", "required": False, "description": description, "schema": schema}
 
 

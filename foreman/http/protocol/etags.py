@@ -6,7 +6,6 @@ client has no other to send back: `W/"x"` stands for the state whose tag was `"x
 """
 
 import re
-from base64 import urlsafe_b64encode
 from hashlib import blake2b
 from typing import Any
 from wsgiref.types import WSGIEnvironment
@@ -16,7 +15,7 @@ from flask import request
 
 from foreman.http.errors import Invalid, PreconditionFailed
 
-# Bytes of a hash: a multiple of three, which base64 encodes without padding.
+# Bytes of a hash.
 _SIZE = 12
 
 # An entity tag (RFC 9110, section 8.8.3), its mark of weakness apart.
@@ -25,7 +24,7 @@ _TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
 def etag_of(representation: bytes) -> str:
     """The strong entity tag of a representation, in quotes."""
-    return f'"{urlsafe_b64encode(blake2b(representation, digest_size=_SIZE).digest()).decode()}"'
+    return f'"{blake2b(representation, digest_size=_SIZE).hexdigest()}"'
 
 
 def is_known(tag: str, environ: WSGIEnvironment) -> bool:
