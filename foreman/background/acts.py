@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 from foreman.clock import now_ms
 from foreman.db.application import Application
 from foreman.db.engine import Database, Transaction
-from foreman.db.failures import DatabaseError
+from foreman.db.failures import DatabaseError, Failure, failure_of
 from foreman.db.values import as_list
 from foreman.maintenance.gentle_writes import ShortTurns, Stopped
 
@@ -29,6 +29,9 @@ KEPT = 7 * 86_400_000
 
 # Old acts that are deleted at once.
 _DELETED_AT_ONCE = 100
+
+# Failures of a statement, and not of the database: others can succeed. A read that takes too long is interrupted.
+_OF_ONE_ACT = (Failure.INTERRUPTED, Failure.TOO_LARGE, Failure.TOO_DEEP, Failure.MISUSE)
 
 
 class Work(Protocol):
@@ -116,12 +119,17 @@ def _act(app: Application, work_of: WorkOf, stopping: threading.Event) -> None:
 
 
 def _try(act: Act, do: Callable[[], object]) -> None:
-    """Carry out an act. An unforeseen failure of it must not keep the others from being carried out."""
+    """Carry out an act. A failure that is its own must not keep the others from being carried out.
+
+    :raises DatabaseError, MemoryError: if others would fail, too
+    """
     try:
         do()
-    except (*DatabaseError, MemoryError, Stopped):
+    except Stopped:
         raise
-    except Exception:
+    except Exception as error:
+        if isinstance(error, (*DatabaseError, MemoryError)) and failure_of(error) not in _OF_ONE_ACT:
+            raise
         log.exception("Act %s has failed, and is tried again in a second", act.id)
 
 

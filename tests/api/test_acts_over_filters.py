@@ -11,6 +11,7 @@ import pytest
 from foreman.api.acts import steps as act_steps
 from foreman.background import acts
 from foreman.clock import now_ms
+from foreman.db.failures import EngineError, Failure
 from foreman.maintenance.gentle_writes import Stopped
 from tests.support.api import UNKNOWN_ID, UUID7, Json, assert_error, change_task, make_run, make_task, ok
 from tests.support.contents import violations_in
@@ -355,6 +356,29 @@ def test_act_whose_filter_is_not_known_any_more_ends(served: Running, client: ht
         )
     assert completed(client, {"id": UNKNOWN_ID})["changed"] == 0
     assert statuses(client, tasks) == ["failed"]
+
+
+@pytest.mark.parametrize("failure", [Failure.INTERRUPTED, Failure.TOO_LARGE, Failure.TOO_DEEP, Failure.MISUSE])
+def test_act_whose_statements_fail_again_and_again_keeps_no_other_from_being_carried_out(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, failure: Failure
+) -> None:
+    """As when what its filter leads to cannot be found within the timeout of reads."""
+    tasks = tasks_with(client, make_run(client), "failed", "failed")
+    find, goes_on = act_steps.Work.find, threading.Event()
+
+    def fail(work: act_steps.Work, *arguments: Any) -> Any:
+        if work._kind.statuses == ("failed", "cancelled") and not goes_on.is_set():
+            raise EngineError(failure, "the statement has failed")
+        return find(work, *arguments)
+
+    monkeypatch.setattr(acts, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(act_steps.Work, "find", fail)
+    failing = ask(client, "/tasks/retry", 2)
+    assert carry_out(client, "/tasks/cancel", 2, status="failed") == 0
+    assert ok(client.get(f"/acts/{failing['id']}"))["status"] == "running"
+    goes_on.set()
+    assert completed(client, failing)["changed"] == 2
+    assert statuses(client, tasks) == ["pending"] * 2
 
 
 def test_act_goes_on_when_the_server_starts_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
