@@ -156,16 +156,13 @@ def create_key(new: dict[str, Any]) -> Response:
 
     A key can give no scope that it does not have.
     """
-    scopes, now = new.get("scopes", ["read", "write"]), now_ms()
-    expires_at = now + new["expires_in"] * 1000 if "expires_in" in new else new.get("expires_at")
-    if expires_at is not None and not now < expires_at <= _LAST_TIME:
-        problem = "Must be in the future." if expires_at <= now else "Must be before the year 10000."
-        raise Invalid("Validation failed", [{"field": "expiresAt", "message": problem}])
+    scopes = new.get("scopes", ["read", "write"])
     _refuse_to_give(write="write" in scopes)
+    # The time is looked at in the block: a request that is sent again does not get there, however late it is.
     with db.write(single=True) as tx:
         key, row = keys.insert(
             tx, g.org_id, new.get("environment", g.caller.environment), read_only="write" not in scopes,
-            admin="admin" in scopes, expires_at=expires_at, name=new.get("name"),
+            admin="admin" in scopes, expires_at=_end_of(new, now_ms()), name=new.get("name"),
         )  # fmt: skip
     return _issued(key, row)
 
@@ -229,9 +226,8 @@ def rotate_key(wanted: dict[str, Any], key_id: str) -> Response:
 
     The answer has the new key itself, which is never shown again. Each of the two has a rate limit of its own.
     """
-    now = now_ms()
     with db.write() as tx:
-        old = found(tx.locked(SELECT_KEY, org_id=g.org_id, id=key_id.lower()), "API key")
+        old, now = found(tx.locked(SELECT_KEY, org_id=g.org_id, id=key_id.lower()), "API key"), now_ms()
         if (reason := keys.why_not_to_rotate(old, now)) is not None:
             raise Conflict(f"The API key {reason}")
         shown = to_json(old)
@@ -243,6 +239,18 @@ def rotate_key(wanted: dict[str, Any], key_id: str) -> Response:
         expires_at = None if new_expires_in is None else now + new_expires_in * 1000
         key, row = keys.rotate(tx, old, now + wanted["expires_in"] * 1000, expires_at)
     return _issued(key, row)
+
+
+def _end_of(new: dict[str, Any], now: int) -> int | None:
+    """When a new key expires, in milliseconds since 1970; None for never.
+
+    :raises Invalid: if that is past, or beyond what can be shown
+    """
+    expires_at: int | None = now + new["expires_in"] * 1000 if "expires_in" in new else new.get("expires_at")
+    if expires_at is not None and not now < expires_at <= _LAST_TIME:
+        problem = "Must be in the future." if expires_at <= now else "Must be before the year 10000."
+        raise Invalid("Validation failed", [{"field": "expiresAt", "message": problem}])
+    return expires_at
 
 
 def _refuse_to_give(*, write: bool) -> None:

@@ -199,6 +199,16 @@ def test_request_that_is_sent_again_issues_no_second_key_and_gets_the_id_alone(
     assert ok(admin.get("/keys"))["total"] == 4
 
 
+def test_request_that_is_sent_again_after_the_key_has_expired_gets_the_id_all_the_same(
+    admin: httpx.Client, clock: Clock
+) -> None:
+    body, once = {"expiresAt": iso(clock.now + 1000)}, {"Idempotency-Key": "once"}
+    key = ok(admin.post("/keys", json=body, headers=once), 201)
+    clock.move(1000)
+    assert ok(admin.post("/keys", json=body, headers=once), 201) == {"id": key["id"]}
+    assert_error(admin.post("/keys", json=body), 400, "expiresAt")
+
+
 def test_answers_with_a_key_are_not_to_be_stored(served: Running) -> None:
     views = served.app.view_functions
     kept = {name for name, view in views.items() if name.startswith("keys.") and operation_of(view).kept}
