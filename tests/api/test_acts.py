@@ -3,13 +3,15 @@
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from threading import Barrier
+from time import sleep
 
 import httpx
 import pytest
 
+from foreman.clock import now_ms
 from tests.api.bookkeeping import TaskBookkeeping, assert_follows
 from tests.support.api import UNKNOWN_ID, Json, assert_error, change_task, make_run, make_task, ok
-from tests.support.clock import Clock
+from tests.support.clock import Clock, iso
 from tests.support.contents import violations_in
 from tests.support.running import Running
 from tests.support.statuses import ENDED, RUN_STATUSES, SETTABLE, TASK_STATUSES
@@ -256,6 +258,21 @@ def test_while_workers_complete_its_tasks_a_run_is_cancelled_and_each_task_ends_
         assert len(completed) == len(tasks)
     assert ok(client.get(f"/runs/{run['id']}"))["completedTasks"] == len(completed)
     assert violations_in(served.location) == []
+
+
+def test_retry_of_a_run_has_the_time_at_which_it_happens_and_not_at_which_it_was_asked_for(
+    served: Running, client: httpx.Client
+) -> None:
+    run = make_run(client)
+    task = task_with(client, run, "failed")
+    with ThreadPoolExecutor(1) as threads:
+        with served.database.write() as tx:
+            tx.locked("SELECT id FROM run WHERE org_id = 'acme' AND id = :id", id=run["id"])
+            retrying = threads.submit(act, client, run, "retry")
+            sleep(0.3)  # until it waits for the lock
+            released = iso(now_ms())
+        ok(retrying.result())
+    assert get(client, task)["updatedAt"] >= released
 
 
 def test_of_many_retries_at_once_one_counts(served: Running, client: httpx.Client) -> None:

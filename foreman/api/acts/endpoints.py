@@ -144,11 +144,12 @@ def retry_run(run_id: str) -> Response:
     A failed or cancelled run becomes `running` even if none of its tasks has failed; a completed one does not. A strict
     run in which that would change something that has ended is a 409.
     """
-    org_id, run_id, now = g.org_id, run_id.lower(), now_ms()
+    org_id, run_id = g.org_id, run_id.lower()
     with db.write() as tx:
         held = hold_run(tx, org_id, run_id)
         if held is None:
             raise NotFound("Run")
+        now = now_ms()
         if held.strict:
             _refuse_to_retry(held.status, has_failed_tasks(tx, org_id, run_id))
         retried = 0 if held.strict else retry_failed_tasks(tx, org_id, run_id, now)
