@@ -10,7 +10,8 @@ from foreman.db.engine import Block, Database, Transaction
 class Whole:
     """The transaction of a request, as a `with` block around its handler. It begins with the handler's first block.
 
-    So nobody waits for it while the handler validates. A handler has no other block, and reads only inside.
+    So nobody waits for it while the handler validates. A handler has no other block. What it reads before, it reads for
+    a request that is sent again, too, which must not be refused for it.
 
     :param before: called in the transaction before the handler's statements; what it raises ends the handler's block
     """

@@ -132,6 +132,39 @@ def test_act_of_another_organisation_is_not_found_and_changes_nothing_here(
     assert statuses(rival, [theirs]) == ["cancelled"]
 
 
+def test_others_write_while_what_meets_the_filter_is_counted(
+    served: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks_with(client, make_run(client), "failed")
+    count, meanwhile = act_steps.count, list[Json]()
+
+    def count_slowly(*arguments: Any) -> int:
+        writing = threading.Thread(target=lambda: meanwhile.append(make_run(writer)))
+        writing.start()
+        writing.join(5)
+        return count(*arguments)
+
+    monkeypatch.setattr("foreman.api.acts.endpoints.count", count_slowly)
+    for headers in ({}, {"Idempotency-Key": "once"}):
+        meanwhile.clear()
+        with served.client() as writer:
+            ok(client.post("/tasks/cancel", params={"expect": 1}, headers=headers), 202)
+            assert len(meanwhile) == 1
+
+
+def test_act_that_is_asked_for_again_with_its_idempotency_key_is_the_same_whatever_meets_the_filter_by_then(
+    client: httpx.Client,
+) -> None:
+    tasks_with(client, make_run(client), "failed", "failed")
+    asked: dict[str, Any] = {
+        "params": {"status": "failed", "expect": 2},
+        "headers": {"Idempotency-Key": "once"},
+    }
+    act = completed(client, ok(client.post("/tasks/retry", **asked), 202))
+    assert ok(client.post("/tasks/retry", **asked), 202)["id"] == act["id"]
+    assert len(ok(client.get("/acts"))["items"]) == 1
+
+
 def test_acts_are_listed_newest_first(client: httpx.Client) -> None:
     asked = [ask(client, "/runs/cancel", 0)["id"] for _ in range(5)]
     assert [act["id"] for act in ok(client.get("/acts"))["items"]] == asked[::-1]

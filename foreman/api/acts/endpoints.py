@@ -242,9 +242,11 @@ def _act(kind: str, wanted: dict[str, Any]) -> Response:
     """
     # As they were sent: a list may be continued in a second parameter of the same name.
     given = {name: ",".join(request.args.getlist(name)) for name in request.args if name != "expect"}
+    # Not in the block below, because others could write nothing meanwhile. What is created since then is left alone.
+    with db.read() as tx:
+        meet, position = count(tx, g.org_id, kind, given), beginning(tx, kind)
     with db.write() as tx:
         refuse_undeclared(wanted, current.settings.metadata_paths, tx)
-        meet = count(tx, g.org_id, kind, given)
         if meet != wanted["expect"]:
             message = f"{meet} {KINDS[kind].table}s meet the filter, and not {wanted['expect']}: nothing is done"
             raise Conflict(message, code="count_differs")
@@ -256,7 +258,7 @@ def _act(kind: str, wanted: dict[str, Any]) -> Response:
             RETURNING {COLUMNS}
             """,
             org_id=g.org_id, id=act_id, kind=kind, filter=msgspec.json.encode(given).decode(), expected=meet,
-            position=beginning(tx, kind), now=now_ms(),
+            position=position, now=now_ms(),
         )  # fmt: skip
     after_this_request(_tell_the_background)
     return accepted(to_json(found(act, "Act")), f"/acts/{act_id}")
