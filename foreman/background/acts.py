@@ -13,6 +13,7 @@ from foreman.db.application import Application
 from foreman.db.engine import Database, Transaction
 from foreman.db.failures import DatabaseError, Failure, failure_of
 from foreman.db.values import as_list
+from foreman.http.errors import NotReady
 from foreman.maintenance.gentle_writes import ShortTurns, Stopped
 
 log = logging.getLogger(__name__)
@@ -38,10 +39,16 @@ class Work(Protocol):
     """What an act is about and does, which `foreman/api/` knows."""
 
     def find(self, tx: Transaction, position: str) -> Sequence[tuple[str, Sequence[int]]]:
-        """What comes after a position, in groups: the position behind each, and the seqs in it."""
+        """What comes after a position, in groups: the position behind each, and the seqs in it.
+
+        :raises NotReady: while it cannot be found
+        """
 
     def step(self, tx: Transaction, seqs: Sequence[int]) -> tuple[int, bool]:
-        """Change a group, or a part of it; return how many were changed, and whether the group is done with."""
+        """Change a group, or a part of it; return how many were changed, and whether the group is done with.
+
+        :raises NotReady: while it cannot be known what meets the filter
+        """
 
 
 class _Nothing:
@@ -127,6 +134,8 @@ def _try(act: Act, do: Callable[[], object]) -> None:
         do()
     except Stopped:
         raise
+    except NotReady as error:
+        log.warning("Act %s waits, and is tried again in a second: %s", act.id, error)
     except Exception as error:
         if isinstance(error, (*DatabaseError, MemoryError)) and failure_of(error) not in _OF_ONE_ACT:
             raise
@@ -150,6 +159,7 @@ def carry_out(database: Database, act: Act, work_of: WorkOf, stopping: threading
     from there: nothing is done twice, and nothing is left out.
 
     :raises Stopped: when `stopping` was set before its end, or another node leads or has carried it on by now
+    :raises NotReady: while it cannot be found what meets its filter
     :raises DatabaseError: when the database cannot be written to
     """
     with ShortTurns(database, stopping, lambda: _go_on(database)) as turns:
@@ -193,8 +203,8 @@ def _hold(tx: Transaction, act: Act, position: str) -> None:
 
     :raises Stopped: if it is not where this node has left it, because another one has carried it on
     """
-    where = "SELECT position FROM act WHERE seq = :seq AND completed_at IS NULL"
-    if tx.locked(where, seq=act.seq) != (position,):
+    stored = "SELECT position FROM act WHERE seq = :seq AND completed_at IS NULL"
+    if tx.locked(stored, seq=act.seq) != (position,):
         raise Stopped
 
 

@@ -12,10 +12,11 @@ from foreman.api.acts import steps as act_steps
 from foreman.background import acts
 from foreman.clock import now_ms
 from foreman.db.failures import EngineError, Failure
+from foreman.http.errors import NotReady
 from foreman.maintenance.gentle_writes import Stopped
 from tests.support.api import UNKNOWN_ID, UUID7, Json, assert_error, change_task, make_run, make_task, ok
 from tests.support.contents import violations_in
-from tests.support.running import Running, running
+from tests.support.running import Running, Start, running
 from tests.support.statuses import ENDED, RUN_STATUSES, TASK_STATUSES
 from tests.support.waiting import until
 
@@ -424,6 +425,48 @@ def test_act_goes_on_when_the_server_starts_again(tmp_path: Path, monkeypatch: p
     with running(file) as again, again.client() as client:
         assert completed(client, act)["changed"] == 3
         assert statuses(client, tasks) == ["pending"] * 3
+
+
+def test_act_waits_while_a_path_of_metadata_in_its_filter_is_not_declared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the server starts with other settings: what meets the filter cannot be found by them."""
+    file = tmp_path / "foreman.db"
+    with running(file, metadata_paths=("team",)) as served, served.client() as client:
+        tasks = tasks_with(client, make_run(client), *["failed"] * 3, metadata={"team": "ml"})
+        monkeypatch.setattr(served.database, "leads", lambda: False)
+        act = ask(client, "/tasks/retry", 3, **{"metadata.team": "ml"})
+    with running(file) as other, other.client() as client:
+        assert carry_out(client, "/tasks/cancel", 3, status="failed") == 0
+        assert ok(client.get(f"/acts/{act['id']}"))["status"] == "running"
+    with running(file, metadata_paths=("team",)) as again, again.client() as client:
+        assert completed(client, act)["changed"] == 3
+        assert statuses(client, tasks) == ["pending"] * 3
+
+
+def test_act_changes_nothing_more_once_a_path_in_its_filter_is_being_removed(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = start(metadata_paths=("team",))
+    find = act_steps.Work.find
+
+    def find_and_remove(work: act_steps.Work, *arguments: Any) -> Any:
+        found = find(work, *arguments)
+        with served.database.write() as tx:
+            tx.run("UPDATE metadata_path SET filled = 0")
+            tx.run("DELETE FROM task_metadata")
+        return found
+
+    with served.client() as client:
+        tasks_with(client, make_run(client), "failed", metadata={"team": "ml"})
+        monkeypatch.setattr(served.database, "leads", lambda: False)
+        act = ask(client, "/tasks/retry", 1, **{"metadata.team": "ml"})
+        with served.app.app_context(), served.database.read() as tx:
+            (stored,) = [acts.Act(*row) for row in tx.all(acts.TO_DO)]
+        monkeypatch.setattr(act_steps.Work, "find", find_and_remove)
+        with served.app.app_context(), pytest.raises(NotReady):
+            acts.carry_out(served.database, stored, act_steps.work_of, threading.Event())
+        assert ok(client.get(f"/acts/{act['id']}"))["status"] == "running"
 
 
 def test_of_two_nodes_that_carry_out_the_same_act_one_gives_way(

@@ -16,6 +16,7 @@ from werkzeug.datastructures import MultiDict
 from foreman.api.acts import cancel_and_retry
 from foreman.api.acts.cancel_and_retry import RETRIED, UNFINISHED_RUNS, UNFINISHED_TASKS, Step
 from foreman.api.lists import run_list, task_list
+from foreman.api.lists.label_filters import refuse_undeclared
 from foreman.clock import now_ms
 from foreman.db.engine import Transaction
 from foreman.http.paging.walks import checked, cut_page
@@ -119,9 +120,13 @@ class Work:
         self._values = {"org_id": org_id, "before": asked_at, "most": AT_ONCE, **kind.among.bound(self._wanted)}
 
     def find(self, tx: Transaction, position: str) -> list[tuple[str, list[int]]]:
-        """What comes after a position, in groups for one step each: the position behind a group, and the seqs in it."""
+        """What comes after a position, in groups for one step each: the position behind a group, and the seqs in it.
+
+        :raises NotReady: while it cannot be found by the metadata in the filter
+        """
         if not self._wanted["status"]:
             return []
+        self._refuse_undeclared(tx)
         after = Place.read(position)
         walks = [
             replace(walk, conditions=[*walk.conditions, checked("seq <= :newest")])
@@ -138,8 +143,19 @@ class Work:
         return [(Place(after.newest, *group[-1]).stored(), [seq for _, seq in group]) for group in groups]
 
     def step(self, tx: Transaction, seqs: Sequence[int]) -> Step:
-        """Change those of a group that still meet the filter."""
+        """Change those of a group that still meet the filter.
+
+        :raises NotReady: while it cannot be known by their metadata
+        """
+        self._refuse_undeclared(tx)
         return self._kind.step(tx, seqs, self._wanted, now=now_ms(), **self._values)
+
+    def _refuse_undeclared(self, tx: Transaction) -> None:
+        """Check that the paths of metadata are still declared: the settings may be others by now.
+
+        :raises NotReady: if not
+        """
+        refuse_undeclared(self._wanted, [*self._wanted.get("metadata", ())], tx)
 
 
 def _wanted(kind: Kind, given: Mapping[str, str]) -> dict[str, Any]:
