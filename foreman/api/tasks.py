@@ -75,7 +75,7 @@ class Task(schemas.CamelCase):
     output_data_bytes = shapes.size("outputData", allow_none=True)
     error_data_bytes = shapes.size("errorData", allow_none=True)
     metadata = shapes.metadata()
-    retry_count = shapes.count("How often it became retrying.")
+    retry_count = shapes.count("How often it became retrying, or pending by a retry.")
     max_retries = shapes.count("How often it may be tried again; kept for the workers.", 3)
     created_at = shapes.time("When the task was created.")
     updated_at = shapes.time("When the task was last changed.")

@@ -121,7 +121,7 @@ SCANS = {
     ("monitoring/counts.py", "SCAN organisation"): "a row for each organisation",
     ("monitoring/stats.py", "SCAN run_count"): "a row for each organisation and status",
     ("monitoring/stats.py", "SCAN api_key"): "a row for each key, when a person asks",
-    ("background/acts.py", "SCAN act"): "the acts that are not completed",
+    ("background/acts.py", "SCAN act"): "the acts that are not completed; once an hour, all that there are",
     ("auth/keys.py", "SCAN api_key"): "`keys list` shows every key; whether there is any is known at the first row",
 }
 

@@ -69,7 +69,7 @@ class Act(schemas.CamelCase):
 
     id = shapes.uuid()
     kind = fields.String(required=True, validate=validate.OneOf(tuple(KINDS)), metadata={"examples": ["retry_tasks"]})
-    filter = fields.Dict(required=True, metadata={"examples": [{"status": ["failed"]}]})
+    filter = fields.Dict(required=True, metadata={"examples": [{"status": "failed"}]})
     expected = shapes.count("How many met the filter when it was asked for.", 17)
     changed = shapes.count("How many have been changed so far.", 12)
     status = shapes.status("running", "completed")
