@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from tests.support.api import Json
 
@@ -80,8 +81,8 @@ def wanted_tags(tags: list[str], query: Json) -> bool:
     )
 
 
-def answer_of_model(entries: list[Entry], query: Json) -> tuple[list[Json], int]:
-    """The entries of the page, and how many match."""
+def in_order(entries: list[Entry], query: Json) -> list[tuple[Any, Entry]]:
+    """The entries that match, each with what it is sorted by."""
     matching = [entry for entry in entries if wanted_key(entry.key, query) and wanted_tags(entry.tags, query)]
     if query.get("includeAll") != "true":
         matching = list({entry.key: entry for entry in matching}.values())
@@ -89,12 +90,15 @@ def answer_of_model(entries: list[Entry], query: Json) -> tuple[list[Json], int]
     has_tags = any(query.get("tags", [])) or any(query.get("tagStartsWith", []))
     # The clock may have been set back: then the order of creation is not that of insertion.
     tied = "created_at" if sort_by == "key" and not has_tags else sort_by
-    matching.sort(
-        key=lambda entry: (getattr(entry, sort_by), getattr(entry, tied), entry.number),
-        reverse=query.get("sortOrder") != "asc",
-    )
+    ordered = [((getattr(entry, sort_by), getattr(entry, tied), entry.number), entry) for entry in matching]
+    return sorted(ordered, key=lambda each: each[0], reverse=query.get("sortOrder") != "asc")
+
+
+def answer_of_model(entries: list[Entry], query: Json) -> tuple[list[Json], int]:
+    """The entries of the page, and how many match."""
+    ordered = in_order(entries, query)
     offset = query.get("offset", 0)
-    return [entry.answer for entry in matching[offset : offset + query.get("limit", 100)]], len(matching)
+    return [entry.answer for _, entry in ordered[offset : offset + query.get("limit", 100)]], len(ordered)
 
 
 def tags_of_model(before: list[str], add: list[str], remove: list[str]) -> list[str]:

@@ -1,370 +1,228 @@
 """Two organisations use everything there is, in any order: every answer is the model's, and none tells of the other."""
 
 import re
-import shutil
-import tempfile
-from collections import Counter
-from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar
-from urllib.parse import quote, urlencode
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
-from limits import parse
-from werkzeug.test import TestResponse
+from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 
-from foreman import __version__
 from foreman.auth import keys
-from foreman.config import Settings
-from foreman.factory import create_app
-from foreman.http.contract import BASE_PATH, is_public, operation_of
-from tests.promises.model import TIMES, UUID, Answer, Condition, Key, Model, Request, told
+from tests.promises.isolation import said
+from tests.promises.isolation.asking import CONFIG, THE_OTHER, TOKENS, Asking
+from tests.promises.isolation.said import (
+    LARGE,
+    ORGS,
+    Caller,
+    Item,
+    On,
+    Query,
+    Which,
+    as_json,
+    as_object,
+    callers,
+    conditions,
+    other_runs,
+    reading,
+    some,
+    things,
+)
+from tests.promises.model import acts
+from tests.promises.model.bodies import Texts
+from tests.promises.model.exchange import Condition, Refused, Request
+from tests.promises.model.queries import TIMES
 from tests.support.api import UNKNOWN_ID
 from tests.support.contents import violations_in
-from tests.support.engines import engine
 from tests.support.proof import FULL, REPRODUCIBLE, much
-from tests.support.statuses import ENDED, RUN_STATUSES, SETTABLE, TASK_STATUSES
+from tests.support.statuses import ENDED
 
 pytestmark = pytest.mark.proof
 
-# Names and values that occur nowhere else, so that they cannot be in an answer by accident.
-TOKENS = {"quartz": "Qx7Zt0Kw", "violet": "Vh3Rn9Ls"}
-ORGS = tuple(TOKENS)
-THE_OTHER = {"quartz": "violet", "violet": "quartz"}
-
-LIMIT = 1_000_000
-
-CONFIG: dict[str, dict[str, Any]] = {
-    "/config/redis": {"host": "localhost", "port": 6379},
-    "/config/queues": {"taskQueue": "foreman-tasks", "resultQueue": "foreman-results"},
-}
-CONFIG["/config"] = {
-    "version": __version__,
-    "environment": "production",
-    "redis": CONFIG["/config/redis"],
-    "queues": CONFIG["/config/queues"],
-}
+A_WEEK_AND_A_DAY = 8 * 86_400_000
 
 
-# What may be said ---------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Who asks, when and how.
-
-    :ivar tick: by how much the clock is changed before
-    :ivar key: which kind of key is presented, and which of the organisation's
-    """
-
-    org: str
-    tick: int
-    key: tuple[str, int]
-    in_own_header: bool
-
-
-@dataclass(frozen=True)
-class Which:
-    """Which thing a request is about: by whose or what kind of id, and the how manieth, counted from the newest."""
-
-    whose: str
-    place: int
-
-
-# A condition on a tag: its kind and which one.
-On = tuple[str, int] | None
-
-
-def mostly(usual: st.SearchStrategy[Any], odd: st.SearchStrategy[Any], times: int = 14) -> st.SearchStrategy[Any]:
-    """So many times the usual for once the odd (`one_of` would count the same strategy once)."""
-    return st.sampled_from([usual] * times + [odd]).flatmap(lambda chosen: chosen)
-
-
-some = st.integers(0, 7)
-usual_keys = st.just(("standing", 0))
-odd_keys = st.tuples(
-    st.sampled_from(
-        ["issued", "issued", "read-only", "read-only", "of the other organisation", "cut", "malformed", "none"]
-    ),
-    some,
-)
-callers = st.builds(
-    Caller,
-    org=st.sampled_from(ORGS),
-    tick=st.sampled_from([0, 0, 0, 1, 2, 999, 61_000, -1, -2_500, 86_400_000]),
-    key=mostly(usual_keys, odd_keys, 7),
-    in_own_header=st.booleans(),
-)
-things = st.builds(
-    Which, st.sampled_from(["own"] * 24 + ["upper case", "other kind", "the other's", "unknown", "nonsense"]), some
-)
-parents = st.builds(
-    Which, st.sampled_from(["of the run"] * 20 + ["own", "other kind", "the other's", "unknown", "nonsense"]), some
-)
-# Whose id stands in the path, where that is not the run of the thing that the request is about.
-other_runs = mostly(st.none(), things, 7)
-reading = st.sampled_from(["GET", "GET", "GET", "HEAD"])
-
-# Which tag a request is conditional on, and the how manieth of those that its item has had, counted from the newest.
-conditions = st.none() | st.tuples(
-    st.sampled_from(["seen"] * 4 + ["weak", "one of several", "another item's", "never seen", "any", "malformed"]),
-    mostly(st.just(0), some, 2),
-)
-
-# TOKEN stands for the token of the organisation that asks. Names are partly the same in both of them.
-json_texts = st.sampled_from(
-    [
-        '"TOKEN"',
-        '{"of": "TOKEN", "n": 1.10}',
-        '["TOKEN" , 123456789012345678901234567890, 1e5]',
-        '{ "deep":{"TOKEN":[ {} ,"\\u0041\\"é😀"]}}',
-        "null",
-        "0",
-        '""',
-        "[]",
-    ]
-)
-objects = st.sampled_from(['{"of": "TOKEN"}', "{}", '{ "TOKEN" : 1.0 }'])
-metadata = mostly(objects, st.sampled_from(["null", "[]", '"TOKEN"']))
-types = ["step", "fetch", "TOKEN-type"]
-data_keys = ["shared", "shared.a", "shared.b", "TOKEN.k", "é[*]"]
-tags = ["red", "red-hot", "blue", "TOKEN-tag", "%"]
-long_list = [f"TOKEN-{number}" for number in range(60)]
-
-
-def json_of(values: list[Any]) -> st.SearchStrategy[str]:
-    """The JSON of one of these values; rarely that of one that no field takes."""
-    odd = st.sampled_from(['""', "null", "17", "{}", _json("x" * 256), '"\\u0000"'])
-    return mostly(st.sampled_from(values).map(_json), odd)
-
-
-def _json(value: Any) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(map(_json, value))}]"
-    return f'"{value}"'
-
-
-lists_of_tags = mostly(
-    st.lists(st.sampled_from(tags), max_size=4).map(_json),
-    st.sampled_from([_json(long_list), _json([*long_list, *(f"more-{tag}" for tag in long_list)]), '["a,b"]', "{}"]),
-)
-bodies_of_runs = st.fixed_dictionaries({"inputData": json_texts}, optional={"metadata": metadata})
-changes: dict[str, st.SearchStrategy[str]] = {"outputData": json_texts, "errorData": json_texts, "metadata": metadata}
-changes_of_runs = st.fixed_dictionaries({}, optional={"status": json_of([*SETTABLE]), **changes})
-bodies_of_tasks = st.fixed_dictionaries(
-    {"type": json_of(types), "inputData": json_texts},
-    optional={
-        "maxRetries": mostly(st.sampled_from(["0", "3", "10"]), st.sampled_from(["11", "-1", "true", "null"])),
-        "metadata": metadata,
-    },
-)
-changes_of_tasks = st.fixed_dictionaries(
-    {}, optional={"status": json_of([*TASK_STATUSES]), "queueJobId": json_of(["job", "TOKEN-job"]), **changes}
-)
-bodies_of_entries = st.fixed_dictionaries(
-    {"key": json_of(data_keys), "value": json_texts}, optional={"tags": lists_of_tags, "metadata": metadata}
-)
-changes_of_tags = st.fixed_dictionaries({}, optional={"add": lists_of_tags, "remove": lists_of_tags})
-
-
-def words(*values: str) -> st.SearchStrategy[str]:
-    """One of these words; rarely one that no parameter takes."""
-    return mostly(st.sampled_from(values), st.sampled_from(["", "nonsense", "-1", "x" * 256]), 30)
-
-
-def several(*values: str) -> st.SearchStrategy[str]:
-    """A comma-separated list of these words."""
-    return mostly(st.lists(st.sampled_from([*values, ""]), max_size=3).map(",".join), words(*values))
-
-
-pages = {
-    "limit": words("1", "2", "3", "100"),
-    "offset": words("0", "1", "2", "9223372036854775807"),
-    "sortBy": words(*TIMES),
-    "sortOrder": words("asc", "desc"),
-}
-
-
-def queries(parameters: dict[str, st.SearchStrategy[str]]) -> st.SearchStrategy[tuple[tuple[str, str], ...]]:
-    """Some of the parameters; now and then one of them twice."""
-    given = st.fixed_dictionaries({}, optional=parameters).map(lambda chosen: tuple(chosen.items()))
-    return mostly(given, given.map(lambda chosen: (*chosen, *chosen[-1:])))
-
-
-lists_of_runs = queries({**pages, "status": several(*RUN_STATUSES)})
-lists_of_tasks = queries({**pages, "status": several(*TASK_STATUSES), "type": words(*types)})
-queries_of_data = queries(
-    {
-        **pages,
-        "sortBy": words("created_at", "updated_at", "key"),
-        "key": words(*data_keys),
-        "keys": several(*data_keys),
-        "keyStartsWith": several("shared", "shared.", "TOKEN", "é"),
-        "keyPattern": words("*", "shared*", "*.?", "TOKEN.[a-k]", "é[[]*"),
-        "tags": several(*tags),
-        "tagStartsWith": several("red", "b", "TOKEN", "%"),
-        "tagMode": words("any", "all"),
-        "includeAll": words("true", "false"),
-    }
-)
-
-
-# The two of them ----------------------------------------------------------------------------------------------------
-
-
-class TwoOrganisations(RuleBasedStateMachine):
-    """A server, the model of it, and what the two organisations ask for."""
-
-    # How often each view has answered which status, over all examples.
-    seen: ClassVar[Counter[tuple[str, int]]] = Counter()
-    views: ClassVar[set[str]] = set()
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.directory = Path(tempfile.mkdtemp(prefix="foreman-"))
-        self.ending = ExitStack()
-        self.ending.enter_context(engine.forgotten())
-        file = self.directory / "foreman.db"
-        chosen = Settings(database=engine.url(file), durability="normal", rate_limit=parse(f"{LIMIT}/hour"))
-        self.database = engine.open(file, chosen)
-        self.app = create_app(chosen, self.database)
-        self.http = self.app.test_client()
-        self.views.update(
-            name
-            for name, view in self.app.view_functions.items()
-            if not is_public(view) and not operation_of(view).admin  # these have a model of their own
-        )
-        self.model = Model(CONFIG, LIMIT)
-        self.issued: dict[str, list[str]] = {org: [] for org in ORGS}
-        self.key_ids: dict[str, str] = {}
-        self.last_id = ""
-        # The states that items were in, by their tags, and the tags of each item, by its id.
-        self.states: dict[str, Any] = {}
-        self.tags: dict[str, list[str]] = {}
-        self.asked = 0
-        self.agreed = True
-        self.patch = pytest.MonkeyPatch()
-        for module in ("runs", "tasks", "run_data"):
-            self.patch.setattr(f"foreman.api.{module}.now_ms", lambda: self.model.now)
-        self.patch.setattr("foreman.auth.rate_limit.FAILED_ATTEMPTS", parse(f"{LIMIT}/hour"))
+class TwoOrganisations(Asking):
+    """What the two organisations ask for."""
 
     @initialize()
     def begin(self) -> None:
         for org in ORGS:
-            self.issue(org, read_only=False)
-            self.issue(org, read_only=True)
-            self.ask(org, self.issued[org][0], Request("POST", "/runs", body={"inputData": '"TOKEN"'}))
+            self.issue_key(org, read_only=False)
+            self.issue_key(org, read_only=True)
+            self.ask(org, self.issued[org][0], Request("POST", "/runs", body='{"inputData": "TOKEN"}'))
             (run,) = self.model.runs_of(org)
-            task = {"runId": _json(run.id), "type": '"step"', "inputData": '"TOKEN"'}
-            self.ask(org, self.issued[org][0], Request("POST", "/tasks", body=task))
-            child = {**task, "parentTaskId": _json(run.tasks[0].id)}
-            self.ask(org, self.issued[org][0], Request("POST", "/tasks", body=child))
+            task = {"runId": as_json(run.id), "type": '"step"', "inputData": '"TOKEN"', "metadata": '{"of": "TOKEN"}'}
+            self.ask(org, self.issued[org][0], Request("POST", "/tasks", body=as_object(task)))
+            child = {**task, "parentTaskId": as_json(run.tasks[0].id)}
+            self.ask(org, self.issued[org][0], Request("POST", "/tasks", body=as_object(child)))
             for key, its_tags in (("shared", "red"), ("shared", "blue"), ("TOKEN.k", "red")):
-                entry = {"taskId": _json(run.tasks[0].id), "key": _json(key), "value": '"TOKEN"'}
-                entry["tags"] = _json([its_tags, "TOKEN-tag"])
-                self.ask(org, self.issued[org][0], Request("POST", f"/runs/{run.id}/data", body=entry))
-
-    def teardown(self) -> None:
-        try:
-            if self.agreed:
-                self.compare_everything()
-        finally:
-            self.patch.undo()
-            self.database.close()
-            self.ending.close()
-            shutil.rmtree(self.directory)
+                entry = {"taskId": as_json(run.tasks[0].id), "key": as_json(key), "value": '"TOKEN"'}
+                entry["tags"] = as_json([its_tags, "TOKEN-tag"])
+                path = f"/runs/{run.id}/data"
+                self.ask(org, self.issued[org][0], Request("POST", path, body=as_object(entry)))
 
     # Runs
 
-    @rule(caller=callers, body=bodies_of_runs)
-    def create_run(self, caller: Caller, body: dict[str, str]) -> None:
-        self.step(caller, Request("POST", "/runs", body=body))
+    @rule(caller=callers, body=said.bodies_of_runs, tasks=said.tasks_of_new_runs, entries=said.entries_of_new_runs)
+    def create_run(
+        self, caller: Caller, body: Texts, tasks: list[Item] | None, entries: list[tuple[Texts, str]] | None
+    ) -> None:
+        if tasks is not None:
+            body = {**body, "tasks": self.items(caller, tasks, "parentTaskId")}
+        if entries is not None:
+            of_tasks = [as_object({**texts, "task": as_json(ref)}) for texts, ref in entries]
+            body = {**body, "data": f"[{', '.join(of_tasks)}]"}
+        self.step(caller, Request("POST", "/runs", body=as_object(body)))
 
-    @rule(caller=callers, method=reading, run=things, on=conditions)
-    def get_run(self, caller: Caller, method: str, run: Which, on: On) -> None:
+    @rule(caller=callers, method=reading, run=things, query=said.queries_of_views, on=conditions)
+    def get_run(self, caller: Caller, method: str, run: Which, query: Query, on: On) -> None:
         run_id = self.run_id(caller, run)
-        self.step(caller, Request(method, f"/runs/{run_id}", condition=self.condition(run_id, on)))
+        self.step(caller, Request(method, f"/runs/{run_id}", query, condition=self.condition(run_id, on)))
 
-    @rule(caller=callers, run=things, body=changes_of_runs, on=conditions)
-    def change_run(self, caller: Caller, run: Which, body: dict[str, str], on: On) -> None:
+    @rule(caller=callers, run=things, body=said.changes_of_runs, on=conditions)
+    def change_run(self, caller: Caller, run: Which, body: Texts, on: On) -> None:
         run_id = self.run_id(caller, run)
-        self.step(caller, Request("PATCH", f"/runs/{run_id}", body=body, condition=self.condition(run_id, on)))
+        condition = self.condition(run_id, on)
+        self.step(caller, Request("PATCH", f"/runs/{run_id}", body=as_object(body), condition=condition))
+
+    @rule(caller=callers, run=things, body=said.changes_of_tags, on=conditions)
+    def change_tags_of_run(self, caller: Caller, run: Which, body: Texts, on: On) -> None:
+        run_id = self.run_id(caller, run)
+        condition = self.condition(run_id, on)
+        self.step(caller, Request("PATCH", f"/runs/{run_id}/tags", body=as_object(body), condition=condition))
 
     @rule(caller=callers, run=things, on=conditions)
     def delete_run(self, caller: Caller, run: Which, on: On) -> None:
         run_id = self.run_id(caller, run)
         self.step(caller, Request("DELETE", f"/runs/{run_id}", condition=self.condition(run_id, on)))
 
-    @rule(caller=callers, method=reading, query=lists_of_runs)
-    def list_runs(self, caller: Caller, method: str, query: tuple[tuple[str, str], ...]) -> None:
-        self.step(caller, Request(method, "/runs", query))
+    @rule(caller=callers, method=reading, query=said.lists_of_runs, ids=st.none() | st.lists(things, max_size=3))
+    def list_runs(self, caller: Caller, method: str, query: Query, ids: list[Which] | None) -> None:
+        if ids is not None:
+            query = (*query, ("ids", ",".join(self.run_id(caller, each) for each in ids)))
+        self.step(caller, Request(method, "/runs", self.dated(query)))
+
+    # What is in a run
+
+    @rule(caller=callers, method=reading, run=things, query=said.queries_of_trees)
+    def get_tree(self, caller: Caller, method: str, run: Which, query: Query) -> None:
+        self.step(caller, Request(method, f"/runs/{self.run_id(caller, run)}/tree", query))
+
+    @rule(caller=callers, method=reading, run=things, query=said.queries_of_keys)
+    def list_keys(self, caller: Caller, method: str, run: Which, query: Query) -> None:
+        self.step(caller, Request(method, f"/runs/{self.run_id(caller, run)}/keys", query))
+
+    @rule(caller=callers, method=reading, run=things, query=said.queries_of_tags)
+    def list_tags(self, caller: Caller, method: str, run: Which, query: Query) -> None:
+        self.step(caller, Request(method, f"/runs/{self.run_id(caller, run)}/tags", query))
+
+    @rule(caller=callers, method=reading, run=things, query=said.lists_of_tasks, parent=st.none() | things)
+    def list_tasks_of_run(self, caller: Caller, method: str, run: Which, query: Query, parent: Which | None) -> None:
+        query = self.of_parent(caller, query, parent)
+        self.step(caller, Request(method, f"/runs/{self.run_id(caller, run)}/tasks", query))
 
     # Tasks
 
-    @rule(caller=callers, run=things, parent=st.none() | parents, body=bodies_of_tasks)
-    def create_task(self, caller: Caller, run: Which, parent: Which | None, body: dict[str, str]) -> None:
+    @rule(caller=callers, run=things, parent=st.none() | said.parents, body=said.bodies_of_tasks)
+    def create_task(self, caller: Caller, run: Which, parent: Which | None, body: Texts) -> None:
         run_id = self.run_id(caller, run)
-        body = {**body, "runId": _json(run_id)}
+        body = {**body, "runId": as_json(run_id)}
         if parent is not None:
-            tasks = [task.id for each in self.model.runs if each.id == run_id for task in each.tasks]
-            parent_id = _nth(tasks, parent) if parent.whose == "of the run" else self.task_id(caller, parent)
-            body["parentTaskId"] = _json(parent_id)
-        self.step(caller, Request("POST", "/tasks", body=body))
+            body["parentTaskId"] = as_json(self.task_of_run(caller, run_id, parent))
+        self.step(caller, Request("POST", "/tasks", body=as_object(body)))
 
-    @rule(caller=callers, method=reading, task=things, on=conditions)
-    def get_task(self, caller: Caller, method: str, task: Which, on: On) -> None:
+    @rule(caller=callers, run=things, items=said.many_tasks)
+    def create_tasks(self, caller: Caller, run: Which, items: list[Item]) -> None:
+        run_id = self.run_id(caller, run)
+        body = as_object({"items": self.items(caller, items, "parentTaskId", run_id)})
+        self.step(caller, Request("POST", f"/runs/{run_id}/tasks/batch", body=body))
+
+    @rule(caller=callers, method=reading, task=things, query=said.queries_of_views, on=conditions)
+    def get_task(self, caller: Caller, method: str, task: Which, query: Query, on: On) -> None:
         task_id = self.task_id(caller, task)
-        self.step(caller, Request(method, f"/tasks/{task_id}", condition=self.condition(task_id, on)))
+        self.step(caller, Request(method, f"/tasks/{task_id}", query, condition=self.condition(task_id, on)))
 
-    @rule(caller=callers, task=things, body=changes_of_tasks, on=conditions)
-    def change_task(self, caller: Caller, task: Which, body: dict[str, str], on: On) -> None:
+    @rule(caller=callers, task=things, body=said.changes_of_tasks, on=conditions)
+    def change_task(self, caller: Caller, task: Which, body: Texts, on: On) -> None:
         task_id = self.task_id(caller, task)
-        self.step(caller, Request("PATCH", f"/tasks/{task_id}", body=body, condition=self.condition(task_id, on)))
+        condition = self.condition(task_id, on)
+        self.step(caller, Request("PATCH", f"/tasks/{task_id}", body=as_object(body), condition=condition))
 
-    @rule(caller=callers, method=reading, query=lists_of_tasks, run=st.none() | things, parent=st.none() | things)
+    @rule(caller=callers, task=things, status=said.only_statuses)
+    def end_task(self, caller: Caller, task: Which, status: str) -> None:
+        body = as_object({"status": as_json(status)})
+        self.step(caller, Request("PATCH", f"/tasks/{self.task_id(caller, task)}", body=body))
+
+    @rule(
+        caller=callers, items=said.many_changes, on=conditions, is_conditional=st.integers(0, 9).map(lambda n: n == 0)
+    )
+    def change_tasks(self, caller: Caller, items: list[Item], on: On, is_conditional: bool) -> None:
+        condition = self.condition(self.task_id(caller, Which("own", 0)), on) if is_conditional else None
+        body = as_object({"items": self.items(caller, items, "id")})
+        self.step(caller, Request("PATCH", "/tasks/batch", body=body, condition=condition))
+
+    @rule(caller=callers, task=things, body=said.changes_of_tags, on=conditions)
+    def change_tags_of_task(self, caller: Caller, task: Which, body: Texts, on: On) -> None:
+        task_id = self.task_id(caller, task)
+        condition = self.condition(task_id, on)
+        self.step(caller, Request("PATCH", f"/tasks/{task_id}/tags", body=as_object(body), condition=condition))
+
+    @rule(
+        caller=callers,
+        method=reading,
+        query=said.lists_of_tasks,
+        run=st.none() | things,
+        parent=st.none() | things,
+        ids=st.none() | st.none() | st.lists(things, max_size=3),
+    )
     def list_tasks(
         self,
         caller: Caller,
         method: str,
-        query: tuple[tuple[str, str], ...],
+        query: Query,
         run: Which | None,
         parent: Which | None,
+        ids: list[Which] | None,
     ) -> None:
         if run is not None:
             query = (*query, ("runId", self.run_id(caller, run)))
-        if parent is not None:
-            parents = [task.parent.id for task in self.model.tasks_of(caller.org) if task.parent]
-            found = _nth(parents, parent) if parent.whose == "own" else self.task_id(caller, parent)
-            query = (*query, ("parentTaskId", found))
-        self.step(caller, Request(method, "/tasks", query))
+        if ids is not None:
+            query = (*query, ("ids", ",".join(self.task_id(caller, each) for each in ids)))
+        self.step(caller, Request(method, "/tasks", self.of_parent(caller, query, parent)))
 
     # Run data
 
-    @rule(caller=callers, task=things, run=other_runs, body=bodies_of_entries)
-    def create_data(self, caller: Caller, task: Which, run: Which | None, body: dict[str, str]) -> None:
+    @rule(caller=callers, task=things, run=other_runs, body=said.bodies_of_entries)
+    def create_data(self, caller: Caller, task: Which, run: Which | None, body: Texts) -> None:
         task_id = self.task_id(caller, task)
         run_id = self.run_of_task(caller, task_id) if run is None else self.run_id(caller, run)
-        self.step(caller, Request("POST", f"/runs/{run_id}/data", body={**body, "taskId": _json(task_id)}))
+        body = {**body, "taskId": as_json(task_id)}
+        self.step(caller, Request("POST", f"/runs/{run_id}/data", body=as_object(body)))
 
-    @rule(caller=callers, method=reading, run=things, query=queries_of_data)
-    def query_data(self, caller: Caller, method: str, run: Which, query: tuple[tuple[str, str], ...]) -> None:
+    @rule(caller=callers, run=things, items=said.many_entries)
+    def create_many_data(self, caller: Caller, run: Which, items: list[Item]) -> None:
+        run_id = self.run_id(caller, run)
+        body = as_object({"items": self.items(caller, items, "taskId", run_id)})
+        self.step(caller, Request("POST", f"/runs/{run_id}/data/batch", body=body))
+
+    @rule(caller=callers, method=reading, run=things, query=said.queries_of_data)
+    def query_data(self, caller: Caller, method: str, run: Which, query: Query) -> None:
         self.step(caller, Request(method, f"/runs/{self.run_id(caller, run)}/data", query))
 
-    @rule(caller=callers, method=reading, entry=things, run=other_runs, on=conditions)
-    def get_data(self, caller: Caller, method: str, entry: Which, run: Which | None, on: On) -> None:
+    @rule(caller=callers, method=reading, entry=things, run=other_runs, query=said.queries_of_views, on=conditions)
+    def get_data(self, caller: Caller, method: str, entry: Which, run: Which | None, query: Query, on: On) -> None:
         run_id, data_id = self.entry_ids(caller, entry, run)
         condition = self.condition(data_id, on)
-        self.step(caller, Request(method, f"/runs/{run_id}/data/{data_id}", condition=condition))
+        self.step(caller, Request(method, f"/runs/{run_id}/data/{data_id}", query, condition=condition))
 
-    @rule(caller=callers, entry=things, run=other_runs, body=changes_of_tags, on=conditions)
-    def change_tags(self, caller: Caller, entry: Which, run: Which | None, body: dict[str, str], on: On) -> None:
+    @rule(caller=callers, entry=things, run=other_runs, body=said.changes_of_tags, on=conditions)
+    def change_tags(self, caller: Caller, entry: Which, run: Which | None, body: Texts, on: On) -> None:
         run_id, data_id = self.entry_ids(caller, entry, run)
-        condition = self.condition(data_id, on)
-        self.step(caller, Request("PATCH", f"/runs/{run_id}/data/{data_id}/tags", body=body, condition=condition))
+        path, condition = f"/runs/{run_id}/data/{data_id}/tags", self.condition(data_id, on)
+        self.step(caller, Request("PATCH", path, body=as_object(body), condition=condition))
 
     @rule(
         caller=callers,
@@ -381,6 +239,110 @@ class TwoOrganisations(RuleBasedStateMachine):
         condition = self.condition(data_id, on)
         self.step(caller, Request("DELETE", f"/runs/{run_id}/data", chosen, condition=condition))
 
+    # Acts
+
+    @rule(caller=callers, run=things, verb=st.sampled_from(["cancel", "retry", "retry"]))
+    def act_on_run(self, caller: Caller, run: Which, verb: str) -> None:
+        self.step(caller, Request("POST", f"/runs/{self.run_id(caller, run)}/{verb}"))
+
+    @rule(caller=callers, task=things, verb=st.sampled_from(["cancel", "retry", "retry"]))
+    def act_on_task(self, caller: Caller, task: Which, verb: str) -> None:
+        self.step(caller, Request("POST", f"/tasks/{self.task_id(caller, task)}/{verb}"))
+
+    @rule(caller=callers, verb=st.sampled_from(["cancel", "retry"]), query=said.acts_on_runs, mistake=said.mistakes)
+    def act_on_runs(self, caller: Caller, verb: str, query: Query, mistake: int | None) -> None:
+        self.ask_for_act(caller, f"/runs/{verb}", query, mistake)
+
+    @rule(
+        caller=callers,
+        verb=st.sampled_from(["cancel", "retry"]),
+        query=said.acts_on_tasks,
+        run=st.none() | things,
+        mistake=said.mistakes,
+    )
+    def act_on_tasks(self, caller: Caller, verb: str, query: Query, run: Which | None, mistake: int | None) -> None:
+        if run is not None:
+            query = (*query, ("runId", self.run_id(caller, run)))
+        self.ask_for_act(caller, f"/tasks/{verb}", query, mistake)
+
+    @rule(caller=callers, method=reading, act=things)
+    def get_act(self, caller: Caller, method: str, act: Which) -> None:
+        ids = {org: [act.id for act in self.model.acts_made if act.org_id == org] for org in ORGS}
+        act_id = _id(caller, act, ids, [run.id for run in self.model.runs_of(caller.org)])
+        self.step(caller, Request(method, f"/acts/{act_id}"))
+
+    @rule(caller=callers, method=reading, query=said.queries_of_acts)
+    def list_acts(self, caller: Caller, method: str, query: Query) -> None:
+        self.step(caller, Request(method, "/acts", query))
+
+    @rule(tick=said.ticks)
+    def go_on_in_the_background(self, tick: int) -> None:
+        self.model.now += tick
+        self.carry_out_acts()
+        acts.carry_out(self.model)
+
+    @rule(chance=st.integers(0, 2))
+    def forget_what_is_old(self, chance: int) -> None:
+        if chance == 0:
+            self.go_on_in_the_background(A_WEEK_AND_A_DAY)
+            self.model.now += A_WEEK_AND_A_DAY
+            self.forget()
+            self.model.forget()
+
+    # What was asked for before
+
+    @rule(caller=callers, place=some, how=said.repetitions, whose=st.sampled_from(["own"] * 7 + ["the other's"]))
+    def send_again(self, caller: Caller, place: int, how: str, whose: str) -> None:
+        known = self.carried_out[caller.org if whose == "own" else THE_OTHER[caller.org]]
+        if not known:
+            return
+        request = known[-1 - place % len(known)]
+        changed = {
+            "same": request,
+            "another body": replace(request, body=f"{request.body[:-1]} }}" if request.body else "{}"),
+            "another query": replace(request, query=request.query[:-1]),
+            "without key": replace(request, once=None),
+            "another key": replace(request, once=f"{request.once}."),
+            "other case": replace(request, path="/".join(_other_case(part) for part in request.path.split("/"))),
+        }[how]
+        self.step(caller, changed, as_it_is=True)
+
+    @rule(caller=callers, of_run=st.booleans(), tags=said.lists_of_tags)
+    def send_large_one_again(self, caller: Caller, of_run: bool, tags: str) -> None:
+        caller = replace(caller, once="new")
+        body = {"inputData": LARGE, "tags": tags, "type": '"large"'}
+        if of_run:
+            task = as_object({"ref": '"one"', "type": '"large"', "inputData": "null"})
+            entry = as_object({"task": '"one"', "key": '"large"', "value": "1"})
+            request = Request("POST", "/runs", body=as_object({**body, "tasks": f"[{task}]", "data": f"[{entry}]"}))
+        else:
+            run_id = self.run_id(caller, Which("own", 0))
+            request = Request("POST", f"/runs/{run_id}/tasks/batch", body=as_object({"items": f"[{as_object(body)}]"}))
+        request = self.with_key(caller, request)
+        for _ in range(2):
+            self.step(caller, request, as_it_is=True)
+
+    @rule(
+        caller=callers,
+        method=reading,
+        place=some,
+        whose=said.cursors_taken,
+        difference=said.differences,
+    )
+    def next_page(
+        self, caller: Caller, method: str, place: int, whose: str, difference: tuple[str, str] | None
+    ) -> None:
+        known = self.pages[THE_OTHER[caller.org] if whose == "the other's" else caller.org]
+        if not known:
+            return
+        request, cursor = known[-1 - place % len(known)]
+        if whose == "of another list":
+            request, _ = known[place % len(known)]
+        query = {**dict(request.query), "cursor": cursor[:-1] if whose == "cut" else cursor}
+        if difference is not None:
+            query |= [difference]
+        self.step(caller, replace(request, method=method, query=tuple(query.items())))
+
     # What is the same for all
 
     @rule(caller=callers, method=reading, path=st.sampled_from(sorted(CONFIG)))
@@ -391,12 +353,7 @@ class TwoOrganisations(RuleBasedStateMachine):
 
     @rule(org=st.sampled_from(ORGS), read_only=st.booleans())
     def issue(self, org: str, read_only: bool) -> None:
-        key = keys.issue(self.database, org, "test", read_only=read_only)
-        self.model.keys[key] = Key(org, read_only)
-        self.issued[org].append(key)
-        self.key_ids[key] = next(
-            str(each["id"]) for each in keys.every(self.database) if each["id"] not in self.key_ids.values()
-        )
+        self.issue_key(org, read_only=read_only)
 
     @rule(org=st.sampled_from(ORGS), place=some)
     def revoke(self, org: str, place: int) -> None:
@@ -418,6 +375,10 @@ class TwoOrganisations(RuleBasedStateMachine):
         tasks = {org: [task.id for task in self.model.tasks_of(org)] for org in ORGS}
         return _id(caller, which, tasks, [run.id for run in self.model.runs_of(caller.org)])
 
+    def task_of_run(self, caller: Caller, run_id: str | None, which: Which) -> str:
+        tasks = [task.id for run in self.model.runs if run.id == run_id for task in run.tasks]
+        return _nth(tasks, which) if which.whose == "of the run" else self.task_id(caller, which)
+
     def run_of_task(self, caller: Caller, task_id: str) -> str:
         """The run of a task. Those that are deleted by now count too."""
         its_run = (task.run.id for task in self.model.tasks_made if task.id == task_id.lower())
@@ -435,6 +396,58 @@ class TwoOrganisations(RuleBasedStateMachine):
 
     def newest_run(self, caller: Caller) -> str:
         return _nth([run.id for run in self.model.runs_of(caller.org)], Which("own", 0))
+
+    def items(self, caller: Caller, items: list[Item], name: str, run_id: str | None = None) -> str:
+        """The items of a batch.
+
+        :param name: the field of the task that they name
+        :param run_id: the run of that task
+        """
+        texts: list[str] = []
+        for item in items:
+            its_task = {} if item.task is None else {name: as_json(self.task_of_run(caller, run_id, item.task))}
+            texts.append(as_object({**item.texts, **its_task}))
+        return f"[{', '.join(texts)}]"
+
+    def of_parent(self, caller: Caller, query: Query, parent: Which | None) -> Query:
+        """A query for the tasks of a parent."""
+        query = self.dated(query)
+        if parent is None:
+            return query
+        parents = [task.parent.id for task in self.model.tasks_of(caller.org) if task.parent]
+        found = _nth(parents, parent) if parent.whose == "own" else self.task_id(caller, parent)
+        return (*((name, value) for name, value in query if name != "parentTaskId"), ("parentTaskId", found))
+
+    def dated(self, query: Query) -> Query:
+        """A query with times in place of how long ago they are."""
+        return tuple((name, self.time_of(value)) for name, value in query)
+
+    def time_of(self, value: str) -> str:
+        relative = re.fullmatch(r"at (\S+) (\S+)", value)
+        if relative is None:
+            return value
+        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=self.model.now - int(relative[1]))
+        if relative[2] == "Z":
+            return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        if relative[2] == "finer":
+            return (moment - timedelta(microseconds=1)).isoformat(timespec="microseconds")
+        hours, minutes = int(relative[2][:3]), int(relative[2][4:])
+        zone = timezone(timedelta(hours=hours, minutes=minutes if hours >= 0 else -minutes))
+        return moment.astimezone(zone).isoformat(timespec="milliseconds")
+
+    def ask_for_act(self, caller: Caller, path: str, query: Query, mistake: int | None) -> None:
+        """An act over a filter that meets as many as are expected, or more or less by a mistake."""
+        query = self.dated(query)
+        if mistake is not None:
+            # As many as there are when it is asked for, which is a tick later.
+            now = Request("POST", path, (*query, ("expect", "0"))).replacing({"TOKEN": TOKENS[caller.org]})
+            kind = "_".join(reversed(path.strip("/").split("/")))
+            try:
+                meeting = acts.meeting(self.model, caller.org, kind, acts.read_filter(now))
+            except Refused:
+                meeting = []
+            query = (*query, ("expect", str(max(0, len(meeting) + mistake))))
+        self.step(caller, Request("POST", path, query))
 
     def condition(self, item_id: str, on: On) -> Condition | None:
         """A condition on one of the tags that an item has had."""
@@ -473,126 +486,52 @@ class TwoOrganisations(RuleBasedStateMachine):
 
     # Asking
 
-    def step(self, caller: Caller, request: Request) -> None:
-        """A request, and before and after it the other organisation's attempt to do the same."""
+    def with_key(self, caller: Caller, request: Request) -> Request:
+        """The request under the `Idempotency-Key` of the caller."""
+        return replace(request, once=f"one of its own {self.asked}" if caller.once == "new" else caller.once)
+
+    def step(self, caller: Caller, request: Request, *, as_it_is: bool = False) -> None:
+        """A request, and before and after it the other organisation's attempt to do the same.
+
+        :param as_it_is: whether it has its `Idempotency-Key` already
+        """
         self.model.now += caller.tick
+        if not as_it_is and not request.reads:
+            request = self.with_key(caller, request)
+        if not as_it_is and request.body is not None:
+            request = replace(request, is_strict=caller.is_strict)
         self.probe(THE_OTHER[caller.org], request, caller.in_own_header)
         self.ask(caller.org, self.presented(caller), request, caller.in_own_header)
         self.probe(THE_OTHER[caller.org], request, caller.in_own_header)
 
-    def probe(self, rival: str, request: Request, in_own_header: bool) -> None:
-        """The rival names what the organisation has: it gets to read what it gets for ids that do not exist."""
-        owned = self.model.ids_of(THE_OTHER[rival])
-        named = {found[0] for found in UUID.finditer(request.texts().lower()) if found[0] in owned}
-        if not named:
-            return
-        about_nothing = request.replacing({each: UNKNOWN_ID for name in named for each in (name, name.upper())})
-        key = self.issued[rival][0]
-        first, second = (self.ask(rival, key, each, in_own_header) for each in (request, about_nothing))
-        assert first.status == second.status
-        assert first.data == second.data
-        different = {"X-Request-Id", "X-RateLimit-Remaining", "X-RateLimit-Reset"}
-        for answer in (first, second):
-            for name in different:
-                del answer.headers[name]
-        assert list(first.headers) == list(second.headers)
-
-    def ask(self, org: str, key: str | None, request: Request, in_own_header: bool = False) -> TestResponse:
-        """The server's answer, which is the model's."""
-        self.agreed = False
-        request = request.replacing({"TOKEN": TOKENS[org]})
-        response = self.send(request, key, in_own_header)
-        expected = self.model.answer(request, key, lambda: self.fresh_id(response))
-        self.compare(request, response, expected)
-        self.search_for_leaks(org, response)
-        self.agreed = True
-        return response
-
-    def send(self, request: Request, key: str | None, in_own_header: bool) -> TestResponse:
-        self.asked += 1
-        headers = {"X-Request-Id": f"request.{len(str(self.asked)):03}"}
-        if key is not None:
-            headers |= {"X-API-Key": key} if in_own_header else {"Authorization": f"Bearer {key}"}
-        if request.condition is not None:
-            is_read = request.method in ("GET", "HEAD")
-            headers["If-None-Match" if is_read else "If-Match"] = request.condition.header
-        body = None
-        if request.body is not None:
-            body = "{" + ", ".join(f'"{name}": {text}' for name, text in request.body.items()) + "}"
-            headers["Content-Type"] = "application/json"
-        response = self.http.open(
-            BASE_PATH + quote(request.path),
-            method=request.method,
-            query_string=urlencode(request.query),
-            headers=headers,
-            data=None if body is None else body.encode(),
-        )
-        assert response.headers["X-Request-Id"] == headers["X-Request-Id"]
-        return response
-
-    def fresh_id(self, response: TestResponse) -> str:
-        """The id that the server has given: a UUID of version 7, later than all before it."""
-        assert response.status_code == 201, response.text
-        given = told(response.data)["id"]
-        assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", given)
-        assert given > self.last_id
-        self.last_id = given
-        return str(given)
-
-    def compare(self, request: Request, response: TestResponse, expected: Answer) -> None:
-        bodiless = request.method == "HEAD" or expected.status == 304
-        body = None if bodiless else told(response.data)
-        assert (response.status_code, body) == (expected.status, expected.body), request
-        assert response.headers.get("Content-Type") == (None if expected.status == 304 else "application/json")
-        self.compare_tags(response, expected)
-        assert response.headers.get("Location") == (expected.location and BASE_PATH + expected.location)
-        assert response.headers.get("X-RateLimit-Remaining", type=int) == expected.remaining
-        assert response.headers.get("WWW-Authenticate") == ("Bearer" if expected.status == 401 else None)
-        view, _ = self.app.url_map.bind("").match(BASE_PATH + request.path, request.method)
-        self.seen[view, expected.status] += 1
-
-    def compare_tags(self, response: TestResponse, expected: Answer) -> None:
-        """An item's tag is the same exactly while its state is."""
-        item, tag = expected.body, response.headers.get("ETag")
-        if not isinstance(item, dict) or not {"id", "createdAt"} <= set(item):
-            assert tag is None or expected.body is None
-            return
-        assert tag is not None
-        assert self.states.setdefault(tag, item) == item
-        tags = self.tags.setdefault(item["id"], [])
-        assert [each for each in tags if self.states[each] == item] in ([tag], [])
-        if tag not in tags:
-            tags.append(tag)
-
-    def search_for_leaks(self, org: str, response: TestResponse) -> None:
-        """Keys are in no answer; what an organisation calls its own is in none to the other, or to nobody."""
-        text = f"{response.status}\n{response.headers}\n{response.text}"
-        assert not any(key.rsplit("_", 1)[1] in text or key_id in text for key, key_id in self.key_ids.items())
-        for owner in ORGS:
-            if owner != org or response.status_code in (401, 403):
-                secrets = {owner, TOKENS[owner], *self.model.ids_of(owner)}
-                assert not any(secret in text for secret in secrets), text
-
     # In the end
 
     def compare_everything(self) -> None:
+        self.go_on_in_the_background(1)
         for org in ORGS:
             for path in ("/runs", "/tasks"):
                 for order in TIMES:
-                    self.ask(org, self.issued[org][0], Request("GET", path, (("limit", "100"), ("sortBy", order))))
+                    self.read(org, path, limit="100", sortBy=order)
+                    self.read(org, path, limit="100", sortBy=order, cursor="", view="summary", count="false")
+            self.read(org, "/acts", limit="100")
             for run in self.model.runs_of(org):
-                for query in ((), (("includeAll", "true"), ("limit", "1000"))):
-                    self.ask(org, self.issued[org][0], Request("GET", f"/runs/{run.id}/data", query))
-                tasks = Request("GET", "/tasks", (("runId", run.id), ("status", ",".join(ENDED))))
-                self.ask(org, self.issued[org][0], tasks)
+                self.read(org, f"/runs/{run.id}")
+                for way in ({}, {"includeAll": "true", "limit": "1000"}):
+                    self.read(org, f"/runs/{run.id}/data", **way)
+                for part in ("tree", "keys", "tags", "tasks"):
+                    self.read(org, f"/runs/{run.id}/{part}")
+                self.read(org, "/tasks", runId=run.id, status=",".join(ENDED))
         assert violations_in(self.app.settings.database) == []
+
+    def read(self, org: str, path: str, **query: str) -> None:
+        self.ask(org, self.issued[org][0], Request("GET", path, tuple(query.items())))
 
 
 def _nth(ids: list[str], which: Which) -> str:
     return ids[-1 - which.place % len(ids)] if ids else UNKNOWN_ID
 
 
-def _id(caller: Caller, which: Which, ids: dict[str, list[str]], of_other_kind: list[str]) -> str:
+def _id(caller: Caller, which: Which, ids: Mapping[str, list[str]], of_other_kind: list[str]) -> str:
     own = _nth(ids[caller.org], which)
     return {
         "own": own,
@@ -604,13 +543,22 @@ def _id(caller: Caller, which: Which, ids: dict[str, list[str]], of_other_kind: 
     }[which.whose]
 
 
+def _other_case(part: str) -> str:
+    """A part of a path, if it is an id in upper case, or in lower case."""
+    if len(part) != len(UNKNOWN_ID):
+        return part
+    return part.upper() if part == part.lower() else part.lower()
+
+
 def test_two_organisations_get_what_the_model_says_and_nothing_of_each_other() -> None:
-    TwoOrganisations.seen.clear()
+    for counted in (TwoOrganisations.seen, TwoOrganisations.replayed):
+        counted.clear()
     run_state_machine_as_test(
         TwoOrganisations, settings=settings(REPRODUCIBLE, max_examples=much(120, 12), stateful_step_count=40)
     )
     if FULL:  # it has been about something: every view has been used with success, and every error has been met
         assert {view for view, status in TwoOrganisations.seen if status < 300} == TwoOrganisations.views
-        for status in (304, 400, 401, 403, 404, 412):
+        for status in (304, 400, 401, 403, 404, 409, 412, 422):
             views = {view for view, seen in TwoOrganisations.seen if seen == status}
             assert len(views) >= (3 if status == 304 else 5), status
+        assert {view for view, times in TwoOrganisations.replayed.items() if times} == TwoOrganisations.writing
