@@ -247,8 +247,8 @@ def _update(labelled: tuple[str, ...]) -> str:
     return f"""
         UPDATE run
         SET status       = coalesce(:status, status),
-            output_data  = coalesce(:output_data, output_data),
-            error_data   = coalesce(:error_data, error_data),
+            output_data  = {tasks.NEW_DOCUMENT.format(name="output_data", new=":output_data")},
+            error_data   = {tasks.NEW_DOCUMENT.format(name="error_data", new=":error_data")},
             metadata     = coalesce(:metadata, metadata),
             {labels.sets(labelled)}
             updated_at   = :now,

@@ -132,6 +132,10 @@ LEAVES_AN_END_FOR_GOOD = """
     AND EXISTS (SELECT 1 FROM run WHERE run.seq = task.run_seq AND run.strict = 1)
     """
 
+# An opaque document of a run or task after a change to {new}; as before if that is NULL. Where there is none, JSON's
+# null leaves it so: it is no change, even among others.
+NEW_DOCUMENT = "coalesce(nullif({new}, coalesce({name}, 'null')), {name})"
+
 # Whether a task is changed by a new value, by field; not if {new} is NULL.
 IS_CHANGED = {
     "status": "{new} <> status",
@@ -236,8 +240,8 @@ def _update(labelled: tuple[str, ...]) -> str:
     return f"""
         UPDATE task
         SET status       = coalesce(:status, status),
-            output_data  = coalesce(:output_data, output_data),
-            error_data   = coalesce(:error_data, error_data),
+            output_data  = {NEW_DOCUMENT.format(name="output_data", new=":output_data")},
+            error_data   = {NEW_DOCUMENT.format(name="error_data", new=":error_data")},
             metadata     = coalesce(:metadata, metadata),
             queue_job_id = coalesce(:queue_job_id, queue_job_id),
             {labels.sets(labelled)}

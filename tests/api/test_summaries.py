@@ -53,6 +53,18 @@ def test_every_resource_has_a_summary(client: httpx.Client) -> None:
         assert_error(client.get(one, params={"view": "summary", "cursor": ""}), 400, "cursor")
 
 
+def test_null_where_there_is_no_payload_leaves_it_so_also_beside_a_change(client: httpx.Client) -> None:
+    run = make_run(client)
+    alone, in_a_batch = make_task(client, run), make_task(client, run)
+    change = {"status": "running", "outputData": None, "errorData": None}
+    ok(client.patch(f"/runs/{run['id']}", json=change))
+    ok(client.patch(f"/tasks/{alone['id']}", json=change))
+    ok(client.patch("/tasks/batch", json={"items": [{"id": in_a_batch["id"], **change}]}))
+    for path in (f"/runs/{run['id']}", f"/tasks/{alone['id']}", f"/tasks/{in_a_batch['id']}"):
+        summary = ok(client.get(path, params={"view": "summary"}))
+        assert (summary["status"], summary["outputDataBytes"], summary["errorDataBytes"]) == ("running", None, None)
+
+
 def test_summary_of_a_page_whose_payloads_would_be_too_large_is_served(client: httpx.Client) -> None:
     large: Any = "x" * 9_000_000
     runs = [make_run(client, large) for _ in range(4)]

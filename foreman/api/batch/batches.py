@@ -116,6 +116,10 @@ NEW_VALUES = {
 }
 SET = {name: f"{name} = new_{name}" for name in NEW_VALUES} | {
     "status": f"status = new_status, {tasks.FOLLOWS_FROM_STATUS.format(status='new_status')}",
+    **{
+        name: f"{name} = {tasks.NEW_DOCUMENT.format(name=name, new=f'new_{name}')}"
+        for name in ("output_data", "error_data")
+    },
     "external_id": "external_id = nullif(new_external_id, '')",
     "tags": "tags = nullif(new_tags, '[]')",
 }
