@@ -156,11 +156,12 @@ class TwoOrganisations(Asking):
         body = as_object({"status": as_json(status)})
         self.step(caller, Request("PATCH", f"/tasks/{self.task_id(caller, task)}", body=body))
 
-    @rule(
-        caller=callers, items=said.many_changes, on=conditions, is_conditional=st.integers(0, 9).map(lambda n: n == 0)
-    )
-    def change_tasks(self, caller: Caller, items: list[Item], on: On, is_conditional: bool) -> None:
-        condition = self.condition(self.task_id(caller, Which("own", 0)), on) if is_conditional else None
+    @rule(caller=callers, items=said.many_changes, on=conditions, is_odd=said.rarely)
+    def change_tasks(self, caller: Caller, items: list[Item], on: On, is_odd: bool) -> None:
+        condition = self.condition(self.task_id(caller, Which("own", 0)), on) if is_odd else None
+        if not is_odd:
+            tasks = [self.task_id(caller, item.task) if item.task else "" for item in items]
+            items = [item for place, item in enumerate(items) if tasks[place] not in tasks[:place]]
         body = as_object({"items": self.items(caller, items, "id")})
         self.step(caller, Request("PATCH", "/tasks/batch", body=body, condition=condition))
 
@@ -294,18 +295,8 @@ class TwoOrganisations(Asking):
     @rule(caller=callers, place=some, how=said.repetitions, whose=st.sampled_from(["own"] * 7 + ["the other's"]))
     def send_again(self, caller: Caller, place: int, how: str, whose: str) -> None:
         known = self.carried_out[caller.org if whose == "own" else THE_OTHER[caller.org]]
-        if not known:
-            return
-        request = known[-1 - place % len(known)]
-        changed = {
-            "same": request,
-            "another body": replace(request, body=f"{request.body[:-1]} }}" if request.body else "{}"),
-            "another query": replace(request, query=request.query[:-1]),
-            "without key": replace(request, once=None),
-            "another key": replace(request, once=f"{request.once}."),
-            "other case": replace(request, path="/".join(_other_case(part) for part in request.path.split("/"))),
-        }[how]
-        self.step(caller, changed, as_it_is=True)
+        if known:
+            self.step(caller, _again(known[-1 - place % len(known)], how), as_it_is=True)
 
     @rule(caller=callers, of_run=st.booleans(), tags=said.lists_of_tags)
     def send_large_one_again(self, caller: Caller, of_run: bool, tags: str) -> None:
@@ -501,7 +492,9 @@ class TwoOrganisations(Asking):
         if not as_it_is and request.body is not None:
             request = replace(request, is_strict=caller.is_strict)
         self.probe(THE_OTHER[caller.org], request, caller.in_own_header)
-        self.ask(caller.org, self.presented(caller), request, caller.in_own_header)
+        answer = self.ask(caller.org, self.presented(caller), request, caller.in_own_header)
+        if request.once and caller.again and not request.reads and answer.status_code < 300:
+            self.ask(caller.org, self.issued[caller.org][0], _again(request, caller.again), caller.in_own_header)
         self.probe(THE_OTHER[caller.org], request, caller.in_own_header)
 
     # In the end
@@ -541,6 +534,18 @@ def _id(caller: Caller, which: Which, ids: Mapping[str, list[str]], of_other_kin
         "unknown": UNKNOWN_ID,
         "nonsense": "nonsense",
     }[which.whose]
+
+
+def _again(request: Request, how: str) -> Request:
+    """A request that was carried out, as it is sent again."""
+    return {
+        "same": request,
+        "another body": replace(request, body=f"{request.body[:-1]} }}" if request.body else "{}"),
+        "another query": replace(request, query=request.query[:-1]),
+        "without key": replace(request, once=None),
+        "another key": replace(request, once=f"{request.once}."),
+        "other case": replace(request, path="/".join(_other_case(part) for part in request.path.split("/"))),
+    }[how]
 
 
 def _other_case(part: str) -> str:

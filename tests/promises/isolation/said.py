@@ -28,6 +28,7 @@ class Caller:
     :ivar key: which kind of key is presented, and which of the organisation's
     :ivar once: the `Idempotency-Key` of a write: `new` for one of its own, None for none
     :ivar is_strict: whether unknown fields are to be refused
+    :ivar again: how a write that was carried out is sent again at once; None if it is not
     """
 
     org: str
@@ -36,6 +37,7 @@ class Caller:
     in_own_header: bool
     once: str | None
     is_strict: bool
+    again: str | None
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,9 @@ def mostly(usual: st.SearchStrategy[Any], odd: st.SearchStrategy[Any], times: in
     return st.sampled_from(range(times + 1)).flatmap(lambda chosen: odd if chosen == times else usual)
 
 
+rarely = mostly(st.just(False), st.just(True))
+
+
 # Who, and which thing -------------------------------------------------------------------------------------------------
 
 some = st.integers(0, 7)
@@ -79,6 +84,10 @@ odd_keys = st.tuples(
 onces = mostly(
     st.sampled_from([None, None, None, "new", "new", "same", "same too"]), st.sampled_from(["", "x" * 256]), 30
 )
+# How a request that was sent before is sent again.
+repetitions = mostly(
+    st.just("same"), st.sampled_from(["another body", "another query", "without key", "another key", "other case"]), 2
+)
 callers = st.builds(
     Caller,
     org=st.sampled_from(ORGS),
@@ -87,6 +96,7 @@ callers = st.builds(
     in_own_header=st.booleans(),
     once=onces,
     is_strict=mostly(st.just(False), st.just(True), 5),
+    again=st.none() | repetitions,
 )
 things = st.builds(
     Which, st.sampled_from(["own"] * 24 + ["upper case", "other kind", "the other's", "unknown", "nonsense"]), some
@@ -125,7 +135,7 @@ LARGE = '"' + "TOKEN" * 16_000 + '"'
 objects = st.sampled_from(
     ['{"of": "TOKEN"}', "{}", '{ "TOKEN" : 1.0 }', '{"of": 1.50}', '{"of":null}', '{"of": {"of": "TOKEN"}}']
 )
-metadata = mostly(objects, st.sampled_from(["null", "[]", '"TOKEN"']))
+metadata = mostly(objects, st.sampled_from(["null", "[]", '"TOKEN"']), 30)
 types = ["step", "fetch", "TOKEN-type", "a,b"]
 data_keys = ["shared", "shared.a", "shared.b", "TOKEN.k", "é[*]"]
 tags = ["red", "red-hot", "blue", "TOKEN-tag", "%"]
@@ -137,7 +147,7 @@ refs = ["one", "two", "three", "four"]
 def json_of(values: list[Any]) -> st.SearchStrategy[str]:
     """The JSON of one of these values; rarely that of one that no field takes."""
     odd = st.sampled_from(['""', "null", "17", "{}", json.dumps("x" * 256), '"\\u0000"'])
-    return mostly(st.sampled_from(values).map(as_json), odd)
+    return mostly(st.sampled_from(values).map(as_json), odd, 30)
 
 
 def as_json(value: Any) -> str:
@@ -362,7 +372,3 @@ differences = mostly(
     6,
 )
 cursors_taken = mostly(st.just("own"), st.sampled_from(["the other's", "of another list", "cut"]), 8)
-# How a request that was sent before is sent again.
-repetitions = mostly(
-    st.just("same"), st.sampled_from(["another body", "another query", "without key", "another key", "other case"]), 2
-)

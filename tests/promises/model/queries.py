@@ -148,28 +148,47 @@ def parameters_of(request: Request, known: Parameters, *required: str) -> Json:
     :raises Refused: when one is wrong, unknown or missing, or is given twice and is no list
     """
     names = dict.fromkeys(name for name, _ in request.query)
-    by_path = [name for name in names if METADATA in known and name.startswith(METADATA)]
-    wrong = [name for name in names if name not in known and name not in by_path]
-    given: Json = {}
-    for name in [*(name for name in known if name != METADATA), *by_path]:
-        parameter = known[METADATA if name in by_path else name]
+    unknown = [name for name in names if name not in known and not (METADATA in known and name.startswith(METADATA))]
+    texts: dict[str, str] = {}
+    paths: dict[str, str] = {}
+    for name, parameter in known.items():  # before the values of any are looked at
+        if name == METADATA:
+            paths = _paths(request, parameter, unknown)
+            continue
         values = [value for each, value in request.query if each == name]
-        if parameter.is_list:
+        if parameter.is_list and values:
             values = [",".join(values)]
         if len(values) > 1:
-            raise Refused.wrong(name, *wrong)
-        if not values or (values[0] == "" and parameter.is_filter):
-            wrong += [name] * (name in required)
-            continue
+            raise Refused.wrong(name, *unknown)
+        if values and not (values[0] == "" and parameter.is_filter):
+            texts[name] = values[0]
+    given: Json = {"metadata": paths} if paths else {}
+    wrong = [*unknown, *(name for name in required if name not in texts)]
+    for name, text in texts.items():
         try:
-            value = parameter.read(values[0])
+            given[name] = known[name].read(text)
         except Wrong:
             wrong.append(name)
-            continue
-        if name in by_path:
-            given.setdefault("metadata", {})[name.removeprefix(METADATA)] = value
-        else:
-            given[name] = value
     if wrong:
         raise Refused.wrong(*wrong)
     return given
+
+
+def _paths(request: Request, parameter: Parameter, unknown: list[str]) -> dict[str, str]:
+    """What is to be at paths of metadata.
+
+    :raises Refused: when something is wrong with one, naming these and the unknown parameters
+    """
+    paths, wrong = {}, []
+    for name in dict.fromkeys(name for name, _ in request.query if name.startswith(METADATA)):
+        values = [value for each, value in request.query if each == name]
+        try:
+            if len(values) > 1:
+                raise Wrong
+            if values[0]:
+                paths[name.removeprefix(METADATA)] = parameter.read(values[0])
+        except Wrong:
+            wrong.append(name)
+    if wrong:
+        raise Refused.wrong(*wrong, *unknown)
+    return paths
