@@ -75,6 +75,24 @@ def parents_first(items: Sequence[Json]) -> list[int]:
     return order
 
 
+def wrong_in_new_run(new: Json) -> list[str]:
+    """What is wrong with how the tasks and entries of a new run belong together."""
+    tasks, entries = new.get("tasks", []), new.get("data", [])
+    refs = {task["ref"] for task in tasks if task.get("ref")}
+    unknown = {place: ["task"] for place, entry in enumerate(entries) if entry["task"] not in refs}
+    return named(wrong_refs(tasks, of_new_run=True), "tasks") + named(unknown, "data")
+
+
+def wrong_in_new_tasks(new: Json) -> list[str]:
+    """What is wrong with how new tasks belong together."""
+    return named(wrong_refs(new["items"], of_new_run=False), "items")
+
+
+def wrong_in_changes(new: Json) -> list[str]:
+    """The same of changes."""
+    return named(given_twice(new["items"], "id") or given_twice(new["items"], "externalId"), "items")
+
+
 def refuse_missing(tasks: Sequence[Task], items: Sequence[Json], name: str) -> None:
     """:raises Refused: naming the items that name a task which is not among these"""
     there = {task.id for task in tasks}

@@ -1,7 +1,7 @@
 """What the body of a request may say, field by field."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -206,15 +206,17 @@ class Items:
             raise Wrong from None
 
 
-def fields_of(request: Request, body: Body) -> Json:
+def fields_of(request: Request, body: Body, together: Callable[[Json], Iterable[str]] = lambda _: ()) -> Json:
     """The known fields of a request's body.
 
+    :param together: what is wrong with fields that are right each by itself
     :raises Refused: when one is wrong, a required one is missing, or one is unknown and must not be
     """
     texts = members(request.body or "{}")
     wrong = body.unknown(texts)[:MOST_NAMED] if request.is_strict else []
     try:
         given = body(texts)
+        wrong += [f".{name}" for name in together(given)]
     except Wrong as error:
         wrong += error.places
     if wrong:

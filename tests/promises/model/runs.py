@@ -12,7 +12,7 @@ from tests.promises.model.changes import (
     states_wanted,
     tags_after,
 )
-from tests.promises.model.exchange import Answer, Do, Refused
+from tests.promises.model.exchange import Answer, Do
 from tests.promises.model.lists import Call, Pages, in_order, page_of, shown
 from tests.promises.model.queries import KEYS_WANTED, RUNS_WANTED, TAGS_WANTED, TREE_WANTED, VIEW, parameters_of
 from tests.promises.model.things import Run, Task
@@ -21,13 +21,8 @@ from tests.support.clock import iso
 
 
 def create_run(call: Call) -> Do:
-    new = fields_of(call.request, NEW_RUN)
+    new = fields_of(call.request, NEW_RUN, batches.wrong_in_new_run)
     tasks, entries = new.get("tasks", []), new.get("data", [])
-    refs = {task["ref"] for task in tasks if task.get("ref")}
-    unknown = {place: ["task"] for place, entry in enumerate(entries) if entry["task"] not in refs}
-    wrong = batches.named(batches.wrong_refs(tasks, of_new_run=True), "tasks") + batches.named(unknown, "data")
-    if wrong:
-        raise Refused.wrong(*wrong)
 
     def do() -> Answer:
         refuse_taken(call, Run, new.get("externalId"))

@@ -78,10 +78,7 @@ def change_tags_of_task(call: Call, task_id: str) -> Do:
 
 
 def create_tasks(call: Call, run_id: str) -> Do:
-    items = fields_of(call.request, NEW_TASKS)["items"]
-    wrong = batches.wrong_refs(items, of_new_run=False)
-    if wrong:
-        raise Refused.wrong(*batches.named(wrong, "items"))
+    items = fields_of(call.request, NEW_TASKS, batches.wrong_in_new_tasks)["items"]
 
     def do() -> Answer:
         run = call.ledger.run(call.org_id, run_id)
@@ -94,10 +91,7 @@ def create_tasks(call: Call, run_id: str) -> Do:
 
 
 def change_tasks(call: Call) -> Do:
-    items = fields_of(call.request, TASK_CHANGES)["items"]
-    wrong = batches.given_twice(items, "id") or batches.given_twice(items, "externalId")
-    if wrong:
-        raise Refused.wrong(*batches.named(wrong, "items"))
+    items = fields_of(call.request, TASK_CHANGES, batches.wrong_in_changes)["items"]
     if states_wanted(call.request.condition) is not None:
         raise Refused.wrong("If-Match")
 
