@@ -353,7 +353,8 @@ CREATE TRIGGER run_labelled AFTER INSERT ON run WHEN new.tags IS NOT NULL OR new
            END AS value,
            new.created_at, new.seq
     FROM (SELECT path, '$."' || replace(path, '.', '"."') || '"' AS at FROM metadata_path) AS declared
-    WHERE json_type(new.metadata, at) NOT IN ('object', 'array') AND length(value) BETWEEN 1 AND 255;
+    WHERE json_type(new.metadata, at) NOT IN ('object', 'array') AND length(value) BETWEEN 1 AND 255
+      AND instr(replace(new.metadata -> at, '\\', ''), '\u0000') = 0;
 END;
 
 CREATE TRIGGER run_labelled_anew AFTER UPDATE OF tags, metadata ON run
@@ -371,6 +372,7 @@ WHEN old.tags IS NOT new.tags OR old.metadata IS NOT new.metadata BEGIN
                old.created_at, old.seq
         FROM (SELECT path, '$."' || replace(path, '.', '"."') || '"' AS at FROM metadata_path) AS declared
         WHERE json_type(old.metadata, at) NOT IN ('object', 'array') AND length(value) BETWEEN 1 AND 255
+          AND instr(replace(old.metadata -> at, '\\', ''), '\u0000') = 0
     );
     INSERT INTO run_tag (org_id, tag, created_at, seq)
     SELECT new.org_id, tag.value, new.created_at, new.seq FROM json_each(new.tags) AS tag;
@@ -382,7 +384,8 @@ WHEN old.tags IS NOT new.tags OR old.metadata IS NOT new.metadata BEGIN
            END AS value,
            new.created_at, new.seq
     FROM (SELECT path, '$."' || replace(path, '.', '"."') || '"' AS at FROM metadata_path) AS declared
-    WHERE json_type(new.metadata, at) NOT IN ('object', 'array') AND length(value) BETWEEN 1 AND 255;
+    WHERE json_type(new.metadata, at) NOT IN ('object', 'array') AND length(value) BETWEEN 1 AND 255
+      AND instr(replace(new.metadata -> at, '\\', ''), '\u0000') = 0;
 END;
 
 CREATE TRIGGER run_labelled_no_more AFTER DELETE ON run WHEN old.tags IS NOT NULL OR old.metadata IS NOT NULL BEGIN
@@ -399,6 +402,7 @@ CREATE TRIGGER run_labelled_no_more AFTER DELETE ON run WHEN old.tags IS NOT NUL
                old.created_at, old.seq
         FROM (SELECT path, '$."' || replace(path, '.', '"."') || '"' AS at FROM metadata_path) AS declared
         WHERE json_type(old.metadata, at) NOT IN ('object', 'array') AND length(value) BETWEEN 1 AND 255
+          AND instr(replace(old.metadata -> at, '\\', ''), '\u0000') = 0
     );
 END;
 
@@ -413,7 +417,8 @@ CREATE TRIGGER task_labelled AFTER INSERT ON task WHEN new.tags IS NOT NULL OR n
            END AS value,
            new.created_at, new.seq
     FROM (SELECT path, '$."' || replace(path, '.', '"."') || '"' AS at FROM metadata_path) AS declared
-    WHERE json_type(new.metadata, at) NOT IN ('object', 'array') AND length(value) BETWEEN 1 AND 255;
+    WHERE json_type(new.metadata, at) NOT IN ('object', 'array') AND length(value) BETWEEN 1 AND 255
+      AND instr(replace(new.metadata -> at, '\\', ''), '\u0000') = 0;
 END;
 
 CREATE TRIGGER task_labelled_anew AFTER UPDATE OF tags, metadata ON task
@@ -431,6 +436,7 @@ WHEN old.tags IS NOT new.tags OR old.metadata IS NOT new.metadata BEGIN
                old.created_at, old.seq
         FROM (SELECT path, '$."' || replace(path, '.', '"."') || '"' AS at FROM metadata_path) AS declared
         WHERE json_type(old.metadata, at) NOT IN ('object', 'array') AND length(value) BETWEEN 1 AND 255
+          AND instr(replace(old.metadata -> at, '\\', ''), '\u0000') = 0
     );
     INSERT INTO task_tag (org_id, tag, created_at, seq, run_seq)
     SELECT new.org_id, tag.value, new.created_at, new.seq, new.run_seq FROM json_each(new.tags) AS tag;
@@ -442,7 +448,8 @@ WHEN old.tags IS NOT new.tags OR old.metadata IS NOT new.metadata BEGIN
            END AS value,
            new.created_at, new.seq
     FROM (SELECT path, '$."' || replace(path, '.', '"."') || '"' AS at FROM metadata_path) AS declared
-    WHERE json_type(new.metadata, at) NOT IN ('object', 'array') AND length(value) BETWEEN 1 AND 255;
+    WHERE json_type(new.metadata, at) NOT IN ('object', 'array') AND length(value) BETWEEN 1 AND 255
+      AND instr(replace(new.metadata -> at, '\\', ''), '\u0000') = 0;
 END;
 
 CREATE TRIGGER task_labelled_no_more AFTER DELETE ON task WHEN old.tags IS NOT NULL OR old.metadata IS NOT NULL BEGIN
@@ -459,6 +466,7 @@ CREATE TRIGGER task_labelled_no_more AFTER DELETE ON task WHEN old.tags IS NOT N
                old.created_at, old.seq
         FROM (SELECT path, '$."' || replace(path, '.', '"."') || '"' AS at FROM metadata_path) AS declared
         WHERE json_type(old.metadata, at) NOT IN ('object', 'array') AND length(value) BETWEEN 1 AND 255
+          AND instr(replace(old.metadata -> at, '\\', ''), '\u0000') = 0
     );
 END;
 

@@ -20,6 +20,10 @@ LONGEST_TEXT = 255
 # Maximum number of tags on an entry, and in one list of a request.
 MOST_TAGS = 100
 
+# What a name must not have that is shown on one line, perhaps of a terminal: control characters, and those that move to
+# another line or change the direction of writing.
+CONTROLS = r"\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069"
+
 # A path of metadata: at most 8 names, separated by dots. No name is an integer, which might be a place in an array.
 IS_METADATA_PATH = re.compile(
     r"(?!.{256})(?!-?\d+(?:\.|$))[A-Za-z0-9_-]{1,64}(?:\.(?!-?\d+(?:\.|$))[A-Za-z0-9_-]{1,64}){0,7}"
@@ -27,6 +31,7 @@ IS_METADATA_PATH = re.compile(
 
 # Maximum number of such paths.
 MOST_METADATA_PATHS = 16
+
 # Maximum number of items in a batch.
 MOST_ITEMS = 1000
 

@@ -29,7 +29,7 @@ from foreman.http.contract import (
     takes,
 )
 from foreman.http.errors import Conflict, Forbidden, Invalid, found
-from foreman.http.fields import Integer, Text, Time
+from foreman.http.fields import Integer, Name, Time
 from foreman.http.protocol.etags import check, if_match
 
 bp = Resource("keys", __name__, "The organisation's API keys: for keys with the scope `admin`.")
@@ -66,7 +66,7 @@ def _seconds(lowest: int, description: str, example: int | None, **kwargs: Any) 
 class CreateKey(schemas.Body):
     """A new key. Without `expiresAt` and `expiresIn` it does not expire."""
 
-    name = Text(metadata={"description": "What the key is for.", "examples": ["build server"]})
+    name = Name(metadata={"description": "What the key is for.", "examples": ["build server"]})
     environment = Environment(
         metadata={
             "description": "A part of the key; that of the caller's own key unless given.",

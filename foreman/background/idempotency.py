@@ -18,6 +18,9 @@ EVERY = 60.0
 # Keys that are deleted by one statement: each may have a response of 64 KB.
 AT_ONCE = 20
 
+# Keys whose time is looked at by one statement, after the clock was set back.
+_DATED_AT_ONCE = 200
+
 # Seconds for which a server that is stopping waits for it.
 ENDING = 5.0
 
@@ -62,9 +65,12 @@ def forget(database: Database, before: int, stopping: threading.Event) -> int:
     :raises Stopped: when `stopping` was set before the end
     """
     forgotten = 0
-    if not _is_any(database, before):
+    oldest = database.one("SELECT seq, created_at FROM idempotency_key ORDER BY seq LIMIT 1")
+    if oldest is None or before <= oldest[1] <= now_ms():  # an idle server writes nothing
         return forgotten
     with ShortTurns(database, stopping, lambda: None) as turns:
+        if oldest[1] > now_ms():
+            _date_back(turns, oldest[0])
         while True:
             deleted = turns.tx().run(
                 """
@@ -84,7 +90,17 @@ def forget(database: Database, before: int, stopping: threading.Event) -> int:
     return forgotten
 
 
-def _is_any(database: Database, before: int) -> bool:
-    """Whether the oldest key is old: an idle server writes nothing."""
-    row = database.one("SELECT created_at FROM idempotency_key ORDER BY seq LIMIT 1")
-    return row is not None and row[0] < before
+def _date_back(turns: ShortTurns, first: int) -> None:
+    """Let keys from before the clock was set back count from now on, or those behind them would be kept as long.
+
+    :param first: the seq of the oldest key
+    """
+    while turns.tx().run(
+        """
+        UPDATE idempotency_key SET created_at = :now
+        WHERE seq >= :first AND seq < :first + :step AND coalesce(created_at > :now, FALSE)
+        """,
+        first=first, step=_DATED_AT_ONCE, now=now_ms(),
+    ):  # fmt: skip
+        first += _DATED_AT_ONCE
+    turns.end()

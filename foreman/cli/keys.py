@@ -1,6 +1,7 @@
 """The commands `keys create`, `keys list`, `keys rotate` and `keys revoke`."""
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from foreman.config import AGES, age
 from foreman.db.engine import Database
 from foreman.http.fields import Time
 from foreman.maintenance.opening import reading
+from foreman.vocabulary import CONTROLS
 
 # Columns of the table that `keys list` prints. Scripts may count them, so that new ones come last.
 COLUMNS = (
@@ -204,4 +206,6 @@ def _revive(database: Database, key_id: str, expires_at: int | None) -> None:
 
 
 def _cell(value: Any) -> str:
-    return ",".join(value) if isinstance(value, list) else value or "-"
+    """A value on one line: nothing in a name must look like another line, or reach the terminal."""
+    text = ",".join(value) if isinstance(value, list) else value or "-"
+    return re.sub(f"[{CONTROLS}]", "\N{REPLACEMENT CHARACTER}", text)

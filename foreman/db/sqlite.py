@@ -147,6 +147,7 @@ class Database:
             CROSS JOIN (SELECT path, '$."' || replace(path, '.', '"."') || '"' AS at FROM metadata_path) AS declared
             WHERE seq > :after AND seq <= :last
               AND json_type(metadata, at) NOT IN ('object', 'array') AND length(value) BETWEEN 1 AND 255
+              AND instr(replace(metadata -> at, '\\\\', ''), '\\u0000') = 0
             """
 
     def interrupt_reads(self, seconds: float) -> None:

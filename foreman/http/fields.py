@@ -8,12 +8,13 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
-from foreman.vocabulary import LONGEST_TEXT, MOST_TAGS
+from foreman.vocabulary import CONTROLS, LONGEST_TEXT, MOST_TAGS
 
 # marshmallow takes some microseconds for each value. Where there are hundreds, in `items.Items`, `are_right` of a field
 # looks at all values together: whether it would load them as they are, and finds nothing wrong. It need not recognise
 # all that are right, and raises TypeError for some that are not.
 
+_CONTROL = re.compile(f"[{CONTROLS}]")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
 
 # A date-time of RFC 3339, section 5.6, with nanoseconds at most.
@@ -94,6 +95,21 @@ class Text(fields.String):
     def are_right(self, values: Sequence[Any]) -> bool:
         """Whether all are such texts."""
         return _are_texts(values)
+
+
+class Name(Text):
+    """Text that is shown on one line, perhaps of a terminal."""
+
+    default_error_messages = {"control": "Must not contain control characters."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"pattern": f"^[^{CONTROLS}]*$", **kwargs.pop("metadata", {})}, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        text: str = super()._deserialize(value, attr, data, **kwargs)
+        if _CONTROL.search(text):
+            raise self.make_error("control")
+        return text
 
 
 class Tag(Text):

@@ -13,7 +13,7 @@ from marshmallow import Schema, fields
 from foreman import __version__
 from foreman.db.application import Application
 from foreman.http.contract import BASE_PATH, Operation, Resource, is_public, operation_of
-from foreman.http.fields import ByPath, CommaList, Id, IdOrNone, OpaqueObject, TextFilter, Time
+from foreman.http.fields import ByPath, CommaList, Id, IdOrNone, OpaqueObject, Text, Time
 from foreman.http.items import Items
 from foreman.http.protocol.idempotency import KEY, LONGEST_KEY, REPLAYED
 from foreman.http.protocol.problems import PROBLEM_JSON
@@ -253,7 +253,7 @@ def _query_parameters(
 ) -> Iterator[dict[str, Any]]:
     """The parameter of a field; one for each of the declared paths, if it is a filter by path."""
     if isinstance(field, ByPath):
-        schema = converter.field2property(TextFilter())
+        schema = converter.field2property(Text())
         for path in paths:
             yield {
                 "name": f"{field.data_key}.{path}",

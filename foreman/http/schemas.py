@@ -21,6 +21,7 @@ from foreman.http.fields import (
     ListItem,
     Opaque,
     OpaqueObject,
+    Text,
     TextFilter,
     Time,
     Undecoded,
@@ -217,13 +218,14 @@ class Query(CamelCase):
         return loaded
 
 
-_TEXT = TextFilter()
+# An empty text is none: no metadata is found by it, and to ignore it would find everything.
+_TEXT = Text()
 
 
 def _by_path(name: str, data: MultiDict[str, str]) -> dict[str, str]:
     """The texts of the parameters that begin with this name and a dot, by the rest of their names.
 
-    :raises ValidationError: if one is not as a text filter has to be, or is given more than once
+    :raises ValidationError: if one is no such text, or is given more than once
     """
     found, errors = {}, {}
     for each in data:
@@ -233,7 +235,7 @@ def _by_path(name: str, data: MultiDict[str, str]) -> dict[str, str]:
         shown = each[:LONGEST_NAME]
         if len(values) > 1:
             errors[shown] = ["Given more than once."]
-        elif values[0]:
+        else:
             try:
                 found[each.removeprefix(f"{name}.")] = _TEXT.deserialize(values[0])
             except ValidationError as error:

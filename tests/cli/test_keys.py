@@ -109,3 +109,10 @@ def test_key_that_cannot_be_rotated_is_a_failure(database: Database, run: Run) -
     for option in ("--expires-in", "--new-expires-in"):
         assert "45s" in run("keys", "rotate", expiring, option, "soon").stderr
     assert keys.every(database) == before
+
+
+def test_name_of_a_key_is_shown_on_one_line_and_controls_no_terminal(database: Database, run: Run) -> None:
+    keys.issue(database, "acme", "test", name="a\nb\r\x1b[2J\u202ec é")
+    shown = run("keys", "list").stdout
+    assert len(shown.splitlines()) == 2
+    assert "a\ufffdb\ufffd\ufffd[2J\ufffdc é" in shown

@@ -293,7 +293,7 @@ def test_work_does_not_grow_with_rows_that_do_not_match(sweep: Sweep, requests: 
     dear = [
         (steps, request)
         for request, steps in about.items()
-        if steps > OTHERS and not any(re.fullmatch(meant, request) for meant in DEAR)
+        if steps > 1.5 * OTHERS and not any(re.fullmatch(meant, request) for meant in DEAR)
     ]
     assert sorted(dear, reverse=True)[:5] == [], f"{len(dear)} of {len(about)}"
 

@@ -19,7 +19,7 @@ from tests.support.running import Running
 
 generated = settings(REPRODUCIBLE, max_examples=300)
 
-STRONG = re.compile(r'"[A-Za-z0-9_-]{16}"')
+STRONG = re.compile(r'"[0-9a-f]{24}"')
 
 # A tag that no item has.
 STALE = '"stale"'

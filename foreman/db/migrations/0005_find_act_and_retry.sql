@@ -68,7 +68,8 @@ CREATE TRIGGER run_labelled AFTER INSERT ON run WHEN new.tags IS NOT NULL OR new
            END AS value,
            new.created_at, new.seq
     FROM (SELECT path, '$."' || replace(path, '.', '"."') || '"' AS at FROM metadata_path) AS declared
-    WHERE json_type(new.metadata, at) NOT IN ('object', 'array') AND length(value) BETWEEN 1 AND 255;
+    WHERE json_type(new.metadata, at) NOT IN ('object', 'array') AND length(value) BETWEEN 1 AND 255
+      AND instr(replace(new.metadata -> at, '\\', ''), '\u0000') = 0;
 END;
 
 CREATE TRIGGER run_labelled_anew AFTER UPDATE OF tags, metadata ON run
@@ -86,6 +87,7 @@ WHEN old.tags IS NOT new.tags OR old.metadata IS NOT new.metadata BEGIN
                old.created_at, old.seq
         FROM (SELECT path, '$."' || replace(path, '.', '"."') || '"' AS at FROM metadata_path) AS declared
         WHERE json_type(old.metadata, at) NOT IN ('object', 'array') AND length(value) BETWEEN 1 AND 255
+          AND instr(replace(old.metadata -> at, '\\', ''), '\u0000') = 0
     );
     INSERT INTO run_tag (org_id, tag, created_at, seq)
     SELECT new.org_id, tag.value, new.created_at, new.seq FROM json_each(new.tags) AS tag;
@@ -97,7 +99,8 @@ WHEN old.tags IS NOT new.tags OR old.metadata IS NOT new.metadata BEGIN
            END AS value,
            new.created_at, new.seq
     FROM (SELECT path, '$."' || replace(path, '.', '"."') || '"' AS at FROM metadata_path) AS declared
-    WHERE json_type(new.metadata, at) NOT IN ('object', 'array') AND length(value) BETWEEN 1 AND 255;
+    WHERE json_type(new.metadata, at) NOT IN ('object', 'array') AND length(value) BETWEEN 1 AND 255
+      AND instr(replace(new.metadata -> at, '\\', ''), '\u0000') = 0;
 END;
 
 CREATE TRIGGER run_labelled_no_more AFTER DELETE ON run WHEN old.tags IS NOT NULL OR old.metadata IS NOT NULL BEGIN
@@ -114,6 +117,7 @@ CREATE TRIGGER run_labelled_no_more AFTER DELETE ON run WHEN old.tags IS NOT NUL
                old.created_at, old.seq
         FROM (SELECT path, '$."' || replace(path, '.', '"."') || '"' AS at FROM metadata_path) AS declared
         WHERE json_type(old.metadata, at) NOT IN ('object', 'array') AND length(value) BETWEEN 1 AND 255
+          AND instr(replace(old.metadata -> at, '\\', ''), '\u0000') = 0
     );
 END;
 
@@ -128,7 +132,8 @@ CREATE TRIGGER task_labelled AFTER INSERT ON task WHEN new.tags IS NOT NULL OR n
            END AS value,
            new.created_at, new.seq
     FROM (SELECT path, '$."' || replace(path, '.', '"."') || '"' AS at FROM metadata_path) AS declared
-    WHERE json_type(new.metadata, at) NOT IN ('object', 'array') AND length(value) BETWEEN 1 AND 255;
+    WHERE json_type(new.metadata, at) NOT IN ('object', 'array') AND length(value) BETWEEN 1 AND 255
+      AND instr(replace(new.metadata -> at, '\\', ''), '\u0000') = 0;
 END;
 
 CREATE TRIGGER task_labelled_anew AFTER UPDATE OF tags, metadata ON task
@@ -146,6 +151,7 @@ WHEN old.tags IS NOT new.tags OR old.metadata IS NOT new.metadata BEGIN
                old.created_at, old.seq
         FROM (SELECT path, '$."' || replace(path, '.', '"."') || '"' AS at FROM metadata_path) AS declared
         WHERE json_type(old.metadata, at) NOT IN ('object', 'array') AND length(value) BETWEEN 1 AND 255
+          AND instr(replace(old.metadata -> at, '\\', ''), '\u0000') = 0
     );
     INSERT INTO task_tag (org_id, tag, created_at, seq, run_seq)
     SELECT new.org_id, tag.value, new.created_at, new.seq, new.run_seq FROM json_each(new.tags) AS tag;
@@ -157,7 +163,8 @@ WHEN old.tags IS NOT new.tags OR old.metadata IS NOT new.metadata BEGIN
            END AS value,
            new.created_at, new.seq
     FROM (SELECT path, '$."' || replace(path, '.', '"."') || '"' AS at FROM metadata_path) AS declared
-    WHERE json_type(new.metadata, at) NOT IN ('object', 'array') AND length(value) BETWEEN 1 AND 255;
+    WHERE json_type(new.metadata, at) NOT IN ('object', 'array') AND length(value) BETWEEN 1 AND 255
+      AND instr(replace(new.metadata -> at, '\\', ''), '\u0000') = 0;
 END;
 
 CREATE TRIGGER task_labelled_no_more AFTER DELETE ON task WHEN old.tags IS NOT NULL OR old.metadata IS NOT NULL BEGIN
@@ -174,6 +181,7 @@ CREATE TRIGGER task_labelled_no_more AFTER DELETE ON task WHEN old.tags IS NOT N
                old.created_at, old.seq
         FROM (SELECT path, '$."' || replace(path, '.', '"."') || '"' AS at FROM metadata_path) AS declared
         WHERE json_type(old.metadata, at) NOT IN ('object', 'array') AND length(value) BETWEEN 1 AND 255
+          AND instr(replace(old.metadata -> at, '\\', ''), '\u0000') = 0
     );
 END;
 

@@ -160,7 +160,7 @@ def _found_by_metadata(table: str) -> tuple[Rule, Rule]:
         FROM {table}
         CROSS JOIN (SELECT path, '$."' || replace(path, '.', '"."') || '"' AS at FROM metadata_path) AS declared
         WHERE json_valid(metadata) AND json_type(metadata, at) NOT IN ('object', 'array')
-          AND length(value) BETWEEN 1 AND 255
+          AND length(value) BETWEEN 1 AND 255 AND instr(replace(metadata -> at, '\\\\', ''), '\\u0000') = 0
         """
     on_postgres = f"""
         SELECT org_id, found.path, found.value, created_at, seq
