@@ -116,7 +116,7 @@ def test_item_that_the_client_knows_is_304(client: httpx.Client, paths: dict[str
         assert response.headers["ETag"] == tag
         assert response.headers["X-Request-Id"]
         assert not {"content-type", "content-length", "transfer-encoding"} & set(response.headers)
-    for other in (STALE, weak(STALE), tag.lower().replace("a", "b"), f'"x{tag[1:]}', '""', f'"a{tag[1:-1]}a"'):
+    for other in (STALE, weak(STALE), tag[::-1], f'"x{tag[1:]}', '""', f'"a{tag[1:-1]}a"'):
         response = client.request(method, paths[item], headers={"If-None-Match": other})
         assert (response.status_code, response.headers["ETag"]) == (200, tag), other
 
