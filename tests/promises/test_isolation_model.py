@@ -41,6 +41,17 @@ from tests.support.statuses import ENDED
 
 pytestmark = pytest.mark.proof
 
+# The views that go on after a cursor, and the kinds of acts.
+LISTS = {
+    "list_runs",
+    "list_tasks",
+    "list_tasks_of_run",
+    "query_data",
+    "list_keys_of_run",
+    "list_tags_of_run",
+}
+KINDS = {"cancel_runs", "cancel_tasks", "retry_runs", "retry_tasks"}
+
 A_WEEK_AND_A_DAY = 8 * 86_400_000
 
 
@@ -63,6 +74,17 @@ class TwoOrganisations(Asking):
                 entry["tags"] = as_json([its_tags, "TOKEN-tag"])
                 path = f"/runs/{run.id}/data"
                 self.ask(org, self.issued[org][0], Request("POST", path, body=as_object(entry)))
+            self.begin_strict_run(org)
+
+    def begin_strict_run(self, org: str) -> None:
+        """A run that keeps what it ends with, as has one of its tasks."""
+        task = '{"type": "step", "inputData": 1}'
+        tasks = f'[{{"ref": "one", "externalId": "order-1", {task[1:]}, {task}]'
+        body = {"inputData": "1", "strict": "true", "externalId": '"order-1"', "tags": '["red"]', "tasks": tasks}
+        body["data"] = '[{"task": "one", "key": "shared", "value": "TOKEN", "tags": ["red"]}]'
+        self.ask(org, self.issued[org][0], Request("POST", "/runs", body=as_object(body)))
+        failed = self.model.runs_of(org)[-1].tasks[-1]
+        self.ask(org, self.issued[org][0], Request("PATCH", f"/tasks/{failed.id}", body='{"status": "failed"}'))
 
     # Runs
 
@@ -280,7 +302,8 @@ class TwoOrganisations(Asking):
     def go_on_in_the_background(self, tick: int) -> None:
         self.model.now += tick
         self.carry_out_acts()
-        acts.carry_out(self.model)
+        for act in acts.carry_out(self.model):
+            self.acted[act.kind] += act.changed
 
     @rule(chance=st.integers(0, 2))
     def forget_what_is_old(self, chance: int) -> None:
@@ -316,7 +339,7 @@ class TwoOrganisations(Asking):
     @rule(
         caller=callers,
         method=reading,
-        place=some,
+        place=said.newest_or_some,
         whose=said.cursors_taken,
         difference=said.differences,
     )
@@ -506,6 +529,7 @@ class TwoOrganisations(Asking):
                 for order in TIMES:
                     self.read(org, path, limit="100", sortBy=order)
                     self.read(org, path, limit="100", sortBy=order, cursor="", view="summary", count="false")
+                self.read_all_pages(org, path, sortBy=order)
             self.read(org, "/acts", limit="100")
             for run in self.model.runs_of(org):
                 self.read(org, f"/runs/{run.id}")
@@ -513,11 +537,22 @@ class TwoOrganisations(Asking):
                     self.read(org, f"/runs/{run.id}/data", **way)
                 for part in ("tree", "keys", "tags", "tasks"):
                     self.read(org, f"/runs/{run.id}/{part}")
+                for part in ("keys", "tags", "tasks", "data"):
+                    self.read_all_pages(org, f"/runs/{run.id}/{part}")
                 self.read(org, "/tasks", runId=run.id, status=",".join(ENDED))
         assert violations_in(self.app.settings.database) == []
 
     def read(self, org: str, path: str, **query: str) -> None:
         self.ask(org, self.issued[org][0], Request("GET", path, tuple(query.items())))
+
+    def read_all_pages(self, org: str, path: str, **query: str) -> None:
+        """Go through a list: nothing is changed meanwhile, so its pages are all of it."""
+        before, cursor = len(self.pages[org]), ""
+        while True:
+            self.read(org, path, **query, limit="3", cursor=cursor)
+            if len(self.pages[org]) == before:
+                break
+            cursor = self.pages[org].pop()[1]
 
 
 def _nth(ids: list[str], which: Which) -> str:
@@ -556,14 +591,17 @@ def _other_case(part: str) -> str:
 
 
 def test_two_organisations_get_what_the_model_says_and_nothing_of_each_other() -> None:
-    for counted in (TwoOrganisations.seen, TwoOrganisations.replayed):
-        counted.clear()
+    machine = TwoOrganisations
+    for counter in (machine.seen, machine.replayed, machine.continued, machine.acted):
+        counter.clear()
     run_state_machine_as_test(
-        TwoOrganisations, settings=settings(REPRODUCIBLE, max_examples=much(120, 12), stateful_step_count=40)
+        TwoOrganisations, settings=settings(REPRODUCIBLE, max_examples=much(240, 16), stateful_step_count=40)
     )
     if FULL:  # it has been about something: every view has been used with success, and every error has been met
-        assert {view for view, status in TwoOrganisations.seen if status < 300} == TwoOrganisations.views
+        assert {view for view, status in machine.seen if status < 300} == machine.views
         for status in (304, 400, 401, 403, 404, 409, 412, 422):
-            views = {view for view, seen in TwoOrganisations.seen if seen == status}
+            views = {view for view, seen in machine.seen if seen == status}
             assert len(views) >= (3 if status == 304 else 5), status
-        assert {view for view, times in TwoOrganisations.replayed.items() if times} == TwoOrganisations.writing
+        assert {view for view, times in machine.replayed.items() if times} == machine.writing
+        assert {view.partition(".")[2] for view, times in machine.continued.items() if times} == LISTS
+        assert {kind for kind, changed in machine.acted.items() if changed} == KINDS

@@ -105,9 +105,12 @@ class Given:
 class Asking(RuleBasedStateMachine):
     """A server, the model of it, and what two organisations ask for."""
 
-    # How often each view has answered which status, over all examples; and of which views an answer was given again.
+    # How often each view has answered which status, over all examples; has given an answer again; and has gone on after
+    # a cursor. And how much acts of each kind have changed.
     seen: ClassVar[Counter[tuple[str, int]]] = Counter()
     replayed: ClassVar[Counter[str]] = Counter()
+    continued: ClassVar[Counter[str]] = Counter()
+    acted: ClassVar[Counter[str]] = Counter()
     views: ClassVar[set[str]] = set()
     writing: ClassVar[set[str]] = set()
 
@@ -287,6 +290,7 @@ class Asking(RuleBasedStateMachine):
         view, _ = self.app.url_map.bind("").match(BASE_PATH + request.path, request.method)
         self.seen[view, expected.status] += 1
         self.replayed[view] += expected.is_replayed
+        self.continued[view] += expected.status == 200 and any(dict(request.query).get("cursor", ""))
 
     def compare_tags(self, response: TestResponse, expected: Answer) -> None:
         """An item's tag is the same exactly while its state is."""

@@ -109,10 +109,12 @@ tasks_of_run = mostly(st.none(), parents, 3)
 other_runs = mostly(st.none(), things, 7)
 reading = st.sampled_from(["GET", "GET", "GET", "HEAD"])
 
+newest_or_some = mostly(st.just(0), some, 2)
+
 # Which tag a request is conditional on, and the how manieth of those that its item has had, counted from the newest.
 conditions = st.none() | st.tuples(
     st.sampled_from(["seen"] * 4 + ["weak", "one of several", "another item's", "never seen", "any", "malformed"]),
-    mostly(st.just(0), some, 2),
+    newest_or_some,
 )
 
 
@@ -293,7 +295,7 @@ offsets: Parameters = {
     "offset": words("0", "1", "2", "9223372036854775807"),
     **counts,
 }
-cursors: Parameters = {"limit": words("1", "1", "2"), "cursor": words(""), **counts}
+beside_a_cursor: Parameters = {"offset": words("0", "0", "1"), **counts}
 orders: Parameters = {"sortBy": words(*TIMES), "sortOrder": words("asc", "desc")}
 tag_filters: Parameters = {
     "tags": several(*tags),
@@ -316,14 +318,12 @@ of_tasks: Parameters = {
     "parentTaskId": words("none"),
 }
 of_data: Parameters = {
-    **orders,
-    "sortBy": words("created_at", "updated_at", "key"),
     "key": words(*data_keys),
     "keys": several(*data_keys),
     "keyStartsWith": several("shared", "shared.", "TOKEN", "é"),
     "keyPattern": words("*", "shared*", "*.?", "TOKEN.[a-k]", "é[[]*"),
     **tag_filters,
-    "includeAll": words("true", "false"),
+    "includeAll": words("true", "true", "false"),
 }
 
 
@@ -337,18 +337,21 @@ def queries(parameters: Parameters, most: int) -> st.SearchStrategy[Query]:
     return mostly(given, st.builds(lambda query, change: change(query), given, odd))
 
 
-def paged(parameters: Parameters, most: int) -> st.SearchStrategy[Query]:
+def paged(orders: Parameters, filters: Parameters) -> st.SearchStrategy[Query]:
     """Queries of which a page is asked for, by offset or by cursor."""
-    first = st.just((("cursor", ""),))
-    by_cursor = st.builds(lambda cursor, others: (*cursor, *others), first, queries({**offsets, **cursors}, 2).map(
-        lambda query: tuple(pair for pair in query if pair[0] != "cursor")))  # fmt: skip
-    pages = queries(offsets, 3) | by_cursor
-    return st.builds(lambda page, others: (*page, *others), pages, queries(parameters, most))
+    first_pages = st.builds(
+        lambda limit, others: (("limit", limit), ("cursor", ""), *others),
+        words("1", "1", "2", "3"),
+        queries(beside_a_cursor, 1),
+    )
+    pages = queries(offsets, 3) | first_pages
+    parts = st.tuples(pages, queries(orders, 2), queries(filters, 2))
+    return parts.map(lambda chosen: tuple(pair for part in chosen for pair in part))
 
 
-lists_of_runs = paged({**orders, **of_runs}, 3)
-lists_of_tasks = paged({**orders, **of_tasks}, 3)
-queries_of_data = paged(of_data, 4)
+lists_of_runs = paged(orders, of_runs)
+lists_of_tasks = paged(orders, of_tasks)
+queries_of_data = paged({**orders, "sortBy": words("created_at", "updated_at", "key")}, of_data)
 queries_of_views = queries(views, 1)
 queries_of_trees = queries({"limit": words("1", "3", "1000")}, 1)
 queries_of_keys = queries(

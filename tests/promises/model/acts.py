@@ -142,14 +142,15 @@ def list_acts(call: Call) -> Do:
     return do
 
 
-def carry_out(ledger: Ledger) -> None:
+def carry_out(ledger: Ledger) -> list[Act]:
     """What the background does: all acts that are not completed, in the order in which they were asked for."""
-    for act in ledger.acts:
-        if act.completed_at is None:
-            for thing in meeting(ledger, act.org_id, act.kind, act.wanted):
-                if thing.number <= act.newest:
-                    act.changed += _act_on(thing, act, ledger.now)
-            act.updated_at = act.completed_at = ledger.now
+    to_do = [act for act in ledger.acts if act.completed_at is None]
+    for act in to_do:
+        for thing in meeting(ledger, act.org_id, act.kind, act.wanted):
+            if thing.number <= act.newest:
+                act.changed += _act_on(thing, act, ledger.now)
+        act.updated_at = act.completed_at = ledger.now
+    return to_do
 
 
 def _act_on(thing: Task | Run, act: Act, now: int) -> bool:
