@@ -74,6 +74,8 @@ class TwoOrganisations(Asking):
                 entry["tags"] = as_json([its_tags, "TOKEN-tag"])
                 path = f"/runs/{run.id}/data"
                 self.ask(org, self.issued[org][0], Request("POST", path, body=as_object(entry)))
+            failed = Request("PATCH", f"/tasks/{run.tasks[1].id}", body='{"status": "failed"}')
+            self.ask(org, self.issued[org][0], failed)
             self.begin_strict_run(org)
 
     def begin_strict_run(self, org: str) -> None:
