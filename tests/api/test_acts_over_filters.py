@@ -297,6 +297,24 @@ def test_what_is_created_after_the_act_is_left_alone(
     assert statuses(client, after) == ["pending"] * 6
 
 
+@pytest.mark.parametrize("path", ["/runs", "/tasks"])
+def test_what_is_created_once_the_newest_is_deleted_is_left_alone(
+    served: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    before, newest = make_run(client), make_run(client)
+    tasks = [make_task(client, run) for run in (before, newest)]
+    monkeypatch.setattr(served.database, "leads", lambda: False)
+    act = ask(client, f"{path}/cancel", 2)
+    ok(client.delete(f"/runs/{newest['id']}"))
+    run = make_run(client)
+    after = {"/runs": run, "/tasks": make_task(client, run)}[path]
+    monkeypatch.undo()
+    assert completed(client, act)["changed"] == 1
+    there = {"/runs": before, "/tasks": tasks[0]}[path]
+    assert ok(client.get(f"{path}/{there['id']}"))["status"] == "cancelled"
+    assert ok(client.get(f"{path}/{after['id']}"))["status"] == "pending"
+
+
 def test_what_no_longer_meets_the_filter_is_left_alone(
     served: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

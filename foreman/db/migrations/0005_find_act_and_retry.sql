@@ -204,6 +204,22 @@ CREATE TABLE act (
 
 CREATE INDEX act_to_do ON act (seq) WHERE completed_at IS NULL;
 
+CREATE TRIGGER run_seq_is_free AFTER DELETE ON run
+WHEN old.seq > coalesce((SELECT max(seq) FROM run), 0) BEGIN
+    UPDATE act
+    SET position = json_set(position, '$[0]', coalesce((SELECT max(seq) FROM run), 0))
+    WHERE completed_at IS NULL AND kind IN ('cancel_runs', 'retry_runs')
+      AND json_extract(position, '$[0]') > coalesce((SELECT max(seq) FROM run), 0);
+END;
+
+CREATE TRIGGER task_seq_is_free AFTER DELETE ON task
+WHEN old.seq > coalesce((SELECT max(seq) FROM task), 0) BEGIN
+    UPDATE act
+    SET position = json_set(position, '$[0]', coalesce((SELECT max(seq) FROM task), 0))
+    WHERE completed_at IS NULL AND kind IN ('cancel_tasks', 'retry_tasks')
+      AND json_extract(position, '$[0]') > coalesce((SELECT max(seq) FROM task), 0);
+END;
+
 CREATE TABLE idempotency_key (
     seq         INTEGER PRIMARY KEY,
     org_id      TEXT    NOT NULL,
