@@ -659,7 +659,7 @@ WHEN old.seq > coalesce((SELECT max(seq) FROM run), 0) BEGIN
     UPDATE act
     SET position = json_set(position, '$[0]', coalesce((SELECT max(seq) FROM run), 0))
     WHERE completed_at IS NULL AND kind IN ('cancel_runs', 'retry_runs')
-      AND json_extract(position, '$[0]') > coalesce((SELECT max(seq) FROM run), 0);
+      AND CASE WHEN json_valid(position) THEN json_extract(position, '$[0]') END > coalesce((SELECT max(seq) FROM run), 0);
 END;
 
 CREATE TRIGGER task_seq_is_free AFTER DELETE ON task
@@ -667,7 +667,7 @@ WHEN old.seq > coalesce((SELECT max(seq) FROM task), 0) BEGIN
     UPDATE act
     SET position = json_set(position, '$[0]', coalesce((SELECT max(seq) FROM task), 0))
     WHERE completed_at IS NULL AND kind IN ('cancel_tasks', 'retry_tasks')
-      AND json_extract(position, '$[0]') > coalesce((SELECT max(seq) FROM task), 0);
+      AND CASE WHEN json_valid(position) THEN json_extract(position, '$[0]') END > coalesce((SELECT max(seq) FROM task), 0);
 END;
 
 
