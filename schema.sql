@@ -650,8 +650,8 @@ CREATE TABLE act (
     UNIQUE (org_id, id)
 ) STRICT;
 
--- The acts that are not completed, oldest first.
-CREATE INDEX act_to_do ON act (seq) WHERE completed_at IS NULL;
+-- An organisation's acts that are not completed: they are counted, listed and carried out.
+CREATE INDEX act_to_do ON act (org_id, id) WHERE completed_at IS NULL;
 
 -- The greatest seq is given again once its row is deleted: no act may take what is created then for what was there before.
 CREATE TRIGGER run_seq_is_free AFTER DELETE ON run

@@ -384,7 +384,11 @@ def send_all_kinds_of_requests(sweep: Sweep, served: Running, client: httpx.Clie
     ):
         act(sweep, client, "runs", kind, query)
     act(sweep, client, "runs", "cancel", f"ids={small_run(sweep, client)}")
-    sweep.send(client, "GET", "/acts")
+    for query in ("", "?status=running", "?status=completed"):
+        sweep.send(client, "GET", f"/acts{query}")
+    for query in ("?limit=1", "?limit=1&status=completed"):
+        cursor = ok(client.get(f"/acts{query}"))["nextCursor"]
+        sweep.send(client, "GET", f"/acts{query}&cursor={cursor}")
     sweep.request = "old acts"
     acts.delete_old(served.database, now_ms() + 1, threading.Event())
 

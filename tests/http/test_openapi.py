@@ -260,8 +260,8 @@ def test_document_says_which_answers_link_to_the_next_page(document: Json) -> No
         for response in operation["responses"].values()
         if "Link" in response["headers"]
     }
-    lists = ("runs", "tasks", "runs/{runId}/tasks", "runs/{runId}/data", "runs/{runId}/keys", "runs/{runId}/tags")
-    assert linking == {f"{BASE_PATH}/{path}" for path in lists}
+    of_run = [f"runs/{{runId}}/{what}" for what in ("tasks", "data", "keys", "tags")]
+    assert linking == {f"{BASE_PATH}/{path}" for path in ("runs", "tasks", "acts", *of_run)}
 
 
 def test_command_line_writes_the_same_document(document: Json, tmp_path: Path) -> None:

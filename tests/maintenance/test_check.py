@@ -303,7 +303,7 @@ PARTIAL = (
         f"UPDATE task SET external_id = 'mine' WHERE id = '{CHILD}'",
         f"UPDATE task SET created_at = 8, external_id = 'yours' WHERE id = '{CHILD}'",
     ),
-    ("act_to_do", 1, NEW_ACT, "UPDATE act SET created_at = 8, seq = 8"),
+    ("act_to_do", 1, NEW_ACT, "UPDATE act SET created_at = 8, id = 'another'"),
 )
 # The rows that SQLite misses in them, as it numbers them.
 LOST = {

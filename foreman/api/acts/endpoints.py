@@ -1,14 +1,13 @@
 """Acts: cancel and retry a task, a run with its tasks, or all that meet a filter.
 
-An act over a filter is stored, and done in the background (`foreman/background/acts.py`) in the order of creation.
+An act over a filter is stored (`stored.py`), and done in the background (`foreman/background/acts.py`).
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 from flask import Response, after_this_request, g, request
-from marshmallow import fields, validate
+from marshmallow import validate
 
 from foreman import db
 from foreman.api import runs, tasks
@@ -23,9 +22,10 @@ from foreman.api.acts.cancel_and_retry import (
     retry_failed_tasks,
 )
 from foreman.api.acts.steps import KINDS, beginning, count
+from foreman.api.acts.stored import COLUMNS, Act, ActList, ListActs, page_of, refuse_too_many, to_json
 from foreman.api.lists import run_list, task_list
 from foreman.api.lists.label_filters import refuse_undeclared
-from foreman.clock import iso, new_id, now_ms
+from foreman.clock import new_id, now_ms
 from foreman.db.application import current
 from foreman.http import schemas, shapes
 from foreman.http.contract import Resource, accepted, answer, answers, asks, fails
@@ -56,35 +56,6 @@ def _filter_of(schema: type[schemas.Query], name: str) -> type[schemas.Query]:
 
 FilterTasks = _filter_of(task_list.ListTasks, "FilterTasks")
 FilterRuns = _filter_of(run_list.ListRuns, "FilterRuns")
-
-
-class ListActs(schemas.Query):
-    """Which acts to list."""
-
-    limit = schemas.limit_of(20, 100)
-
-
-class Act(schemas.CamelCase):
-    """What is done to all tasks, or all runs, that meet a filter."""
-
-    id = shapes.uuid()
-    kind = fields.String(required=True, validate=validate.OneOf(tuple(KINDS)), metadata={"examples": ["retry_tasks"]})
-    filter = fields.Dict(required=True, metadata={"examples": [{"status": "failed"}]})
-    expected = shapes.count("How many met the filter when it was asked for.", 17)
-    changed = shapes.count("How many have been changed so far.", 12)
-    status = shapes.status("running", "completed")
-    created_at = shapes.time("When it was asked for.")
-    updated_at = shapes.time("When it last made progress.")
-    completed_at = shapes.time("When it was done.", allow_none=True)
-
-
-class ActList(schemas.CamelCase):
-    """Acts, newest first."""
-
-    items = fields.List(fields.Nested(Act), required=True)
-
-
-COLUMNS = "id, kind, filter, expected, changed, created_at, updated_at, completed_at"
 
 
 # One task or run ------------------------------------------------------------------------------------------------------
@@ -227,18 +198,14 @@ def get_act(act_id: str) -> Response:
 @answers(200, ActList)
 def list_acts(wanted: dict[str, Any]) -> Response:
     """The organisation's acts over filters, newest first."""
-    with db.read() as tx:
-        acts = tx.all(
-            f"SELECT {COLUMNS} FROM act WHERE org_id = :org_id ORDER BY id DESC LIMIT :limit",
-            org_id=g.org_id, limit=wanted["limit"],
-        )  # fmt: skip
-    return answer({"items": [to_json(act) for act in acts]})
+    return page_of(wanted)
 
 
 def _act(kind: str, wanted: dict[str, Any]) -> Response:
     """Store an act, for the background to carry out.
 
-    :raises Conflict: if another number of tasks or runs meets the filter than is expected
+    :raises Conflict: if another number of tasks or runs meets the filter than is expected, or too many acts are under
+        way
     """
     # As they were sent: a list may be continued in a second parameter of the same name.
     given = {name: ",".join(request.args.getlist(name)) for name in request.args if name != "expect"}
@@ -250,6 +217,7 @@ def _act(kind: str, wanted: dict[str, Any]) -> Response:
         if meet != wanted["expect"]:
             message = f"{meet} {KINDS[kind].table}s meet the filter, and not {wanted['expect']}: nothing is done"
             raise Conflict(message, code="count_differs")
+        refuse_too_many(tx, g.org_id)
         act_id = new_id()
         act = tx.one(
             f"""
@@ -268,19 +236,3 @@ def _tell_the_background(response: Response) -> Response:
     """Let it look for acts. Now, because an `Idempotency-Key` makes a transaction last until after the view."""
     current.act_is_asked_for.set()
     return response
-
-
-def to_json(act: Iterable[Any]) -> dict[str, Any]:
-    """The act object of the API, from a row of `COLUMNS`."""
-    act_id, kind, given, expected, changed, created_at, updated_at, completed_at = act
-    return {
-        "id": act_id,
-        "kind": kind,
-        "filter": msgspec.Raw(given.encode()),
-        "expected": expected,
-        "changed": changed,
-        "status": "running" if completed_at is None else "completed",
-        "createdAt": iso(created_at),
-        "updatedAt": iso(updated_at),
-        "completedAt": iso(completed_at),
-    }

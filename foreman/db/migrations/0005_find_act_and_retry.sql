@@ -202,7 +202,7 @@ CREATE TABLE act (
     UNIQUE (org_id, id)
 ) STRICT;
 
-CREATE INDEX act_to_do ON act (seq) WHERE completed_at IS NULL;
+CREATE INDEX act_to_do ON act (org_id, id) WHERE completed_at IS NULL;
 
 CREATE TRIGGER run_seq_is_free AFTER DELETE ON run
 WHEN old.seq > coalesce((SELECT max(seq) FROM run), 0) BEGIN

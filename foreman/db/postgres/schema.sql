@@ -498,7 +498,7 @@ CREATE TABLE act (
     UNIQUE (org_id, id)
 );
 
-CREATE INDEX act_to_do ON act (seq) WHERE completed_at IS NULL;
+CREATE INDEX act_to_do ON act (org_id, id) WHERE completed_at IS NULL;
 
 
 -- Idempotency keys ---------------------------------------------------------------------------------------------------

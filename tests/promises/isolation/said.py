@@ -360,7 +360,7 @@ queries_of_keys = queries(
 queries_of_tags = queries(
     {"limit": words("1", "2"), "tagStartsWith": words("red", "TOKEN", "%"), "cursor": words("")}, 2
 )
-queries_of_acts = queries({"limit": words("1", "2")}, 1)
+queries_of_acts = queries({"limit": words("1", "2"), "status": several("running", "completed"), "cursor": words("")}, 2)
 acts_on_runs = queries(of_runs, 2)
 acts_on_tasks = queries(of_tasks, 2)
 # By how much a client is wrong about how many meet a filter; None if it does not say.

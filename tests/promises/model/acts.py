@@ -4,12 +4,13 @@ from collections.abc import Callable
 
 from tests.promises.model.changes import keeps_its_end, refuse_to_leave_an_end
 from tests.promises.model.exchange import Answer, Do, Refused, Request
-from tests.promises.model.lists import Call, meets, refuse_undeclared
+from tests.promises.model.lists import Call, Pages, meets, refuse_undeclared
 from tests.promises.model.queries import ACTS_WANTED, EXPECT, RUN_FILTERS, TASK_FILTERS, parameters_of
 from tests.promises.model.things import Act, Ledger, Run, Task
 from tests.support.api import Json
 
 RETRIED = ("failed", "cancelled")
+ACT_STATUSES = ("running", "completed")
 
 # Milliseconds after which an act that is completed is forgotten.
 FORGOTTEN_AFTER = 7 * 86_400_000
@@ -133,11 +134,14 @@ def get_act(call: Call, act_id: str) -> Do:
 
 
 def list_acts(call: Call) -> Do:
-    limit = parameters_of(call.request, ACTS_WANTED).get("limit", 20)
+    wanted = parameters_of(call.request, ACTS_WANTED)
+    pages = Pages(call, {"cursor": "", **wanted}, 20)
 
     def do() -> Answer:
         own = [act.to_json() for act in reversed(call.ledger.acts) if act.org_id == call.org_id]
-        return Answer(200, {"items": own[:limit]})
+        ordered = [((act["id"],), act) for act in own if act["status"] in (wanted.get("status") or ACT_STATUSES)]
+        page, next_cursor = pages.cut(ordered, descending=True)
+        return Answer(200, {"items": page, "limit": pages.limit, "nextCursor": next_cursor}, next_cursor=next_cursor)
 
     return do
 

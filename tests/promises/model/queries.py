@@ -138,7 +138,11 @@ KEYS_WANTED: Parameters = {
 }
 TAGS_WANTED: Parameters = {"tagStartsWith": KEYS_WANTED["keyStartsWith"], **KEYS_WANTED}
 TAGS_WANTED = {name: parameter for name, parameter in TAGS_WANTED.items() if name != "keyStartsWith"}
-ACTS_WANTED: Parameters = {"limit": number(1, 100)}
+ACTS_WANTED: Parameters = {
+    "limit": number(1, 100),
+    "status": commas(one_of("running", "completed")),
+    "cursor": Parameter(any_text),
+}
 EXPECT: Parameters = {"expect": number(0, 10**20)}
 
 

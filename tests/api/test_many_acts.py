@@ -1,0 +1,145 @@
+"""Many acts over filters: how many may be under way, whose turn it is, and how they are listed."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from foreman.api.acts import stored
+from foreman.background import acts
+from tests.support.api import UNKNOWN_ID, Json, assert_error, make_run, make_task, ok
+from tests.support.running import Running
+from tests.support.waiting import until
+
+
+def ask(client: httpx.Client, **query: Any) -> Json:
+    """An act that changes nothing."""
+    return ok(client.post("/runs/cancel", params={"ids": UNKNOWN_ID, "expect": 0, **query}), 202)
+
+
+def all_completed(client: httpx.Client) -> bool:
+    return not ok(client.get("/acts", params={"status": "running"}))["items"]
+
+
+@pytest.fixture
+def waiting(served: Running, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """As long as this is not undone, no act is carried out."""
+    monkeypatch.setattr(acts, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(served.database, "leads", lambda: False)
+    yield monkeypatch
+
+
+# How many -----------------------------------------------------------------------------------------------------------
+
+
+def test_organisation_that_has_a_hundred_acts_under_way_may_not_ask_for_another(
+    client: httpx.Client, rival: httpx.Client, waiting: pytest.MonkeyPatch
+) -> None:
+    task = make_task(client, make_run(client))
+    for _ in range(100):
+        ask(client)
+    refused = assert_error(client.post("/tasks/cancel", params={"expect": 1}), 409)
+    assert refused == {
+        "error": "100 acts are under way, which is the most at a time: wait until one is completed",
+        "details": [],
+        "code": "conflict",
+    }
+    ask(rival)
+    waiting.undo()
+    until(lambda: all_completed(client))
+    ok(client.post("/tasks/cancel", params={"expect": 1}), 202)
+    until(lambda: ok(client.get(f"/tasks/{task['id']}"))["status"] == "cancelled")
+
+
+def test_act_that_was_asked_for_with_a_key_is_asked_for_again_while_too_many_are_under_way(
+    client: httpx.Client, waiting: pytest.MonkeyPatch
+) -> None:
+    waiting.setattr(stored, "MOST_UNFINISHED", 2)
+    once, other = {"Idempotency-Key": "once"}, {"Idempotency-Key": "other"}
+    path = "/runs/cancel?expect=0"
+    first = client.post(path, headers=once)
+    ask(client)
+    again = client.post(path, headers=once)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert ok(again, 202) == ok(first, 202)
+    assert_error(client.post(path, headers=other), 409)
+    waiting.undo()
+    until(lambda: all_completed(client))
+    assert "Idempotency-Replayed" not in (then := client.post(path, headers=other)).headers
+    assert ok(then, 202)["id"] != ok(first, 202)["id"]
+
+
+def test_requests_at_once_are_not_given_more_acts_than_there_may_be(
+    served: Running, client: httpx.Client, waiting: pytest.MonkeyPatch
+) -> None:
+    waiting.setattr(stored, "MOST_UNFINISHED", 5)
+
+    def status_of(number: int) -> int:
+        headers = {"Idempotency-Key": f"{number}"} if number % 2 else {}
+        with served.client() as own:
+            return own.post("/runs/cancel", params={"expect": 0}, headers=headers).status_code
+
+    with ThreadPoolExecutor(8) as threads:
+        statuses = list(threads.map(status_of, range(24)))
+    assert sorted(statuses) == [202] * 5 + [409] * 19
+    assert len(ok(client.get("/acts"))["items"]) == 5
+
+
+# Listing ------------------------------------------------------------------------------------------------------------
+
+
+def pages_of(client: httpx.Client, **query: Any) -> list[Json]:
+    """The items of all pages."""
+    items: list[Json] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        response = client.get("/acts", params={**query, "cursor": cursor})
+        page = ok(response)
+        assert page["limit"] == query["limit"] >= len(page["items"])
+        assert ("Link" in response.headers) == (page["nextCursor"] is not None)
+        items, cursor = items + page["items"], page["nextCursor"]
+    return items
+
+
+def test_acts_are_listed_in_pages_newest_first(client: httpx.Client, rival: httpx.Client) -> None:
+    asked = [ask(client)["id"] for _ in range(7)]
+    ask(rival)
+    until(lambda: all_completed(client))
+    for limit in (1, 3, 7, 100):
+        assert [act["id"] for act in pages_of(client, limit=limit)] == asked[::-1]
+    first = ok(client.get("/acts"))
+    assert (len(first["items"]), first["limit"], first["nextCursor"]) == (7, 20, None)
+
+
+def test_next_page_is_linked_to(client: httpx.Client) -> None:
+    asked = [ask(client)["id"] for _ in range(3)]
+    response = client.get("/acts?limit=2")
+    assert response.links["next"]["url"] == f"?limit=2&cursor={ok(response)['nextCursor']}"
+    following = ok(client.get("/acts" + response.links["next"]["url"]))
+    assert [act["id"] for act in following["items"]] == asked[:1]
+    assert following["nextCursor"] is None
+
+
+def test_acts_are_listed_by_status(client: httpx.Client, waiting: pytest.MonkeyPatch) -> None:
+    running = [ask(client)["id"] for _ in range(5)]
+    assert [act["id"] for act in pages_of(client, limit=2, status="running")] == running[::-1]
+    assert ok(client.get("/acts", params={"status": "completed"}))["items"] == []
+    waiting.undo()
+    until(lambda: all_completed(client))
+    assert [act["id"] for act in pages_of(client, limit=2, status="completed")] == running[::-1]
+    for query in ("", "completed,running"):
+        assert [act["id"] for act in pages_of(client, limit=2, status=query)] == running[::-1]
+    assert_error(client.get("/acts", params={"status": "over"}), 400, "status")
+
+
+def test_cursor_of_another_list_of_acts_is_refused(client: httpx.Client, rival: httpx.Client) -> None:
+    for each in (client, rival):
+        for _ in range(2):
+            ask(each)
+    cursor = ok(client.get("/acts", params={"limit": 1}))["nextCursor"]
+    assert_error(rival.get("/acts", params={"cursor": cursor}), 400, "cursor")
+    assert_error(client.get("/acts", params={"cursor": cursor, "status": "completed"}), 400, "cursor")
+    for forged in (cursor[:-1], cursor + "A", "x", "😀", "x" * 10_000):
+        assert_error(client.get("/acts", params={"cursor": forged}), 400, "cursor")
