@@ -1,4 +1,7 @@
-"""Acts over filters: a background thread of the server carries them out in short turns, one after the other."""
+"""Acts over filters: a background thread of the server carries them out in short turns, one after the other.
+
+Whose act is next is known after each (`act_queue.py`).
+"""
 
 import logging
 import threading
@@ -8,6 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple, Protocol
 
+from foreman.background.act_queue import Queue
 from foreman.clock import now_ms
 from foreman.db.application import Application
 from foreman.db.engine import Database, Transaction
@@ -77,9 +81,8 @@ class Act(NamedTuple):
     created_at: int
 
 
-TO_DO = """
-    SELECT seq, id, org_id, kind, filter, position, created_at FROM act WHERE completed_at IS NULL ORDER BY seq
-    """
+# The acts that are not completed: 100 of each organisation at most.
+TO_DO = "SELECT seq, org_id FROM act WHERE completed_at IS NULL"
 
 
 @contextmanager
@@ -101,6 +104,7 @@ def acting(app: Application, work_of: WorkOf) -> Iterator[None]:
 def _act(app: Application, work_of: WorkOf, stopping: threading.Event) -> None:
     """Carry out what there is, whenever there is something. If several nodes serve the database, the one that leads."""
     database, tidy_at, wait, failing = app.database, time.monotonic(), 0.0, False
+    queue = Queue()
     with app.app_context():
         while True:
             asked = app.act_is_asked_for.wait(wait)
@@ -111,8 +115,11 @@ def _act(app: Application, work_of: WorkOf, stopping: threading.Event) -> None:
             if not database.leads():
                 continue
             try:
-                for act in _to_do(database, asked):
-                    _try(act, partial(carry_out, database, act, work_of, stopping))
+                act = _next(database, queue, asked)
+                if act is not None:
+                    if not _try(act, partial(carry_out, database, act, work_of, stopping)):
+                        queue.failed(act.seq, LOOK_EVERY)
+                    wait = 0.0
                 if time.monotonic() >= tidy_at:
                     delete_old(database, now_ms() - KEPT, stopping)
                     tidy_at = time.monotonic() + TIDY_EVERY
@@ -125,13 +132,16 @@ def _act(app: Application, work_of: WorkOf, stopping: threading.Event) -> None:
                 failing = True
 
 
-def _try(act: Act, do: Callable[[], object]) -> None:
+def _try(act: Act, do: Callable[[], object]) -> bool:
     """Carry out an act. A failure that is its own must not keep the others from being carried out.
 
+    :return: whether it has not failed
+    :raises Stopped: when it has to stop
     :raises DatabaseError, MemoryError: if others would fail, too
     """
     try:
         do()
+        return True
     except Stopped:
         raise
     except NotReady as error:
@@ -140,16 +150,29 @@ def _try(act: Act, do: Callable[[], object]) -> None:
         if isinstance(error, (*DatabaseError, MemoryError)) and failure_of(error) not in _OF_ONE_ACT:
             raise
         log.exception("Act %s has failed, and is tried again in a second", act.id)
+    return False
 
 
-def _to_do(database: Database, asked: bool) -> list[Act]:
-    """The acts that are not completed, oldest first.
+def _next(database: Database, queue: Queue, asked: bool) -> Act | None:
+    """The act whose turn it is; None if there is none, or all wait.
 
     :param asked: whether this node has been asked for one. Its commit may be under way: a block shares it, and ends
         after it
     """
     with database.write() if asked else database.read() as tx:
-        return [Act(*row) for row in tx.all(TO_DO)]
+        seq = queue.next(tx.all(TO_DO))
+        return None if seq is None else unfinished(tx, seq)
+
+
+def unfinished(tx: Transaction, seq: int) -> Act:
+    """An act that is not completed.
+
+    :raises Stopped: if there is none by now, because another node has carried it out
+    """
+    row = tx.one("SELECT seq, id, org_id, kind, filter, position, created_at FROM act WHERE seq = :seq", seq=seq)
+    if row is None:
+        raise Stopped
+    return Act(*row)
 
 
 def carry_out(database: Database, act: Act, work_of: WorkOf, stopping: threading.Event) -> None:

@@ -480,7 +480,7 @@ def test_act_changes_nothing_more_once_a_path_in_its_filter_is_being_removed(
         monkeypatch.setattr(served.database, "leads", lambda: False)
         act = ask(client, "/tasks/retry", 1, **{"metadata.team": "ml"})
         with served.app.app_context(), served.database.read() as tx:
-            (stored,) = [acts.Act(*row) for row in tx.all(acts.TO_DO)]
+            (stored,) = [acts.unfinished(tx, seq) for seq, _ in tx.all(acts.TO_DO)]
         monkeypatch.setattr(act_steps.Work, "find", find_and_remove)
         with served.app.app_context(), pytest.raises(NotReady):
             acts.carry_out(served.database, stored, act_steps.work_of, threading.Event())
@@ -497,7 +497,7 @@ def test_of_two_nodes_that_carry_out_the_same_act_one_gives_way(
     monkeypatch.setattr(served.database, "leads", lambda: False)
     act = ask(client, "/tasks/retry", 3)
     with served.app.app_context(), served.database.read() as tx:
-        (stored,) = [acts.Act(*row) for row in tx.all(acts.TO_DO)]
+        (stored,) = [acts.unfinished(tx, seq) for seq, _ in tx.all(acts.TO_DO)]
     monkeypatch.undo()
     assert completed(client, act)["changed"] == 3
     with served.app.app_context(), pytest.raises(Stopped):

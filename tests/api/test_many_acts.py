@@ -7,8 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
+from foreman.api.acts import steps as act_steps
 from foreman.api.acts import stored
 from foreman.background import acts
+from foreman.background.act_queue import Queue
 from tests.support.api import UNKNOWN_ID, Json, assert_error, make_run, make_task, ok
 from tests.support.running import Running
 from tests.support.waiting import until
@@ -143,3 +145,66 @@ def test_cursor_of_another_list_of_acts_is_refused(client: httpx.Client, rival: 
     assert_error(client.get("/acts", params={"cursor": cursor, "status": "completed"}), 400, "cursor")
     for forged in (cursor[:-1], cursor + "A", "x", "😀", "x" * 10_000):
         assert_error(client.get("/acts", params={"cursor": forged}), 400, "cursor")
+
+
+# Whose turn it is ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def carried_out(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ids of the acts whose turn has come."""
+    ids, carry_out = list[str](), acts.carry_out
+
+    def note(database: Any, act: acts.Act, *arguments: Any) -> None:
+        ids.append(act.id)
+        carry_out(database, act, *arguments)
+
+    monkeypatch.setattr(acts, "carry_out", note)
+    return ids
+
+
+def test_oldest_act_of_each_organisation_comes_before_the_second_of_any(
+    served: Running, client: httpx.Client, rival: httpx.Client, monkeypatch: pytest.MonkeyPatch, carried_out: list[str]
+) -> None:
+    with monkeypatch.context() as waiting, served.client("third") as third:
+        waiting.setattr(served.database, "leads", lambda: False)
+        ours = [ask(client)["id"] for _ in range(4)]
+        theirs = [ask(rival)["id"] for _ in range(2)]
+        last = ask(third)["id"]
+    until(lambda: all_completed(client) and all_completed(rival))
+    assert carried_out == [ours[0], theirs[0], last, ours[1], theirs[1], *ours[2:]]
+
+
+def test_act_that_is_asked_for_while_others_have_many_under_way_is_next(
+    served: Running, client: httpx.Client, rival: httpx.Client, monkeypatch: pytest.MonkeyPatch, carried_out: list[str]
+) -> None:
+    find, asked = act_steps.Work.find, list[str]()
+
+    def find_and_ask(*arguments: Any) -> Any:
+        if not asked:
+            asked.append(ask(rival)["id"])
+        return find(*arguments)
+
+    with monkeypatch.context() as waiting:
+        waiting.setattr(served.database, "leads", lambda: False)
+        ours = [ask(client)["id"] for _ in range(4)]
+        monkeypatch.setattr(act_steps.Work, "find", find_and_ask)
+    until(lambda: all_completed(client) and all_completed(rival))
+    assert carried_out == [ours[0], *asked, *ours[1:]]
+
+
+def test_act_that_fails_comes_again_behind_the_others_that_there_were_then() -> None:
+    queue = Queue()
+    unfinished = [(1, "ours"), (2, "ours"), (3, "ours"), (4, "theirs")]
+    assert queue.next(unfinished) == 1
+    queue.failed(1, 0.0)
+    assert queue.next(unfinished) == 4
+    queue.failed(4, 60.0)
+    unfinished.append((5, "ours"))
+    order = []
+    while (seq := queue.next(unfinished)) is not None:
+        order.append(seq)
+        unfinished = [each for each in unfinished if each[0] != seq]
+    assert order == [2, 3, 1, 5]
+    assert unfinished == [(4, "theirs")]
+    assert queue.next([]) is None

@@ -194,7 +194,7 @@ class Asking(RuleBasedStateMachine):
         """What the background does with acts that have been asked for."""
         with self.app.app_context():
             with self.database.read() as tx:
-                to_do = [acts.Act(*row) for row in tx.all(acts.TO_DO)]
+                to_do = [acts.unfinished(tx, seq) for seq, _ in sorted(tx.all(acts.TO_DO))]
             for act in to_do:
                 acts.carry_out(self.database, act, work_of, Never())
 
