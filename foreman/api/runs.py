@@ -27,7 +27,7 @@ from foreman.clock import duration, iso, new_id, now_ms
 from foreman.db.application import current
 from foreman.db.engine import Transaction
 from foreman.db.removal import delete_run_and_all_in_it
-from foreman.db.values import ALL_TASKS, Row, as_list
+from foreman.db.values import ALL_TASKS, as_list
 from foreman.http import schemas, shapes
 from foreman.http.contract import Resource, answer, answers, asks, conditional, created, fails, represent, takes
 from foreman.http.errors import Conflict, NotFound, found
@@ -225,7 +225,7 @@ def update_run(change: dict[str, Any], run_id: str) -> Response:
     wanted, status = if_match(), change.get("status")
     with db.write() as tx:
         if wanted is not None:
-            check(wanted, to_json(_locked(tx, run_id)))
+            check_state(tx, run_id, wanted)
         labels.refuse_other(tx, "run", run_id.lower(), change)
         tx.run(
             _update(labels.given(change)),
@@ -308,7 +308,7 @@ def delete_run(run_id: str) -> Response:
     wanted = if_match()
     with db.write() as tx:
         if wanted is not None:
-            check(wanted, to_json(_locked(tx, run_id)))
+            check_state(tx, run_id, wanted)
         deleted = delete_run_and_all_in_it(tx, g.org_id, run_id.lower())
         if not deleted:
             raise NotFound("Run")
@@ -356,14 +356,16 @@ def to_summary(run: Sequence[Any]) -> dict[str, Any]:
     return summary(to_json([*run[:3], NOTHING, None, None, *run[6:]]), sizes)
 
 
-def _locked(tx: Transaction, run_id: str) -> Row:
-    """A run that nobody else can change or delete, nor add to, until the transaction ends.
+def check_state(tx: Transaction, run_id: str, wanted: frozenset[str]) -> None:
+    """Compare a run, which nobody else can change or delete, nor add to, until the transaction ends.
 
-    :raises NotFound: if there is none
+    :param wanted: entity tags, see `etags.if_match`
+    :raises NotFound: if there is no such run
+    :raises PreconditionFailed: if it has none of these tags
     """
     which = {"org_id": g.org_id, "id": run_id.lower()}
     tx.locked("SELECT 1 FROM run WHERE org_id = :org_id AND id = :id", **which)
-    return found(tx.one(SELECT_RUN, **which), "Run")
+    check(wanted, to_json(found(tx.one(SELECT_RUN, **which), "Run")))
 
 
 def refuse_to_leave_an_end(run: Sequence[Any], status: str | None) -> None:

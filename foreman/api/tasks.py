@@ -216,7 +216,7 @@ def update_task(change: dict[str, Any], task_id: str) -> Response:
     wanted, status = if_match(), change.get("status")
     with db.write(single=wanted is None) as tx:
         if wanted is not None:
-            check(wanted, to_json(found(tx.locked(SELECT_TASK, org_id=g.org_id, id=task_id.lower()), "Task")))
+            check_state(tx, task_id, wanted)
         labels.refuse_other(tx, "task", task_id.lower(), change)
         task = tx.one(
             _update(labels.given(change)),
@@ -354,6 +354,16 @@ def new_row(
         new["metadata"], 0, new["max_retries"], now, now, None, None, None, None,
         new["external_id"], as_list(dict.fromkeys(new["tags"])) if new["tags"] else None,
     )  # fmt: skip
+
+
+def check_state(tx: Transaction, task_id: str, wanted: frozenset[str]) -> None:
+    """Compare a task, which nobody else can change until the transaction ends.
+
+    :param wanted: entity tags, see `etags.if_match`
+    :raises NotFound: if there is no such task
+    :raises PreconditionFailed: if it has none of these tags
+    """
+    check(wanted, to_json(found(tx.locked(SELECT_TASK, org_id=g.org_id, id=task_id.lower()), "Task")))
 
 
 def refuse_to_leave_an_end(tx: Transaction, task: Sequence[Any], status: str | None) -> None:

@@ -216,7 +216,7 @@ def revoke_key(key_id: str) -> Response:
 
 
 @bp.post("/keys/<key_id>/rotate")
-@takes(RotateKey)
+@takes(RotateKey, optional=True)
 @answers(201, IssuedApiKey)
 @fails(404, 409)
 @for_admins

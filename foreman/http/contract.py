@@ -69,6 +69,7 @@ class Operation:
     query: type[Schema] | None = None
     answers: dict[int, type[Schema]] = field(default_factory=dict)
     fails: set[int] = field(default_factory=set)
+    needs_body: bool = True
     conditional: bool = False
     kept: bool = True
     cost: int | None = None
@@ -83,17 +84,19 @@ def operation_of(view: Callable[..., Any]) -> Operation:
     return operation
 
 
-def takes(schema: type[Body]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def takes(schema: type[Body], *, optional: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Pass the validated JSON body as the view's first argument; an invalid one is a 400, 413 or 415.
 
     Unknown fields are ignored, because existing clients send some. There are two exceptions. A change whose fields are
     all unknown is refused. And so is any unknown field if the request prefers strict handling (RFC 7240, section 4.4).
+
+    :param optional: whether no body at all stands for an empty object
     """
     loader = schema()
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
         operation = operation_of(view)
-        operation.body = schema
+        operation.body, operation.needs_body = schema, not optional
         operation.fails |= {400, 413, 415}
 
         @wraps(view)
@@ -104,7 +107,7 @@ def takes(schema: type[Body]) -> Callable[[Callable[..., Any]], Callable[..., An
             body = asked.get_data()  # kept, because the view may be called again
             if BODY_NOT_READ in asked.environ:
                 raise BodyNotRead
-            given = decode_object(body)
+            given = {} if optional and not body else decode_object(body)
             unknown: Iterable[tuple[str, str]] = ()
             if _prefers_strict_handling(asked.headers):
                 after_this_request(_say_that_it_was_strict)
@@ -170,7 +173,8 @@ def fails(*statuses: int) -> Callable[[View], View]:
 def conditional(view: View) -> View:
     """Declare that the view is about a single item with an entity tag, see `represent` and `etags.if_match`.
 
-    A reading view answers `If-None-Match` with 304; one that changes or deletes takes `If-Match`, and fails with 412.
+    A reading view answers `If-None-Match` with 304; one that changes or deletes takes `If-Match`, and fails with 412;
+    one that creates does neither.
     """
     operation_of(view).conditional = True
     return view
@@ -245,15 +249,18 @@ def answer(body: Any, status: int = 200) -> Response:
     return Answer(data, status, [("Content-Type", "application/json"), ("Content-Length", str(len(data)))])
 
 
-def represent(body: Any, status: int = 200) -> Response:
+def represent(body: dict[str, Any], status: int = 200, **beside: Any) -> Response:
     """A JSON response with a single item, and its entity tag; to a read by a client that has it, 304 without a body.
 
+    :param beside: members that the response has and the item has not
     :raises Invalid: if the request reads, and its `If-None-Match` is malformed
     """
     data = msgspec.json.encode(body)
     tag, environ = etag_of(data), request.environ
     if "HTTP_IF_NONE_MATCH" in environ and environ["REQUEST_METHOD"] in READING_METHODS and is_known(tag, environ):
         return Answer(b"", 304, [("ETag", tag)])
+    if beside:
+        data = msgspec.json.encode(body | beside)
     headers = [("Content-Type", "application/json"), ("Content-Length", str(len(data))), ("ETag", tag)]
     return Answer(data, status, headers)
 
@@ -264,9 +271,7 @@ def created(body: dict[str, Any], path: str, **beside: Any) -> Response:
     :param path: the resource's path, below the base path
     :param beside: members that the response has and the resource has not
     """
-    response = represent(body, 201)
-    if beside:
-        response.set_data(msgspec.json.encode(body | beside))
+    response = represent(body, 201, **beside)
     response.headers["Location"] = BASE_PATH + path
     return response
 

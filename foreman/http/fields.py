@@ -202,6 +202,21 @@ class Flag(fields.Boolean):
         return value
 
 
+class Switch(fields.String):
+    """`true` or `false` in a query parameter, as that text."""
+
+    default_error_messages = {"word": "Must be one of: true, false."}
+
+    def __init__(self, *, load_default: str, metadata: dict[str, Any]) -> None:
+        described = {"type": "boolean", "default": load_default == "true"}
+        super().__init__(load_default=load_default, metadata={**described, **metadata})
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        if value not in ("true", "false"):
+            raise self.make_error("word")
+        return str(value)
+
+
 class Undecoded:
     """A field of a body that takes the text as it was sent, as `msgspec.Raw`; the others take the decoded value."""
 

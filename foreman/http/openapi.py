@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
@@ -178,11 +178,12 @@ def _describe(
     }
     if rest.strip():
         described["description"] = rest.strip()
-    if operation.body:
+    if _has_fields(operation.body):
         described["parameters"].append(_PREFER)
         schema = converter.resolve_nested_schema(operation.body)
-        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
-    if operation.conditional and method != "POST":
+        content = {"application/json": {"schema": schema}}
+        described["requestBody"] = {"required": operation.needs_body, "content": content}
+    if operation.conditional and 201 not in operation.answers:
         described["parameters"].append(_IF_NONE_MATCH if method == "GET" else _IF_MATCH)
     is_write = method not in READING_METHODS
     if is_write:
@@ -192,7 +193,7 @@ def _describe(
         described["security"] = []
     failures = operation.fails | {408, 431, 500} | ({400, 401, 429, 503} if needs_key else set())
     failures |= {403, 409, 422, 507} if is_write else set()
-    failures |= {412} if operation.conditional and method in ("PATCH", "DELETE") else set()
+    failures |= {412} if operation.conditional and is_write and 201 not in operation.answers else set()
     for status in sorted({*operation.answers, *failures}):
         shape = converter.resolve_nested_schema(operation.answers.get(status, Error))
         response = described["responses"][str(status)] = _response(status, shape, needs_key)
@@ -202,7 +203,7 @@ def _describe(
             response["headers"] |= _ETAG
         if is_write and status in operation.answers:
             response["headers"] |= _REPLAYED
-        if operation.body and status in (*operation.answers, 400):
+        if _has_fields(operation.body) and status in (*operation.answers, 400):
             response["headers"] |= _PREFERENCE_APPLIED
         if status in operation.answers and "cursor" in [field.name for field in _fields(operation.query)]:
             response["headers"] |= _LINK
@@ -227,7 +228,7 @@ def _response(status: int, shape: dict[str, Any], needs_key: bool) -> dict[str, 
 def _changes(body: type[Schema] | None) -> list[type[Change]]:
     """The changes that a body is, or has as its items."""
     listed = [type(field.loader) for field in _fields(body) if isinstance(field, Items)]
-    return [schema for schema in (body, *listed) if schema and issubclass(schema, Change)]
+    return [schema for schema in (body, *listed) if _has_fields(schema) and issubclass(schema, Change)]
 
 
 def _one_known_field(schema: type[Change]) -> dict[str, Any]:
@@ -246,6 +247,11 @@ def _path_parameter(name: str) -> dict[str, Any]:
         "required": True,
         "schema": {"type": "string", "format": "uuid", "examples": [EXAMPLE_ID]},
     }
+
+
+def _has_fields(body: type[Schema] | None) -> TypeGuard[type[Schema]]:
+    """Whether there is a body to describe: some operations take one only to refuse what is in it."""
+    return body is not None and bool(body._declared_fields)
 
 
 def _query_parameters(

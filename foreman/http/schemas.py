@@ -21,6 +21,7 @@ from foreman.http.fields import (
     ListItem,
     Opaque,
     OpaqueObject,
+    Switch,
     Text,
     TextFilter,
     Time,
@@ -306,11 +307,10 @@ def cursor() -> fields.String:
     )
 
 
-def count() -> fields.String:
+def count() -> Switch:
     """The parameter `count`: whether the total is wanted."""
-    return fields.String(
+    return Switch(
         load_default="true",
-        validate=validate.OneOf(("true", "false")),
         metadata={"description": "`false`: without the total, which then need not be counted."},
     )
 

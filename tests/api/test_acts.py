@@ -204,14 +204,44 @@ def test_what_does_not_exist_is_not_found(client: httpx.Client, rival: httpx.Cli
     assert get(client, task) == task
 
 
-@pytest.mark.parametrize(
-    "sent",
-    [{}, {"json": {}}, {"content": b""}, {"content": b"x", "headers": {"Content-Type": "text/plain"}}],
-    ids=["nothing", "object", "no bytes", "text"],
-)
-def test_there_need_be_no_body_and_none_matters(client: httpx.Client, sent: Json) -> None:
+@pytest.mark.parametrize("sent", [{}, {"json": {}}, {"content": b""}], ids=["nothing", "object", "no bytes"])
+def test_there_is_no_body_or_an_empty_object(client: httpx.Client, sent: Json) -> None:
     task = make_task(client, make_run(client))
     assert ok(client.post(f"/tasks/{task['id'].upper()}/cancel", **sent))["status"] == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("content", "fields"),
+    [
+        (b'{"status": "failed"}', ["status"]),
+        (b"x", []),
+        (b"[]", []),
+        (b'{"type":"' + b"x" * 1_000_000 + b'"}', ["type"]),
+    ],
+)
+def test_body_that_might_be_a_filter_is_refused(client: httpx.Client, content: bytes, fields: list[str]) -> None:
+    task = make_task(client, make_run(client))
+    for path in (f"/tasks/{task['id']}/cancel", f"/runs/{task['runId']}/cancel", "/tasks/cancel?expect=1"):
+        error = assert_error(client.post(path, content=content), 400, *fields)
+        assert not fields or "query string" in error["details"][0]["message"]
+    assert get(client, task) == task
+
+
+@pytest.mark.parametrize("what", ["cancel", "retry"])
+@pytest.mark.parametrize("path", ["/runs", "/tasks"])
+def test_act_happens_only_to_what_was_seen_if_that_is_wanted(client: httpx.Client, path: str, what: str) -> None:
+    task = make_task(client, make_run(client))
+    path = {"/runs": f"/runs/{task['runId']}", "/tasks": f"/tasks/{task['id']}"}[path]
+    ok(client.patch(path, json={"status": {"cancel": "running", "retry": "failed"}[what]}))
+    before = client.get(path)
+    stale = assert_error(client.post(f"{path}/{what}", headers={"If-Match": '"stale"'}), 412)
+    assert stale["code"] == "stale"
+    assert client.get(path).content == before.content
+    done = client.post(f"{path}/{what}", headers={"If-Match": before.headers["ETag"]})
+    after = client.get(path)
+    assert {**ok(after), **({"retriedTasks": 0} if (what, path[:5]) == ("retry", "/runs") else {})} == ok(done)
+    assert done.headers["ETag"] == after.headers["ETag"] != before.headers["ETag"]
+    assert_error(client.post(f"/runs/{UNKNOWN_ID}/{what}", headers={"If-Match": "*"}), 404)
 
 
 def test_read_only_key_may_not_act(served: Running, client: httpx.Client) -> None:

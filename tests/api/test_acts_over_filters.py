@@ -118,6 +118,30 @@ def test_wrong_filter_is_refused(client: httpx.Client, query: Json, fields: list
     assert_error(client.post("/tasks/cancel", params=query), 400, *fields)
 
 
+@pytest.mark.parametrize(
+    ("path", "query", "fields"),
+    [
+        ("/tasks/cancel", "externalId=", ["externalId"]),
+        ("/tasks/retry", "type=&tags=", ["type", "tags"]),
+        ("/runs/cancel", "status=,&ids=&tagStartsWith=a", ["status", "ids"]),
+        ("/runs/retry", "metadata.team=", ["metadata.team"]),
+    ],
+)
+def test_empty_filter_is_refused_because_it_would_meet_everything(
+    client: httpx.Client, path: str, query: str, fields: list[str]
+) -> None:
+    task = make_task(client, make_run(client))
+    assert_error(client.post(f"{path}?{query}&expect=1"), 400, *fields)
+    assert ok(client.get("/acts"))["items"] == []
+    assert ok(client.get(f"/tasks/{task['id']}")) == task
+
+
+def test_tag_of_one_thing_does_not_go_with_an_act_on_many(client: httpx.Client) -> None:
+    make_run(client)
+    assert_error(client.post("/runs/cancel?expect=1", headers={"If-Match": '"a"'}), 400, "If-Match")
+    assert ok(client.get("/acts"))["items"] == []
+
+
 def test_act_of_another_organisation_is_not_found_and_changes_nothing_here(
     client: httpx.Client, rival: httpx.Client
 ) -> None:

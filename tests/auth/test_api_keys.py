@@ -370,6 +370,14 @@ def test_two_keys_live_side_by_side_for_a_day(served: Running, admin: httpx.Clie
     assert (error_of(served, old), error_of(served, new)) == ("This API key has expired", None)
 
 
+def test_rotation_needs_no_body(admin: httpx.Client, clock: Clock) -> None:
+    bodies: list[Json] = [{}, {"content": b""}, {"json": {}}]
+    for sent in bodies:
+        old = issue(admin)
+        ok(admin.post(f"/keys/{old['id']}/rotate", **sent), 201)
+        assert ok(admin.get(f"/keys/{old['id']}"))["expiresAt"] == iso(clock.now + DAY)
+
+
 def test_old_key_can_end_at_once(served: Running, admin: httpx.Client) -> None:
     old = issue(admin)
     new = ok(admin.post(f"/keys/{old['id']}/rotate", json={"expiresIn": 0}), 201)

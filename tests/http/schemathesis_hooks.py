@@ -34,6 +34,7 @@ DEPENDS_ON_MORE = (
     "A new run has no other tasks",
     "The task would be its own ancestor.",
     "Exactly one of key and id is required.",  # ids that it has learnt are put in after `filter_case`
+    "Must not be empty: leave the filter out",  # of an act; a list ignores it
     "Must be in the future",
     "Must be before the year 10000",
     "Not together with expiresAt",

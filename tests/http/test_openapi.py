@@ -173,6 +173,7 @@ CONDITIONAL = {
     ("patch", "/runs/{runId}/data/{dataId}/tags"),
     ("get", "/keys/{keyId}"),
     ("delete", "/keys/{keyId}"),
+    *(("post", f"/{path}/{act}") for path in ("runs/{runId}", "tasks/{taskId}") for act in ("cancel", "retry")),
 }
 
 
@@ -300,7 +301,7 @@ def test_default_of_a_body_field_stands_in_its_description_that_of_a_parameter_i
         "sortBy": "created_at",
         "sortOrder": "desc",
         "cursor": None,
-        "count": "true",
+        "count": True,
         "view": "full",
         "status": None,
         "ids": None,

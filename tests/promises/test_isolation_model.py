@@ -266,13 +266,15 @@ class TwoOrganisations(Asking):
 
     # Acts
 
-    @rule(caller=callers, run=things, verb=st.sampled_from(["cancel", "retry", "retry"]))
-    def act_on_run(self, caller: Caller, run: Which, verb: str) -> None:
-        self.step(caller, Request("POST", f"/runs/{self.run_id(caller, run)}/{verb}"))
+    @rule(caller=callers, run=things, verb=st.sampled_from(["cancel", "retry", "retry"]), on=conditions)
+    def act_on_run(self, caller: Caller, run: Which, verb: str, on: On) -> None:
+        run_id = self.run_id(caller, run)
+        self.step(caller, Request("POST", f"/runs/{run_id}/{verb}", condition=self.condition(run_id, on)))
 
-    @rule(caller=callers, task=things, verb=st.sampled_from(["cancel", "retry", "retry"]))
-    def act_on_task(self, caller: Caller, task: Which, verb: str) -> None:
-        self.step(caller, Request("POST", f"/tasks/{self.task_id(caller, task)}/{verb}"))
+    @rule(caller=callers, task=things, verb=st.sampled_from(["cancel", "retry", "retry"]), on=conditions)
+    def act_on_task(self, caller: Caller, task: Which, verb: str, on: On) -> None:
+        task_id = self.task_id(caller, task)
+        self.step(caller, Request("POST", f"/tasks/{task_id}/{verb}", condition=self.condition(task_id, on)))
 
     @rule(caller=callers, verb=st.sampled_from(["cancel", "retry"]), query=said.acts_on_runs, mistake=said.mistakes)
     def act_on_runs(self, caller: Caller, verb: str, query: Query, mistake: int | None) -> None:

@@ -15,7 +15,7 @@ from foreman.db.engine import Transaction
 from foreman.db.values import RUN_SEQ, as_list, as_pairs, prefix_range
 from foreman.http import schemas
 from foreman.http.errors import Invalid, NotReady
-from foreman.http.fields import ByPath, TextFilter
+from foreman.http.fields import ByPath, Text
 from foreman.http.paging.walks import Range, Walk, checked, find_and_sort
 from foreman.vocabulary import IS_METADATA_PATH
 
@@ -23,7 +23,7 @@ from foreman.vocabulary import IS_METADATA_PATH
 class ListLabelled(schemas.Listed):
     """The filters by label."""
 
-    external_id = TextFilter(metadata={"description": "The one with this external id."})
+    external_id = Text(metadata={"description": "The one with this external id."})
     tags = schemas.texts("Comma-separated tags.")
     tag_starts_with = schemas.texts("Comma-separated prefixes of tags, taken literally.")
     tag_mode = fields.String(

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from tests.promises.model.changes import keeps_its_end, refuse_to_leave_an_end
+from tests.promises.model.changes import changed, check, keeps_its_end, refuse_to_leave_an_end, states_wanted
 from tests.promises.model.exchange import Answer, Do, Refused, Request
 from tests.promises.model.lists import Call, Pages, meets, refuse_undeclared
-from tests.promises.model.queries import ACTS_WANTED, EXPECT, RUN_FILTERS, TASK_FILTERS, parameters_of
+from tests.promises.model.queries import ACTS_WANTED, EXPECT, METADATA, RUN_FILTERS, TASK_FILTERS, parameters_of
 from tests.promises.model.things import Act, Ledger, Run, Task
 from tests.support.api import Json
 
@@ -20,40 +20,52 @@ FORGOTTEN_AFTER = 7 * 86_400_000
 
 
 def cancel_task(call: Call, task_id: str) -> Do:
+    states = states_wanted(call.request.condition)
+
     def do() -> Answer:
         task = call.ledger.task(call.org_id, task_id)
+        check(states, task.to_json())
         if not task.is_over:
             task.become("cancelled", call.now)
-        return Answer(200, task.to_json())
+        return changed(task.to_json())
 
     return do
 
 
 def retry_task(call: Call, task_id: str) -> Do:
+    states = states_wanted(call.request.condition)
+
     def do() -> Answer:
         task = call.ledger.task(call.org_id, task_id)
+        check(states, task.to_json())
         refuse_to_leave_an_end(task, "pending")
         if task.status == "completed":
             raise Refused.because(409, "A completed task cannot become pending by a retry", "terminal_status")
         if task.status in RETRIED:
             task.retry(call.now)
-        return Answer(200, task.to_json())
+        return changed(task.to_json())
 
     return do
 
 
 def cancel_run(call: Call, run_id: str) -> Do:
+    states = states_wanted(call.request.condition)
+
     def do() -> Answer:
         run = call.ledger.run(call.org_id, run_id)
+        check(states, run.to_json())
         run.cancel(call.now)
-        return Answer(200, run.to_json())
+        return changed(run.to_json())
 
     return do
 
 
 def retry_run(call: Call, run_id: str) -> Do:
+    states = states_wanted(call.request.condition)
+
     def do() -> Answer:
         run = call.ledger.run(call.org_id, run_id)
+        check(states, run.to_json())
         failed = run.failed
         reopens = run.status in RETRIED or (run.is_over and bool(failed))
         if reopens:
@@ -64,7 +76,7 @@ def retry_run(call: Call, run_id: str) -> Do:
             task.retry(call.now)
         if reopens:
             run.become("running", call.now)
-        return Answer(200, {**run.to_json(), "retriedTasks": len(failed)})
+        return Answer(200, {**run.to_json(), "retriedTasks": len(failed)}, item=run.to_json())
 
     return do
 
@@ -111,9 +123,13 @@ def act_on(kind: str) -> Callable[[Call], Do]:
 
 
 def read_filter(request: Request) -> Json:
-    """The filter that a request for an act says."""
+    """The filter that a request for an act says; none of its parts may be empty."""
     filters = TASK_FILTERS if request.path.startswith("/tasks") else RUN_FILTERS
-    return parameters_of(request, {**filters, **EXPECT}, "expect")
+    wanted = parameters_of(request, {**filters, **EXPECT}, "expect")
+    empty = [name for name in dict(request.query) if not name.startswith(METADATA) and wanted.get(name) in (None, [])]
+    if empty:
+        raise Refused.wrong(*empty)
+    return wanted
 
 
 def meeting(ledger: Ledger, org_id: str, kind: str, wanted: Json) -> list[Task] | list[Run]:

@@ -101,7 +101,7 @@ TAG_FILTERS: Parameters = {
 FILTERS: Parameters = {
     "ids": commas(an_id, MOST_IDS),
     **{name: Parameter(a_time) for name in RANGES},
-    "externalId": Parameter(a_text, is_filter=True),
+    "externalId": Parameter(a_text),
     **TAG_FILTERS,
     METADATA: Parameter(a_text, is_filter=True),
 }
@@ -189,8 +189,7 @@ def _paths(request: Request, parameter: Parameter, unknown: list[str]) -> dict[s
         try:
             if len(values) > 1:
                 raise Wrong
-            if values[0]:
-                paths[name.removeprefix(METADATA)] = parameter.read(values[0])
+            paths[name.removeprefix(METADATA)] = parameter.read(values[0])
         except Wrong:
             wrong.append(name)
     if wrong:
