@@ -26,14 +26,20 @@ log = logging.getLogger(__name__)
 # under way when a server ended. This node's own are known at once.
 LOOK_EVERY = 1.0
 
-# Seconds between two deletions of old acts, and for which a server that is stopping waits for this.
-TIDY_EVERY, ENDING = 3600.0, 5.0
+# Seconds between two deletions of old acts.
+TIDY_EVERY = 3600.0
+
+# Seconds for which a server that is stopping waits for this, and then for a read that it has interrupted.
+ENDING, INTERRUPTION = 5.0, 1.0
 
 # Milliseconds for which an act is kept that has been completed.
 KEPT = 7 * 86_400_000
 
 # Old acts that are deleted at once.
 _DELETED_AT_ONCE = 100
+
+# Seconds that it may take to find what an act is about, beyond the timeout of requests' reads: nobody waits for it.
+FINDING = 600.0
 
 # Failures of a statement, and not of the database: others can succeed. A read that takes too long is interrupted.
 _OF_ONE_ACT = (Failure.INTERRUPTED, Failure.TOO_LARGE, Failure.TOO_DEEP, Failure.MISUSE)
@@ -42,8 +48,8 @@ _OF_ONE_ACT = (Failure.INTERRUPTED, Failure.TOO_LARGE, Failure.TOO_DEEP, Failure
 class Work(Protocol):
     """What an act is about and does, which `foreman/api/` knows."""
 
-    def find(self, tx: Transaction, position: str) -> Sequence[tuple[str, Sequence[int]]]:
-        """What comes after a position, in groups: the position behind each, and the seqs in it.
+    def find(self, tx: Transaction, position: str) -> Iterator[tuple[str, Sequence[int]]]:
+        """What comes after a position, in groups: the position behind each, and the seqs in it. All has been read.
 
         :raises NotReady: while it cannot be found
         """
@@ -58,8 +64,8 @@ class Work(Protocol):
 class _Nothing:
     """The work of an act that cannot be carried out."""
 
-    def find(self, _tx: Transaction, _position: str) -> Sequence[tuple[str, Sequence[int]]]:
-        return []
+    def find(self, _tx: Transaction, _position: str) -> Iterator[tuple[str, Sequence[int]]]:
+        return iter(())
 
     def step(self, _tx: Transaction, _seqs: Sequence[int]) -> tuple[int, bool]:
         return 0, True
@@ -98,6 +104,9 @@ def acting(app: Application, work_of: WorkOf) -> Iterator[None]:
         app.act_is_asked_for.set()
         thread.join(ENDING)
         if thread.is_alive():
+            app.database.interrupt_reads(-FINDING)
+            thread.join(INTERRUPTION)
+        if thread.is_alive():
             log.warning("An act is still busy, and is not waited for any longer")
 
 
@@ -117,7 +126,7 @@ def _act(app: Application, work_of: WorkOf, stopping: threading.Event) -> None:
             try:
                 act = _next(database, queue, asked)
                 if act is not None:
-                    if not _try(act, partial(carry_out, database, act, work_of, stopping)):
+                    if not _try(act, partial(carry_out, database, act, work_of, stopping), stopping):
                         queue.failed(act.seq, LOOK_EVERY)
                     wait = 0.0
                 if time.monotonic() >= tidy_at:
@@ -132,7 +141,7 @@ def _act(app: Application, work_of: WorkOf, stopping: threading.Event) -> None:
                 failing = True
 
 
-def _try(act: Act, do: Callable[[], object]) -> bool:
+def _try(act: Act, do: Callable[[], object], stopping: threading.Event) -> bool:
     """Carry out an act. A failure that is its own must not keep the others from being carried out.
 
     :return: whether it has not failed
@@ -149,6 +158,8 @@ def _try(act: Act, do: Callable[[], object]) -> bool:
     except Exception as error:
         if isinstance(error, (*DatabaseError, MemoryError)) and failure_of(error) not in _OF_ONE_ACT:
             raise
+        if stopping.is_set():
+            raise Stopped from error
         log.exception("Act %s has failed, and is tried again in a second", act.id)
     return False
 
@@ -186,15 +197,16 @@ def carry_out(database: Database, act: Act, work_of: WorkOf, stopping: threading
     :raises DatabaseError: when the database cannot be written to
     """
     with ShortTurns(database, stopping, lambda: _go_on(database)) as turns:
-        position = act.position
+        position, found_behind = act.position, None
         work: Work
         try:
             work = work_of(act.org_id, act.kind, act.filter, act.created_at)
         except ValueError as error:
             log.error("Act %s ends here, because its filter is not known any more: %s", act.id, error)
             work = _Nothing()
-        while groups := _find(database, turns, work, position):
-            for behind, seqs in groups:
+        while found_behind != position:  # until nothing has been found there
+            found_behind = position
+            for behind, seqs in _find(database, turns, work, position):
                 done = False
                 while not done:
                     tx = turns.tx()
@@ -214,10 +226,10 @@ def carry_out(database: Database, act: Act, work_of: WorkOf, stopping: threading
         turns.end()
 
 
-def _find(database: Database, turns: ShortTurns, work: Work, position: str) -> Sequence[tuple[str, Sequence[int]]]:
+def _find(database: Database, turns: ShortTurns, work: Work, position: str) -> Iterator[tuple[str, Sequence[int]]]:
     """What comes after a position. Nobody waits for a lock meanwhile."""
     turns.end()
-    with database.read() as tx:
+    with database.read(patience=FINDING) as tx:
         return work.find(tx, position)
 
 

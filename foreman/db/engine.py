@@ -100,8 +100,11 @@ class Database(Protocol):
     def coroutine(self) -> "type[greenlet] | None":
         """What makes a request a coroutine, where requests wait for a server, see `wait_with`; else None."""
 
-    def read(self) -> Block:
-        """`with db.read() as tx:` a snapshot of the database, whatever writers do meanwhile."""
+    def read(self, *, patience: float = 0.0) -> Block:
+        """`with db.read() as tx:` a snapshot of the database, whatever writers do meanwhile.
+
+        :param patience: seconds by which it may take longer than others, see `interrupt_reads`
+        """
 
     def one(self, sql: str, /, **values: Any) -> Row | None:
         """The first row of a single statement, which is a transaction by itself."""
@@ -162,7 +165,9 @@ class Database(Protocol):
         """Prepare for `number` threads."""
 
     def interrupt_reads(self, seconds: float) -> None:
-        """Interrupt reads that have taken longer than `seconds`: they fail with `Failure.INTERRUPTED`."""
+        """Interrupt reads that have taken longer than `seconds` and their patience: they fail with
+        `Failure.INTERRUPTED`.
+        """
 
     def wait_with(self, waits: Waits) -> None:
         """Let requests wait in this way."""

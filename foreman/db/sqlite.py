@@ -87,15 +87,18 @@ class Database:
         """Open connections for `number` threads ahead, so that they can read even if no file can be opened later."""
         self._spare += [self._open_reader() for _ in range(number)]
 
-    def read(self) -> Reader:
-        """`with db.read() as tx:` a snapshot of the database, whatever writers do meanwhile."""
+    def read(self, *, patience: float = 0.0) -> Reader:
+        """`with db.read() as tx:` a snapshot of the database, whatever writers do meanwhile.
+
+        :param patience: seconds by which it may take longer than others
+        """
         reader = self._local.reader
         if reader is None or reader.generation != self._generation:
             if reader is not None:
                 self._readers.remove(reader)
                 reader.close()
             reader = self._local.reader = self._spare.pop() if self._spare else self._open_reader()
-        reader.begin(LARGEST if self._local.most is None else self._local.most // _VALUES)
+        reader.begin(LARGEST if self._local.most is None else self._local.most // _VALUES, patience)
         return reader
 
     def one(self, sql: str, /, **values: Any) -> Row | None:

@@ -90,11 +90,14 @@ class Reader:
             self._closed = True
             self._connection.close()
 
-    def begin(self, most: int) -> None:
-        """Begin a read: restart the clock that `interrupt` looks at, and limit each value and row to `most` bytes."""
+    def begin(self, most: int, patience: float) -> None:
+        """Begin a read: restart the clock that `interrupt` looks at, and limit each value and row to `most` bytes.
+
+        :param patience: seconds by which the clock begins later
+        """
         self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, most)
         with self._lock:
-            self._begun_at = time.monotonic()
+            self._begun_at = time.monotonic() + patience
 
     def interrupt(self, seconds: float) -> None:
         """Interrupt a read that has taken longer than `seconds`: it fails with SQLITE_INTERRUPT. For any thread."""

@@ -1,7 +1,9 @@
 """Many acts over filters: how many may be under way, whose turn it is, and how they are listed."""
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,8 +13,9 @@ from foreman.api.acts import steps as act_steps
 from foreman.api.acts import stored
 from foreman.background import acts
 from foreman.background.act_queue import Queue
+from foreman.db.engine import Transaction
 from tests.support.api import UNKNOWN_ID, Json, assert_error, make_run, make_task, ok
-from tests.support.running import Running
+from tests.support.running import Running, running
 from tests.support.waiting import until
 
 
@@ -208,3 +211,51 @@ def test_act_that_fails_comes_again_behind_the_others_that_there_were_then() -> 
     assert order == [2, 3, 1, 5]
     assert unfinished == [(4, "theirs")]
     assert queue.next([]) is None
+
+
+# Finding ------------------------------------------------------------------------------------------------------------
+
+# It takes long enough to be interrupted.
+SLOW = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :most) SELECT count(*) FROM n"
+
+
+def test_what_an_act_is_about_is_found_although_that_takes_longer_than_the_timeout_of_reads(
+    served: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = make_task(client, make_run(client))
+    find, begun, found = act_steps.Work.find, threading.Event(), list[int]()
+
+    def find_slowly(work: act_steps.Work, tx: Transaction, position: str) -> Any:
+        begun.set()
+        found.append(tx.value(SLOW, most=300_000))
+        return find(work, tx, position)
+
+    monkeypatch.setattr(act_steps.Work, "find", find_slowly)
+    act = ok(client.post("/tasks/cancel", params={"expect": 1}), 202)
+    assert begun.wait(10)
+
+    def found_although_interrupted() -> list[int]:
+        served.database.interrupt_reads(0.0)
+        return found
+
+    assert until(found_although_interrupted) == [300_000]
+    assert until(lambda: ok(client.get(f"/tasks/{task['id']}"))["status"] == "cancelled")
+    assert until(lambda: ok(client.get(f"/acts/{act['id']}"))["changed"]) == 1
+
+
+def test_server_that_stops_interrupts_the_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    begun = threading.Event()
+
+    def find_for_ever(_work: act_steps.Work, tx: Transaction, _position: str) -> Any:
+        begun.set()
+        return tx.value(SLOW, most=10**12)
+
+    monkeypatch.setattr(acts, "ENDING", 0.1)
+    monkeypatch.setattr(acts, "INTERRUPTION", 20.0)
+    monkeypatch.setattr(act_steps.Work, "find", find_for_ever)
+    with running(tmp_path / "foreman.db") as served, served.client() as client:
+        ask(client)
+        assert begun.wait(10)
+    assert not [record.message for record in caplog.records if "Act" in record.message or "act" in record.message]

@@ -25,14 +25,15 @@ class Block:
     """A transaction as a `with` block.
 
     :param mode: what follows BEGIN
+    :param patience: seconds by which it may read for longer than others
     """
 
-    def __init__(self, database: "_Sessions", mode: bytes) -> None:
-        self._database, self._mode = database, mode
+    def __init__(self, database: "_Sessions", mode: bytes, patience: float = 0.0) -> None:
+        self._database, self._mode, self._patience = database, mode, patience
 
     def __enter__(self) -> Session:
         self._session = self._database.take()
-        self._session.reading(bool(self._mode))
+        self._session.reading(bool(self._mode), self._patience)
         try:
             self._session.begin(self._mode)
         except BaseException:

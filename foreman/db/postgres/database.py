@@ -141,9 +141,12 @@ class Postgres:
         with self._session() as session:
             yield from session.each(sql, **values)
 
-    def read(self) -> Block:
-        """`with db.read() as tx:` a snapshot of the database, whatever writers do meanwhile."""
-        return Block(self, b"ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    def read(self, *, patience: float = 0.0) -> Block:
+        """`with db.read() as tx:` a snapshot of the database, whatever writers do meanwhile.
+
+        :param patience: seconds by which it may take longer than others
+        """
+        return Block(self, b"ISOLATION LEVEL REPEATABLE READ READ ONLY", patience)
 
     def write(self, *, single: bool = False) -> Block | Single:
         """`with db.write() as tx:` a transaction that is on disk once the block has ended without an error.

@@ -250,11 +250,14 @@ class Session(psycopg.Connection[Row]):
 
     # Interruption -----------------------------------------------------------------------------------------------------
 
-    def reading(self, begins: bool) -> None:
-        """Note that reading begins or ends, for `interrupt`."""
+    def reading(self, begins: bool, patience: float = 0.0) -> None:
+        """Note that reading begins or ends, for `interrupt`.
+
+        :param patience: seconds by which it begins later, for `interrupt`
+        """
         if not self._reading.acquire(blocking=False):  # it is being cancelled
             aside(self.waits, self._reading.acquire)
-        self._reading_since = time.monotonic() if begins else None
+        self._reading_since = time.monotonic() + patience if begins else None
         self._reading.release()
 
     def is_overdue(self, seconds: float) -> bool:
