@@ -202,8 +202,8 @@ CROSS JOIN LATERAL (
 
 -- Counts: what writers write ------------------------------------------------------------------------------------------
 
--- Rows are created and changed one by one, but deleted by the thousand. So the triggers of INSERT and UPDATE are for a
--- row, and those of DELETE for a statement: they append one change for all its rows that count alike.
+-- Runs and tasks are created and changed one by one, but deleted by the thousand. So the triggers of INSERT and UPDATE
+-- are for a row, and those of DELETE for a statement: they append one change for all its rows that count alike.
 
 CREATE FUNCTION run_created() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

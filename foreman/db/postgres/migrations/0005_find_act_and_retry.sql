@@ -203,3 +203,127 @@ CREATE TABLE idempotency_key (
     created_at  bigint  NOT NULL,
     UNIQUE (org_id, request)
 );
+
+DROP TRIGGER run_data_created ON run_data;
+
+CREATE OR REPLACE FUNCTION run_data_created() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    number        bigint;
+    of_run        bigint;
+    of_key        text;
+    of_seq        bigint;
+    of_time       bigint;
+    of_tags       text;
+    is_of_its_run boolean;
+    new_keys      bigint;
+BEGIN
+    -- The task of an entry is in the entry's run. By now the foreign key has waited for whoever deletes tasks of the
+    -- run, and this statement sees what they have done. With the OFFSET each task is looked up, and not all are read.
+    SELECT (SELECT count(*) FROM created), run_seq, key, seq, created_at, tags,
+           EXISTS (
+               SELECT FROM task WHERE org_id = entry.org_id AND id = entry.task_id AND run_seq = entry.run_seq OFFSET 0
+           )
+    FROM created AS entry
+    LIMIT 1
+    INTO number, of_run, of_key, of_seq, of_time, of_tags, is_of_its_run;
+    IF number > 1 THEN
+        is_of_its_run := NOT EXISTS (
+            SELECT FROM created AS entry
+            WHERE NOT EXISTS (
+                SELECT FROM task WHERE org_id = entry.org_id AND id = entry.task_id AND run_seq = entry.run_seq OFFSET 0
+            )
+        );
+    END IF;
+    IF NOT is_of_its_run THEN
+        RAISE foreign_key_violation USING MESSAGE = 'the task of an entry must be in its run';
+    END IF;
+
+    -- xmax is 0 in a row that was inserted, not updated.
+    IF number = 1 THEN
+        INSERT INTO run_data_tag (run_seq, tag, key, seq, created_at)
+        SELECT of_run, tag.value, of_key, of_seq, of_time FROM json_each(of_tags) AS tag;
+
+        WITH counted AS (
+            INSERT INTO run_data_latest AS latest (run_seq, tag, key, seq, created_at, entries)
+            SELECT of_run, tag.value, of_key, of_seq, of_time, 1
+            FROM (SELECT '' AS value UNION ALL SELECT value FROM json_each(of_tags)) AS tag
+            ORDER BY tag.value COLLATE "C"
+            ON CONFLICT (run_seq, tag, key) DO UPDATE
+            SET entries    = latest.entries + 1,
+                in_order   = CASE WHEN latest.tag <> '' THEN 1
+                                  WHEN excluded.seq > latest.seq AND excluded.created_at >= latest.created_at
+                                      THEN latest.in_order
+                                  ELSE 0
+                             END,
+                created_at = CASE WHEN excluded.seq > latest.seq THEN excluded.created_at ELSE latest.created_at END,
+                seq        = greatest(excluded.seq, latest.seq)
+            RETURNING tag, xmax = 0 AS is_new
+        )
+        SELECT count(*) FROM counted WHERE tag = '' AND is_new INTO new_keys;
+
+        INSERT INTO run_data_change (run_seq, keys, entries) VALUES (of_run, new_keys, 1);
+    ELSIF number > 1 THEN
+        INSERT INTO run_data_tag (run_seq, tag, key, seq, created_at)
+        SELECT entry.run_seq, tag.value, entry.key, entry.seq, entry.created_at
+        FROM created AS entry
+        CROSS JOIN json_each(entry.tags) AS tag;
+
+        -- Of a key its first entry, which shows whether the others come after what there was; of a tag all entries.
+        WITH counted AS (
+            INSERT INTO run_data_latest AS latest (run_seq, tag, key, seq, created_at, entries)
+            SELECT run_seq, tag, key, place[1], place[2], entries
+            FROM (
+                SELECT run_seq, '' AS tag, key, min(ARRAY[seq, created_at]) AS place, 1 AS entries
+                FROM created
+                GROUP BY run_seq, key
+                UNION ALL
+                SELECT entry.run_seq, tag.value, entry.key, max(ARRAY[entry.seq, entry.created_at]), count(*)
+                FROM created AS entry
+                CROSS JOIN json_each(entry.tags) AS tag
+                GROUP BY entry.run_seq, tag.value, entry.key
+            ) AS kept
+            ORDER BY run_seq, tag COLLATE "C", key COLLATE "C"
+            ON CONFLICT (run_seq, tag, key) DO UPDATE
+            SET entries    = latest.entries + excluded.entries,
+                in_order   = CASE WHEN latest.tag <> '' THEN 1
+                                  WHEN excluded.seq > latest.seq AND excluded.created_at >= latest.created_at
+                                      THEN latest.in_order
+                                  ELSE 0
+                             END,
+                created_at = CASE WHEN excluded.seq > latest.seq THEN excluded.created_at ELSE latest.created_at END,
+                seq        = greatest(excluded.seq, latest.seq)
+            RETURNING run_seq, tag, xmax = 0 AS is_new
+        )
+        INSERT INTO run_data_change (run_seq, keys, entries)
+        SELECT run_seq, sum(keys), sum(entries)
+        FROM (
+            SELECT run_seq, 1 AS keys, 0 AS entries FROM counted WHERE tag = '' AND is_new
+            UNION ALL
+            SELECT run_seq, 0, 1 FROM created
+        ) AS change
+        GROUP BY run_seq;
+
+        -- Of each key the other entries. Its row is there, and nobody else can change it.
+        INSERT INTO run_data_latest AS latest (run_seq, tag, key, seq, created_at, entries, in_order)
+        SELECT run_seq, '', key, place[1], place[2], entries - 1, in_order
+        FROM (
+            SELECT run_seq, key, max(ARRAY[seq, created_at]) AS place, count(*) AS entries,
+                   min(CASE WHEN created_at < created_before THEN 0 ELSE 1 END) AS in_order
+            FROM (
+                SELECT run_seq, key, seq, created_at,
+                       lag(created_at) OVER (PARTITION BY run_seq, key ORDER BY seq) AS created_before
+                FROM created
+            ) AS entry
+            GROUP BY run_seq, key
+        ) AS kept
+        WHERE entries > 1
+        ON CONFLICT (run_seq, tag, key) DO UPDATE
+        SET entries    = latest.entries + excluded.entries,
+            in_order   = least(latest.in_order, excluded.in_order),
+            created_at = CASE WHEN excluded.seq > latest.seq THEN excluded.created_at ELSE latest.created_at END,
+            seq        = greatest(excluded.seq, latest.seq);
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER run_data_created AFTER INSERT ON run_data REFERENCING NEW TABLE AS created
+    FOR EACH STATEMENT EXECUTE FUNCTION run_data_created();
