@@ -59,8 +59,21 @@ class Transaction(Protocol):
     def locked(self, sql: str, /, **values: Any) -> Row | None:
         """The first row of a SELECT from one table, or None. Until the transaction ends nobody else can change it."""
 
+    def lock_rows(self, sql: str, /, **values: Any) -> None:
+        """Lock all rows of a SELECT from one table, in its order: until the end of the transaction, against changes.
+
+        Whoever changes several does so first. If all use the same order, no two wait for each other.
+        """
+
+    def update(self, table: str, change: str, condition: str, /, **values: Any) -> int:
+        """Change the rows that meet a condition now, and lock them in the order of their ids; return how many.
+
+        :param table: with `seq` and `id`
+        :param change: what follows SET
+        """
+
     def held(self, sql: str, /, **values: Any) -> Row | None:
-        """The same, but others may do so, too; only `locked`, a change and a deletion wait."""
+        """The same as `locked`, but others may do so, too; only `locked`, a change and a deletion wait."""
 
     def claims(self, name: str) -> bool:
         """Claim a name for this transaction, until it ends; False while another transaction has it."""

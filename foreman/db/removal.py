@@ -44,6 +44,7 @@ def delete_run_and_all_in_it(tx: Transaction, org_id: str, run_id: str) -> int:
     """
     which = {"org_id": org_id, "run_id": run_id}
     tx.locked("SELECT 1 FROM run WHERE org_id = :org_id AND id = :run_id", **which)
+    tx.lock_rows(f"SELECT id FROM task WHERE run_seq = {RUN_SEQ} ORDER BY id", **which)
     # The triggers of entries maintain what is derived from them. With that gone first, they find nothing to do.
     tx.run(f"DELETE FROM run_data_count WHERE run_seq = {RUN_SEQ}", **which)
     tx.run(f"DELETE FROM run_data_latest WHERE run_seq = {RUN_SEQ}", **which)

@@ -58,6 +58,13 @@ class Transaction:
     # The writer is alone, so nobody could change a row meanwhile.
     locked = held = one
 
+    def update(self, table: str, change: str, condition: str, /, **values: Any) -> int:
+        """Change the rows that meet a condition; return how many."""
+        return self.run(f"UPDATE {table} SET {change} WHERE {condition}", **values)
+
+    def lock_rows(self, sql: str, /, **values: Any) -> None:
+        """Lock all rows of a SELECT from one table, in its order: there is nothing to do."""
+
     def claims(self, name: str) -> bool:
         """Claim a name for this transaction: nobody else could have it."""
         return True

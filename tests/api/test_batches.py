@@ -17,9 +17,11 @@ from tests.api.opaque import ANY_JSON, TELLTALE_JSON
 from tests.support.api import UNKNOWN_ID, Json, assert_error, change_task, make_run, make_task, ok, put_data
 from tests.support.clock import Clock
 from tests.support.contents import violations_in
+from tests.support.engines import engine
 from tests.support.proof import much
 from tests.support.running import Running, Start
 from tests.support.statuses import TASK_STATUSES
+from tests.support.waiting import until
 
 STEP: Json = {"type": "step", "inputData": None}
 
@@ -651,6 +653,60 @@ def test_batches_that_change_the_same_tasks_in_opposite_order_all_succeed(
     with ThreadPoolExecutor(4) as pool:
         assert set(pool.map(send, range(16))) == {200}
     assert len({json.dumps(task["metadata"]) for task in tasks_of(client, run)}) == 1
+    assert violations_in(served.location) == []
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_all_that_changes_the_same_tasks_waits_in_one_direction(
+    served: Running, client: httpx.Client, seed: int
+) -> None:
+    run = make_run(client)
+    tasks = [task["id"] for task in ok(post_tasks(client, run, [STEP] * 60), 201)["items"]]
+    before, path = engine.deadlocks(), f"/runs/{run['id']}"
+
+    def send(number: int) -> httpx.Response:
+        chance = random.Random(1000 * seed + number)
+        some = chance.sample(tasks, 50)
+        with served.client() as colleague:
+            if number % 5 in (0, 1):
+                return patch_tasks(
+                    colleague, [{"id": id_, "status": chance.choice(["failed", "running", "queued"])} for id_ in some]
+                )
+            if number % 5 == 2:
+                return post_tasks(colleague, run, [{**STEP, "parentTaskId": id_} for id_ in some])
+            if number % 5 == 3:
+                return colleague.post(f"{path}/{chance.choice(['cancel', 'retry'])}")
+            of_these = {"runId": run["id"], "parentTaskId": "none", "expect": len(tasks)}
+            return colleague.post(f"/tasks/{chance.choice(['cancel', 'retry'])}", params=of_these)
+
+    with ThreadPoolExecutor(6) as pool:
+        answered = list(pool.map(send, range(much(400, 60))))
+    assert {response.status_code for response in answered} <= {200, 201, 202}
+    until(lambda: all(act["status"] == "completed" for act in ok(client.get("/acts?limit=100"))["items"]))
+    assert engine.deadlocks() == before
+    assert violations_in(served.location) == []
+
+
+def test_tasks_are_changed_or_deleted_with_their_run_in_one_direction(served: Running, client: httpx.Client) -> None:
+    runs = [make_run(client) for _ in range(8)]
+    tasks = [[task["id"] for task in ok(post_tasks(client, run, [STEP] * 120), 201)["items"]] for run in runs]
+    before = engine.deadlocks()
+
+    def change(number: int) -> int:
+        with served.client() as colleague:
+            items = [{"id": id_, "status": "running"} for id_ in tasks[number]]
+            return patch_tasks(colleague, items).status_code
+
+    def delete(number: int) -> int:
+        with served.client() as colleague:
+            return colleague.delete(f"/runs/{runs[number]['id']}").status_code
+
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(len(runs)):
+            changes = [pool.submit(change, number) for _ in range(2)]
+            assert pool.submit(delete, number).result() == 200
+            assert {each.result() for each in changes} <= {200, 404}
+    assert engine.deadlocks() == before
     assert violations_in(served.location) == []
 
 

@@ -111,7 +111,7 @@ class Sweep:
 def record_statements(sweep: Sweep, patched: pytest.MonkeyPatch) -> None:
     """Let every statement from now on be recorded."""
     recorded = transaction_class()
-    for name in ("one", "all", "each", "value", "run", "locked", "held"):
+    for name in ("one", "all", "each", "value", "run", "locked", "lock_rows", "held"):
         patched.setattr(recorded, name, _recording(sweep, getattr(recorded, name)))
 
 

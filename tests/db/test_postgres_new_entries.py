@@ -1,4 +1,4 @@
-"""Entries of run data that one statement adds on PostgreSQL leave what they would leave if they were added one by one."""
+"""Entries that one statement adds on PostgreSQL leave behind what they would leave if they were added one by one."""
 
 import json
 import random
@@ -78,7 +78,8 @@ def test_entries_of_one_statement_are_counted_as_one_by_one(
     assert wrong_in(served) == []
 
 
-def test_statement_that_adds_no_entry_changes_nothing(served: Running, runs: list[tuple[Json, Json]]) -> None:
+@pytest.mark.usefixtures("runs")
+def test_statement_that_adds_no_entry_changes_nothing(served: Running) -> None:
     with other(served) as session:
         insert(session, [])
     with looking(served.location) as select:

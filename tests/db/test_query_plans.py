@@ -34,7 +34,7 @@ from tests.support.source import modules, name_of, tree_of
 
 pytestmark = [pytest.mark.proof, pytest.mark.sqlite]
 
-RUNS_A_STATEMENT = re.compile(r"(tx|db)\.(one|all|each|value|run|locked|held)|read_page")
+RUNS_A_STATEMENT = re.compile(r"(tx|db)\.(one|all|each|value|run|locked|lock_rows|held)|read_page")
 
 
 @dataclass(frozen=True)
@@ -160,6 +160,7 @@ SORTS = {
     ("api/tasks.py", "USE TEMP B-TREE FOR count(DISTINCT)"): "the wanted prefixes that one task has",
     ("api/acts/steps.py", "USE TEMP B-TREE FOR ORDER BY"): "what matches, in an order that its index is not in",
     ("db/removal.py", "USE TEMP B-TREE FOR ORDER BY"): "all tasks of the run, which are deleted in that order",
+    ("api/acts/cancel_and_retry.py", "USE TEMP B-TREE FOR ORDER BY"): "the tasks to be changed: only PostgreSQL locks",
     ("monitoring/counts.py", "USE TEMP B-TREE FOR GROUP BY"): "a row for each organisation and status",
     ("api/run_data.py", "USE TEMP B-TREE FOR ORDER BY"): "the matches, to find the page or the newest of each key; or "
     "the wanted tags, to find the rarest",

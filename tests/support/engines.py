@@ -70,6 +70,10 @@ class Engine:
         """What the environment of a command must have, so that it uses the database foreman.db of its directory."""
         return {"FOREMAN_DATABASE": self.url(directory / "foreman.db")} if ON_POSTGRES else {}
 
+    def deadlocks(self) -> int:
+        """How often transactions have waited for each other in a circle, since the start: never on SQLite."""
+        return (self.cluster.directory / "log").read_bytes().count(b"deadlock detected") if ON_POSTGRES else 0
+
     def open(self, file: Path, settings: Settings) -> Database:
         """Open the database of this name, as a server does."""
         return open_database(settings) if ON_POSTGRES else SQLite(file, settings.durability)

@@ -45,6 +45,9 @@ _FAILED_OF_RUN = "FROM task WHERE run_seq = :run_seq AND status = 'failed' AND c
 # Some of many, by their seqs.
 _NAMED = "seq IN (SELECT CAST(value AS BIGINT) FROM json_each(:named))"
 
+# Several tasks are locked in this order before they are changed, as in batches.
+_TASKS_IN_ORDER = "SELECT id FROM task WHERE {} ORDER BY id"
+
 
 # One run --------------------------------------------------------------------------------------------------------------
 
@@ -64,12 +67,8 @@ def hold_run(tx: Transaction, org_id: str, run_id: str) -> Held | None:
 
 def cancel_run(tx: Transaction, org_id: str, run_id: str, now: int) -> None:
     """Cancel the run, unless it has ended, and all its tasks that have not ended."""
-    tx.run(
-        f"""
-        UPDATE task SET {_CANCEL} WHERE run_seq = {RUN_SEQ} AND status IN ({_literals(UNFINISHED_TASKS)})
-        """,
-        org_id=org_id, run_id=run_id, now=now,
-    )  # fmt: skip
+    unfinished = f"run_seq = {RUN_SEQ} AND status IN ({_literals(UNFINISHED_TASKS)})"
+    tx.update("task", _CANCEL, unfinished, org_id=org_id, run_id=run_id, now=now)
     tx.run(f"UPDATE run SET {_CANCEL} {_ONE} AND {_RUN_IS_UNFINISHED}", org_id=org_id, id=run_id, now=now)
 
 
@@ -81,10 +80,8 @@ def has_failed_tasks(tx: Transaction, org_id: str, run_id: str) -> bool:
 
 def retry_failed_tasks(tx: Transaction, org_id: str, run_id: str, now: int) -> int:
     """Retry all failed tasks of a run that is not strict; return how many."""
-    return tx.run(
-        f"UPDATE task SET {_RETRY_TASK} WHERE run_seq = {RUN_SEQ} AND status = 'failed'",
-        org_id=org_id, run_id=run_id, now=now,
-    )  # fmt: skip
+    failed = f"run_seq = {RUN_SEQ} AND status = 'failed'"
+    return tx.update("task", _RETRY_TASK, failed, org_id=org_id, run_id=run_id, now=now)
 
 
 def reopen_run(tx: Transaction, org_id: str, run_id: str, now: int) -> None:
@@ -110,12 +107,14 @@ def cancel_tasks(tx: Transaction, tasks: Sequence[int], wanted: dict[str, Any], 
     :param values: those of the filter, and `now`
     """
     conditions = " AND ".join([_NAMED, _TASK_IS_UNFINISHED, *checks_of_tasks(wanted)])
+    tx.lock_rows(_TASKS_IN_ORDER.format(_NAMED), named=as_list(tasks))
     return Step(tx.run(f"UPDATE task SET {_CANCEL} WHERE {conditions}", named=as_list(tasks), **values), True)
 
 
 def retry_tasks(tx: Transaction, tasks: Sequence[int], wanted: dict[str, Any], **values: Any) -> Step:
     """Retry those of some tasks that still meet a filter, are failed or cancelled, and are not of a strict run."""
     conditions = " AND ".join([_NAMED, _IS_RETRIED, _IS_OF_NO_STRICT_RUN, *checks_of_tasks(wanted)])
+    tx.lock_rows(_TASKS_IN_ORDER.format(_NAMED), named=as_list(tasks))
     return Step(tx.run(f"UPDATE task SET {_RETRY_TASK} WHERE {conditions}", named=as_list(tasks), **values), True)
 
 
@@ -128,13 +127,8 @@ def cancel_runs(tx: Transaction, runs: Sequence[int], wanted: dict[str, Any], **
     (seq,) = runs
     if not _hold(tx, seq, [_RUN_IS_UNFINISHED, *checks_of_runs(wanted)], values):
         return Step(0, True)
-    tx.run(
-        f"""
-        UPDATE task SET {_CANCEL}
-        WHERE seq IN (SELECT seq {_UNFINISHED_OF_RUN} LIMIT :most) AND {_TASK_IS_UNFINISHED}
-        """,
-        run_seq=seq, most=values["most"], now=values["now"],
-    )  # fmt: skip
+    tasks = _locked_tasks(tx, _UNFINISHED_OF_RUN, run_seq=seq, most=values["most"])
+    tx.run(f"UPDATE task SET {_CANCEL} WHERE {_NAMED} AND {_TASK_IS_UNFINISHED}", named=tasks, now=values["now"])
     if tx.one(f"SELECT 1 {_UNFINISHED_OF_RUN} LIMIT 1", run_seq=seq) is not None:
         return Step(0, False)
     return Step(tx.run(f"UPDATE run SET {_CANCEL} WHERE seq = :seq", seq=seq, now=values["now"]), True)
@@ -152,16 +146,25 @@ def retry_runs(tx: Transaction, runs: Sequence[int], wanted: dict[str, Any], **v
     if not _hold(tx, seq, [_IS_RETRIED, "coalesce(strict, 0) = 0", *checks_of_runs(wanted)], values):
         return Step(0, True)
     before = values["before"]
+    tasks = _locked_tasks(tx, _FAILED_OF_RUN, run_seq=seq, before=before, most=values["most"])
     tx.run(
-        f"""
-        UPDATE task SET {_RETRY_TASK}
-        WHERE seq IN (SELECT seq {_FAILED_OF_RUN} LIMIT :most) AND coalesce(status, '') = 'failed'
-        """,
-        run_seq=seq, before=before, most=values["most"], now=values["now"],
+        f"UPDATE task SET {_RETRY_TASK} WHERE {_NAMED} AND coalesce(status, '') = 'failed' AND completed_at <= :before",
+        named=tasks, before=before, now=values["now"],
     )  # fmt: skip
     if tx.one(f"SELECT 1 {_FAILED_OF_RUN} LIMIT 1", run_seq=seq, before=before) is not None:
         return Step(0, False)
     return Step(tx.run(f"UPDATE run SET {_REOPEN_RUN} WHERE seq = :seq", seq=seq, now=values["now"]), True)
+
+
+def _locked_tasks(tx: Transaction, some: str, **values: Any) -> str | None:
+    """Lock a few tasks; return their seqs as they are bound. They may have changed before they were locked.
+
+    :param some: which, as what follows `SELECT seq`
+    :param values: what that needs, and `most`: how many
+    """
+    tasks = as_list(seq for (seq,) in tx.all(f"SELECT seq {some} LIMIT :most", **values))
+    tx.lock_rows(_TASKS_IN_ORDER.format(_NAMED), named=tasks)
+    return tasks
 
 
 def _hold(tx: Transaction, seq: int, conditions: Sequence[str], values: dict[str, Any]) -> bool:

@@ -163,8 +163,7 @@ def create_entries(new: dict[str, Any], run_id: str) -> Response:
     with db.write() as tx:
         found(tx.held(run_data.SELECT_RUN, org_id=g.org_id, run_id=run_id), "Run")
         _refuse_missing(tx, run_id, items, "task_id", "Task")
-        # In a fixed order, so that two batches with the same keys do not wait for each other.
-        tx.locked(
+        tx.lock_rows(
             f"""
             SELECT run_data_latest.key
             FROM run_data_latest
@@ -198,8 +197,7 @@ def update_tasks(change: dict[str, Any]) -> Response:
     items = change["items"]
     ids = as_list(item["id"] for item in items)
     with db.write() as tx:
-        # In a fixed order, so that two batches with the same tasks do not wait for each other.
-        tx.locked(
+        tx.lock_rows(
             "SELECT id FROM task WHERE org_id = :org_id AND id IN (SELECT value FROM json_each(:ids)) ORDER BY id",
             org_id=g.org_id, ids=ids,
         )  # fmt: skip

@@ -195,8 +195,23 @@ class Session(psycopg.Connection[Row]):
         """The first row of a SELECT from one table, or None. Until the transaction ends nobody else can change it."""
         return self.one(f"{sql} FOR UPDATE", **values)
 
+    def lock_rows(self, sql: str, /, **values: Any) -> None:
+        """Lock all rows of a SELECT from one table, in its order: nobody else can change or delete them.
+
+        Others can refer to them. Whoever adds several children would wait for their parents in an order of its own.
+        """
+        self.value(f"SELECT count(*) FROM ({sql} FOR NO KEY UPDATE) AS locked", **values)
+
+    def update(self, table: str, change: str, condition: str, /, **values: Any) -> int:
+        """Change the rows that meet a condition now, and lock them in the order of their ids; return how many.
+
+        In one statement: with `lock_rows` before it, it might find others to lock that meet the condition by then.
+        """
+        found = f"SELECT seq FROM {table} WHERE {condition} ORDER BY id FOR NO KEY UPDATE"
+        return self.run(f"UPDATE {table} SET {change} WHERE seq IN ({found})", **values)
+
     def held(self, sql: str, /, **values: Any) -> Row | None:
-        """The same, but others may do so, too; only `locked`, a change of its key and a deletion wait."""
+        """The same as `locked`, but others may do so, too; only `locked`, a change of its key and a deletion wait."""
         return self.one(f"{sql} FOR KEY SHARE", **values)
 
     def claims(self, name: str) -> bool:
