@@ -557,6 +557,25 @@ def test_batches_with_the_same_keys_in_opposite_order_all_succeed(served: Runnin
     assert violations_in(served.location) == []
 
 
+def test_batches_with_the_same_new_keys_wait_for_each_other_in_one_direction(
+    served: Running, client: httpx.Client
+) -> None:
+    run = make_run(client)
+    task, before = make_task(client, run), engine.deadlocks()
+
+    def send(number: int) -> int:
+        keys = [f"k{number // 4}-{place}" for place in range(100)] * 2
+        random.Random(number).shuffle(keys)
+        with served.client() as colleague:
+            items = [{"taskId": task["id"], "key": key, "value": 1, "tags": ["t"]} for key in keys]
+            return post_data(colleague, run, items).status_code
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(send, range(much(160, 32)))) == {201}
+    assert engine.deadlocks() == before
+    assert violations_in(served.location) == []
+
+
 # Changes of tasks ---------------------------------------------------------------------------------------------------
 
 
