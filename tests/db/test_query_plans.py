@@ -105,6 +105,7 @@ BOUNDED = re.compile(
         | counted | cut | few | found | page(\ LEFT-JOIN)? | last | matching | ranked | wanted(_key|_tag)?
         | some | any_run | tag
         | item                             # those of the request
+        | act\ USING\ INDEX\ act_to_do     # those that are not completed: an organisation has at most 100
         | metadata_path                    # those that the settings declare
     )
     """,
