@@ -117,7 +117,8 @@ def test_body_that_is_not_json_is_refused(
     client: httpx.Client, routes_with_body: list[tuple[str, str]], content: bytes
 ) -> None:
     for method, path in routes_with_body:
-        assert_error(client.request(method, path_of(path), content=content), 400)
+        if content or not path.endswith(("/cancel", "/retry", "/rotate")):  # these need no body
+            assert_error(client.request(method, path_of(path), content=content), 400)
     assert_lives(client)
 
 

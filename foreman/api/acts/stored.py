@@ -23,7 +23,7 @@ MOST_UNFINISHED = 100
 _LOOK_EVERY = 0.01
 
 # Which acts have a status.
-_OF_STATUS = {"running": "completed_at IS NULL", "completed": "completed_at IS NOT NULL"}
+_WITH_STATUS = {"running": "completed_at IS NULL", "completed": "completed_at IS NOT NULL"}
 
 COLUMNS = "id, kind, filter, expected, changed, created_at, updated_at, completed_at"
 
@@ -31,7 +31,7 @@ COLUMNS = "id, kind, filter, expected, changed, created_at, updated_at, complete
 class ListActs(schemas.Query):
     """Which acts to list."""
 
-    status = schemas.statuses(*_OF_STATUS)
+    status = schemas.statuses(*_WITH_STATUS)
     limit = schemas.limit_of(20, 100)
     cursor = fields.String(metadata={"description": "The `nextCursor` of the page before."})
 
@@ -44,7 +44,7 @@ class Act(schemas.CamelCase):
     filter = fields.Dict(required=True, metadata={"examples": [{"status": "failed"}]})
     expected = shapes.count("How many met the filter when it was asked for.", 17)
     changed = shapes.count("How many have been changed so far.", 12)
-    status = shapes.status(*_OF_STATUS)
+    status = shapes.status(*_WITH_STATUS)
     created_at = shapes.time("When it was asked for.")
     updated_at = shapes.time("When it last made progress.")
     completed_at = shapes.time("When it was done.", allow_none=True)
@@ -84,7 +84,7 @@ def page_of(wanted: dict[str, Any]) -> Response:
     conditions, values = ["org_id = :org_id"], {"org_id": g.org_id, "limit": limit + 1}
     statuses = set(wanted.get("status", ()))
     if len(statuses) == 1:
-        conditions.append(_OF_STATUS[statuses.pop()])
+        conditions.append(_WITH_STATUS[statuses.pop()])
     if wanted.get("cursor"):
         (values["before"],) = place_of(wanted["cursor"], scope, (str,))
         conditions.append("id < :before")
