@@ -554,9 +554,8 @@ def test_server_prunes_by_itself_again_and_again_and_logs_a_line_each_time(
     kept = make_old(served, client, "completed", 0)
     with daily(served.database, DAY):
         for times in (1, 2):
-            run = make_old(served, client, "failed", 2)
-            deleted = "deleted 1 runs, 2 tasks, 3 entries"
-            until(lambda times=times: sum(deleted in line for line in lines()) == times)  # type: ignore[misc]
+            run, line = make_old(served, client, "failed", 2), "deleted 1 runs, 2 tasks, 3 entries"
+            until(lambda times=times, line=line: sum(line in each for each in lines()) == times)  # type: ignore[misc]
             assert client.get(f"/runs/{run['id']}").status_code == 404
     assert ids(client) == {kept["id"]}
     assert violations_in(served.location) == []
