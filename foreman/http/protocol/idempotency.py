@@ -132,7 +132,7 @@ class _Wanted:
         body = response.get_data()
         if not whole_body or len(body) > LARGEST:
             body = msgspec.json.encode(ids_in(body))
-        headers = {name: response.headers[name] for name in _HEADERS if name in response.headers}
+        headers = {name: value for name, value in response.headers if name in _HEADERS}
         stored = tx.run(
             """
             INSERT INTO idempotency_key (org_id, request, content, status_code, headers, body, created_at)
