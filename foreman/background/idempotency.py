@@ -4,7 +4,9 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
+from foreman.background.beside import beside
 from foreman.clock import now_ms
 from foreman.db.engine import Database
 from foreman.db.failures import DatabaseError
@@ -31,14 +33,8 @@ def swept(database: Database, age: int) -> Iterator[None]:
 
     :param age: those that are older, in milliseconds
     """
-    stopping = threading.Event()
-    thread = threading.Thread(target=_sweep, args=(database, age, stopping), name="idempotency", daemon=True)
-    thread.start()
-    try:
+    with beside(partial(_sweep, database, age), "idempotency", ENDING):
         yield
-    finally:
-        stopping.set()
-        thread.join(ENDING)
 
 
 def _sweep(database: Database, age: int, stopping: threading.Event) -> None:

@@ -4,8 +4,10 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Protocol
 
+from foreman.background.beside import beside
 from foreman.db.engine import Database
 from foreman.db.failures import DatabaseError
 from foreman.maintenance.gentle_writes import ShortTurns
@@ -34,18 +36,12 @@ class Notes(Protocol):
 @contextmanager
 def written(database: Database, notes: Notes) -> Iterator[None]:
     """Write the notes once a minute, in a background thread, as long as the block lasts, and once more at its end."""
-    stopping = threading.Event()
-    thread = threading.Thread(
-        target=_write_now_and_then, args=(database, notes, stopping), name="last uses", daemon=True
-    )
-    thread.start()
-    try:
+    with beside(partial(_write_now_and_then, database, notes), "last uses", ENDING, _warn):
         yield
-    finally:
-        stopping.set()
-        thread.join(ENDING)
-        if thread.is_alive():
-            log.warning("The last uses of API keys are still being written, and are not waited for any longer")
+
+
+def _warn() -> None:
+    log.warning("The last uses of API keys are still being written, and are not waited for any longer")
 
 
 def _write_now_and_then(database: Database, notes: Notes, stopping: threading.Event) -> None:

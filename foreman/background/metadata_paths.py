@@ -9,7 +9,9 @@ import logging
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
+from foreman.background.beside import beside
 from foreman.db.engine import Database, Transaction
 from foreman.db.failures import DatabaseError, to_trace
 from foreman.db.values import as_list
@@ -32,17 +34,9 @@ AGAIN, ENDING = 3.0, 5.0
 @contextmanager
 def declared(database: Database, paths: Sequence[str]) -> Iterator[None]:
     """Make these the declared paths, in a background thread, while the block lasts."""
-    stopping = threading.Event()
-    thread = threading.Thread(
-        target=_until_declared, args=(database, paths, stopping), name="metadata paths", daemon=True
-    )
-    thread.start()
-    thread.join(MOMENT)
-    try:
+    with beside(partial(_until_declared, database, paths), "metadata paths", ENDING) as thread:
+        thread.join(MOMENT)
         yield
-    finally:
-        stopping.set()
-        thread.join(ENDING)
 
 
 def _until_declared(database: Database, paths: Sequence[str], stopping: threading.Event) -> None:

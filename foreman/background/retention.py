@@ -5,7 +5,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
+from foreman.background.beside import beside
 from foreman.db.engine import Database
 from foreman.db.failures import DatabaseError
 from foreman.maintenance.gentle_writes import Stopped
@@ -33,16 +35,12 @@ def daily(database: Database, age: int | None) -> Iterator[None]:
     if age is None:
         yield
         return
-    stopping = threading.Event()
-    thread = threading.Thread(target=_prune_daily, args=(database, age, stopping), name="retention", daemon=True)
-    thread.start()
-    try:
+    with beside(partial(_prune_daily, database, age), "retention", ENDING, _warn):
         yield
-    finally:
-        stopping.set()
-        thread.join(ENDING)
-        if thread.is_alive():
-            log.warning("Retention is still busy, and is not waited for any longer")
+
+
+def _warn() -> None:
+    log.warning("Retention is still busy, and is not waited for any longer")
 
 
 def _prune_daily(database: Database, age: int, stopping: threading.Event) -> None:
