@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from foreman.api.lists.run_list import checks as checks_of_runs
 from foreman.api.lists.task_list import checks as checks_of_tasks
+from foreman.api.lists.task_list import literals
 from foreman.db.engine import Transaction
 from foreman.db.values import RUN_SEQ, as_list
 from foreman.vocabulary import ENDED, RUN_STATUSES, TASK_STATUSES
@@ -19,14 +20,10 @@ UNFINISHED_RUNS = tuple(status for status in RUN_STATUSES if status not in ENDED
 RETRIED = ("failed", "cancelled")
 
 
-def _literals(statuses: Sequence[str]) -> str:
-    return ", ".join(f"'{status}'" for status in statuses)
-
-
 # Statuses as conditions that are only checked. coalesce: else SQLite might look for all rows with them.
-_TASK_IS_UNFINISHED = f"coalesce(status, '') IN ({_literals(UNFINISHED_TASKS)})"
-_RUN_IS_UNFINISHED = f"coalesce(status, '') IN ({_literals(UNFINISHED_RUNS)})"
-_IS_RETRIED = f"coalesce(status, '') IN ({_literals(RETRIED)})"
+_TASK_IS_UNFINISHED = f"coalesce(status, '') IN ({literals(UNFINISHED_TASKS)})"
+_RUN_IS_UNFINISHED = f"coalesce(status, '') IN ({literals(UNFINISHED_RUNS)})"
+_IS_RETRIED = f"coalesce(status, '') IN ({literals(RETRIED)})"
 _IS_OF_NO_STRICT_RUN = "NOT EXISTS (SELECT 1 FROM run WHERE run.seq = task.run_seq AND run.strict = 1)"
 
 _CANCEL = "status = 'cancelled', updated_at = :now, completed_at = :now"
@@ -39,7 +36,7 @@ CANCEL_TASK = f"UPDATE task SET {_CANCEL} {_ONE} AND {_TASK_IS_UNFINISHED}"
 RETRY_TASK = f"UPDATE task SET {_RETRY_TASK} {_ONE} AND {_IS_RETRIED} AND {_IS_OF_NO_STRICT_RUN}"
 
 # Some of the tasks of one run.
-_UNFINISHED_OF_RUN = f"FROM task WHERE run_seq = :run_seq AND status IN ({_literals(UNFINISHED_TASKS)})"
+_UNFINISHED_OF_RUN = f"FROM task WHERE run_seq = :run_seq AND status IN ({literals(UNFINISHED_TASKS)})"
 _FAILED_OF_RUN = "FROM task WHERE run_seq = :run_seq AND status = 'failed' AND completed_at <= :before"
 
 # Some of many, by their seqs.
@@ -67,7 +64,7 @@ def hold_run(tx: Transaction, org_id: str, run_id: str) -> Held | None:
 
 def cancel_run(tx: Transaction, org_id: str, run_id: str, now: int) -> None:
     """Cancel the run, unless it has ended, and all its tasks that have not ended."""
-    unfinished = f"run_seq = {RUN_SEQ} AND status IN ({_literals(UNFINISHED_TASKS)})"
+    unfinished = f"run_seq = {RUN_SEQ} AND status IN ({literals(UNFINISHED_TASKS)})"
     tx.update("task", _CANCEL, unfinished, org_id=org_id, run_id=run_id, now=now)
     tx.run(f"UPDATE run SET {_CANCEL} {_ONE} AND {_RUN_IS_UNFINISHED}", org_id=org_id, id=run_id, now=now)
 

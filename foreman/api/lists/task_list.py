@@ -95,8 +95,8 @@ def walks(wanted: dict[str, Any]) -> list[Walk]:
     """The walks of the tasks that validated query parameters (`ListTasks`) want."""
     filters, ranges, statuses = _filters(wanted), ranges_in(wanted), _statuses(wanted)
     sort_by, sort_order = wanted["sort_by"], wanted["sort_order"]
-    one_of = f"coalesce(status, '') IN ({', '.join(map(_literal, statuses))})"
-    each = [f"status = {_literal(status)}" for status in statuses]
+    one_of = f"coalesce(status, '') IN ({literals(statuses)})"
+    each = [f"status = {literals([status])}" for status in statuses]
     labels = label_filters.checks("task", wanted)
 
     def led_by(*names: str) -> list[str]:
@@ -148,7 +148,7 @@ def _by_creation(parts: Sequence[Sequence[str]], ranges: dict[str, Range], sort_
 def checks(wanted: dict[str, Any]) -> list[str]:
     """The conditions that tasks meet that the parameters want, for tasks that are found in another way."""
     filters = _filters(wanted)
-    one_of = f"coalesce(status, '') IN ({', '.join(map(_literal, _statuses(wanted)))})"
+    one_of = f"coalesce(status, '') IN ({literals(_statuses(wanted))})"
     ids = [checked(LEADING["ids"])] if "ids" in filters else []
     return [
         checked(OF_ORGANISATION),
@@ -201,5 +201,6 @@ def _statuses(wanted: dict[str, Any]) -> list[str]:
     return [status for status in TASK_STATUSES if status in (wanted.get("status") or TASK_STATUSES)]
 
 
-def _literal(status: str) -> str:
-    return f"'{status}'"
+def literals(statuses: Sequence[str]) -> str:
+    """Statuses as SQL: those of the code, never a client's text."""
+    return ", ".join(f"'{status}'" for status in statuses)
