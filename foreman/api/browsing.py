@@ -15,8 +15,8 @@ from foreman.http import schemas, shapes
 from foreman.http.contract import Resource, answer, answers, asks, costs, fails
 from foreman.http.errors import NotFound
 from foreman.http.fields import TextFilter
-from foreman.http.paging.cursors import cursor_of, place_of, scope_of
-from foreman.http.paging.pages import PLACE, Asked, Page, linked, read_page
+from foreman.http.paging.cursors import place_of, scope_of
+from foreman.http.paging.pages import PLACE, Asked, by_cursor, read_page
 from foreman.http.paging.walks import cut_page
 from foreman.vocabulary import LONG
 
@@ -81,24 +81,8 @@ class TagOfRun(schemas.CamelCase):
     keys = shapes.count("Keys that these entries have.", 2)
 
 
-def _page_of(name: str, item: type[schemas.CamelCase]) -> type[schemas.CamelCase]:
-    """The schema of a page in alphabetical order."""
-    page: type[schemas.CamelCase] = schemas.CamelCase.from_dict(  # type: ignore[assignment]
-        {
-            "items": fields.List(fields.Nested(item), required=True),
-            "limit": shapes.count("As asked for.", 100),
-            "next_cursor": fields.String(
-                required=True,
-                allow_none=True,
-                metadata={"description": "Where the next page begins; null on the last one.", "examples": ["kzEV..."]},
-            ),
-        },
-        name=name,
-    )
-    return page
-
-
-KeyList, TagList = _page_of("KeyList", KeyOfRun), _page_of("TagList", TagOfRun)
+KeyList = schemas.CamelCase.from_dict(shapes.cursor_page_of(KeyOfRun), name="KeyList")
+TagList = schemas.CamelCase.from_dict(shapes.cursor_page_of(TagOfRun), name="TagList")
 
 
 @bp.get("/runs/<run_id>/tree")
@@ -169,7 +153,7 @@ def list_keys_of_run(wanted: dict[str, Any], run_id: str) -> Response:
         org_id=g.org_id, run_id=run_id.lower(), **values,
     )  # fmt: skip
     items = [{"key": key, "entries": entries, "newestAt": iso(newest)} for key, entries, newest in _found(keys)]
-    return _page(items, "key", wanted["limit"], scope)
+    return by_cursor(items, "key", wanted["limit"], scope)
 
 
 @bp.get("/runs/<run_id>/tags")
@@ -215,7 +199,7 @@ def list_tags_of_run(wanted: dict[str, Any], run_id: str) -> Response:
         org_id=g.org_id, run_id=run_id.lower(), **values,
     )  # fmt: skip
     items = [{"tag": tag, "entries": entries, "keys": keys} for tag, entries, keys in _found(tags)]
-    return _page(items, "tag", wanted["limit"], scope)
+    return by_cursor(items, "tag", wanted["limit"], scope)
 
 
 def _from(wanted: dict[str, Any], prefix: str) -> tuple[str, dict[str, Any], bytes]:
@@ -242,13 +226,3 @@ def _found(rows: Rows) -> list[Row]:
     if not found:
         raise NotFound("Run")
     return sorted(row for row in found if row[0] is not None)
-
-
-def _page(items: list[dict[str, Any]], name: str, limit: int, scope: bytes) -> Response:
-    """The response with a page.
-
-    :param items: those of the page, and the next one if there is one
-    :param name: what they are sorted by
-    """
-    cursor = cursor_of([items[limit - 1][name]], scope) if len(items) > limit else None
-    return linked({"items": items[:limit], "limit": limit, "nextCursor": cursor}, Page([], None, cursor))

@@ -110,3 +110,19 @@ class Problem(Error):
                                                      "maximum": 599})  # fmt: skip
     detail = text("Validation failed")
     request_id = text("4d1f0e6c1c8b4c0c9d0b7a0c2f1e3d5a")
+
+
+def cursor_page_of(item: type[Schema], usual: int = 100) -> dict[str, Any]:
+    """The fields of a page of a list that is paged by cursor alone.
+
+    :param usual: the `limit` unless another is given
+    """
+    return {
+        "items": fields.List(fields.Nested(item), required=True),
+        "limit": count("As asked for.", usual),
+        "next_cursor": fields.String(
+            required=True,
+            allow_none=True,
+            metadata={"description": "Where the next page begins; null on the last one.", "examples": ["kzEV..."]},
+        ),
+    }

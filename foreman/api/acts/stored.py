@@ -13,8 +13,8 @@ from foreman.clock import iso
 from foreman.db.engine import Transaction
 from foreman.http import schemas, shapes
 from foreman.http.errors import Conflict
-from foreman.http.paging.cursors import cursor_of, place_of, scope_of
-from foreman.http.paging.pages import Page, linked
+from foreman.http.paging.cursors import place_of, scope_of
+from foreman.http.paging.pages import by_cursor
 
 # Acts of an organisation that are not completed, at most.
 MOST_UNFINISHED = 100
@@ -50,16 +50,7 @@ class Act(schemas.CamelCase):
     completed_at = shapes.time("When it was done.", allow_none=True)
 
 
-class ActList(schemas.CamelCase):
-    """A page of acts, newest first."""
-
-    items = fields.List(fields.Nested(Act), required=True)
-    limit = shapes.count("As asked for.", 20)
-    next_cursor = fields.String(
-        required=True,
-        allow_none=True,
-        metadata={"description": "Where the next page begins; null on the last one.", "examples": ["kzEV..."]},
-    )
+ActList = schemas.CamelCase.from_dict(shapes.cursor_page_of(Act, 20), name="ActList")
 
 
 def refuse_too_many(tx: Transaction, org_id: str) -> None:
@@ -92,9 +83,7 @@ def page_of(wanted: dict[str, Any]) -> Response:
         acts = tx.all(
             f"SELECT {COLUMNS} FROM act WHERE {' AND '.join(conditions)} ORDER BY id DESC LIMIT :limit", **values
         )
-    items = [to_json(act) for act in acts[:limit]]
-    cursor = cursor_of([items[-1]["id"]], scope) if len(acts) > limit else None
-    return linked({"items": items, "limit": limit, "nextCursor": cursor}, Page([], None, cursor))
+    return by_cursor([to_json(act) for act in acts], "id", limit, scope)
 
 
 def to_json(act: Iterable[Any]) -> dict[str, Any]:

@@ -173,6 +173,16 @@ def linked(body: dict[str, Any], page: Page) -> Response:
     return response
 
 
+def by_cursor(items: list[dict[str, Any]], name: str, limit: int, scope: bytes) -> Response:
+    """The response with a page of a list that is paged by cursor alone.
+
+    :param items: those of the page, and the next one if there is one
+    :param name: what they are sorted by
+    """
+    cursor = cursor_of([items[limit - 1][name]], scope) if len(items) > limit else None
+    return linked({"items": items[:limit], "limit": limit, "nextCursor": cursor}, Page([], None, cursor))
+
+
 def summary(item: dict[str, Any], sizes: dict[str, int | None]) -> dict[str, Any]:
     """An item with the sizes of its payloads in their place.
 
