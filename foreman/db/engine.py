@@ -72,6 +72,15 @@ class Transaction(Protocol):
         :param change: what follows SET
         """
 
+    def delete_unlocked(self, table: str, key: str, condition: str, /, **values: Any) -> int:
+        """Delete the rows that meet a condition, but those that another transaction has locked; return how many.
+
+        It waits for nobody, so there is no order to keep.
+
+        :param key: the columns of the primary key, in parentheses
+        :param condition: what follows WHERE
+        """
+
     def held(self, sql: str, /, **values: Any) -> Row | None:
         """The same as `locked`, but others may do so, too; only `locked`, a change and a deletion wait."""
 

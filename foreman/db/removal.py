@@ -87,6 +87,7 @@ def delete_tasks(tx: Transaction, run: OldRun, tasks: Sequence[int]) -> int:
     """
     if not _is_locked(tx, run):
         return 0
+    tx.lock_rows(f"SELECT id FROM task WHERE {SOME_TASKS} ORDER BY id", tasks=as_list(tasks), **run._asdict())
     tx.run(f"DELETE FROM run_data WHERE run_seq = {RUN_SEQ}", **run._asdict())
     deleted = tx.run(f"DELETE FROM task WHERE {SOME_TASKS}", tasks=as_list(tasks), **run._asdict())
     return len(tasks) if deleted else 0  # SQLite does not count rows deleted by a cascade

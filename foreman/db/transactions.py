@@ -62,6 +62,11 @@ class Transaction:
         """Change the rows that meet a condition; return how many."""
         return self.run(f"UPDATE {table} SET {change} WHERE {condition}", **values)
 
+    def delete_unlocked(self, table: str, key: str, condition: str, /, **values: Any) -> int:
+        """Delete the rows that meet a condition: nobody else has locked any. Return how many."""
+        found = f"SELECT {key.strip('()')} FROM {table} WHERE {condition}"
+        return self.run(f"DELETE FROM {table} WHERE {key} IN ({found})", **values)
+
     def lock_rows(self, sql: str, /, **values: Any) -> None:
         """Lock all rows of a SELECT from one table, in its order: there is nothing to do."""
 

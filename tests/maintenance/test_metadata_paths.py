@@ -1,7 +1,9 @@
 """The declared paths of metadata follow the settings: filled from the rows that there are, while clients write."""
 
 import threading
+import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from random import Random
 from typing import Any
@@ -12,18 +14,26 @@ import pytest
 from foreman.background import metadata_paths
 from foreman.background.metadata_paths import declare, declared
 from foreman.db.engine import Database
+from foreman.db.failures import EngineError, Failure
 from foreman.maintenance.gentle_writes import ShortTurns, Stopped
 from tests.support.api import Json, assert_error, make_run, make_task, ok
 from tests.support.contents import looking, violations_in
 from tests.support.running import Running, Start
+from tests.support.sessions import other, waiting_for_a_lock
 from tests.support.waiting import until
 
 TABLES = ("run", "task")
-ROWS = 130  # more than are filled at once
+ROWS = 130
 
 
 def declare_now(database: Database, *paths: str) -> None:
-    declare(database, paths, threading.Event())
+    for _ in range(20):
+        try:
+            return declare(database, paths, threading.Event())
+        except EngineError as error:
+            if error.failure is not Failure.LOCKED:  # by a client whose transaction takes its time: it is tried again
+                raise
+    raise AssertionError("the database is locked for good")
 
 
 def paths_in(served: Running) -> dict[str, int]:
@@ -48,9 +58,12 @@ def found_in(served: Running) -> set[tuple[Any, ...]]:
 
 
 @pytest.fixture
-def teams(served: Running, client: httpx.Client, rival: httpx.Client) -> set[tuple[Any, ...]]:
-    """Rows of two organisations: what is to be found by `team`."""
+def teams(
+    served: Running, client: httpx.Client, rival: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> set[tuple[Any, ...]]:
+    """Rows of two organisations, more than are filled at once: what is to be found by `team`."""
     assert served
+    monkeypatch.setattr(metadata_paths, "AT_ONCE", 50)
     expected = set()
     for org_id, each in (("acme", client), ("rival", rival)):
         run = make_run(each)
@@ -190,6 +203,35 @@ def test_what_clients_write_meanwhile_is_found_as_it_is_at_the_end(served: Runni
         item = ok(client.get(path))
         for name, value in (item["metadata"] or {}).items():
             assert ("acme", name, str(value), item["id"]) in found
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("at_once", [1, 100])
+@pytest.mark.parametrize(("before", "after"), [((), ("team",)), (("team",), ())])
+def test_transaction_of_several_tasks_goes_first(
+    served: Running,
+    client: httpx.Client,
+    before: tuple[str, ...],
+    after: tuple[str, ...],
+    at_once: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = make_run(client)
+    tasks = [make_task(client, run, metadata={"team": f"team-{number}"})["id"] for number in range(4)]
+    with served.database.write() as tx:  # as if the clock of the server that made it had been slow
+        tx.run("UPDATE task SET id = :id WHERE id = :before", id=str(uuid.UUID(int=0)), before=tasks[2])
+    declare_now(served.database, *before)
+    monkeypatch.setattr(metadata_paths, "AT_ONCE", at_once)
+    changed = """UPDATE task SET metadata = '{"team": "new"}' WHERE id = %s"""
+    with ThreadPoolExecutor(1) as one, other(served) as client_of_two:
+        client_of_two.execute(changed, (str(uuid.UUID(int=0)),))
+        declaring = one.submit(declare_now, served.database, *after)
+        until(lambda: waiting_for_a_lock(served))
+        client_of_two.execute(changed, (tasks[1],))
+        client_of_two.commit()
+        declaring.result()
+    assert {row[3] for row in found_in(served)} == ({"team-0", "new", "team-3"} if after else set())
+    assert violations_in(served.location) == []
 
 
 def test_servers_of_one_database_declare_one_after_the_other(served: Running) -> None:

@@ -210,6 +210,11 @@ class Session(psycopg.Connection[Row]):
         found = f"SELECT seq FROM {table} WHERE {condition} ORDER BY id FOR NO KEY UPDATE"
         return self.run(f"UPDATE {table} SET {change} WHERE seq IN ({found})", **values)
 
+    def delete_unlocked(self, table: str, key: str, condition: str, /, **values: Any) -> int:
+        """Delete the rows that meet a condition, but those that another transaction has locked; return how many."""
+        found = f"SELECT {key.strip('()')} FROM {table} WHERE {condition} FOR UPDATE SKIP LOCKED"
+        return self.run(f"DELETE FROM {table} WHERE {key} IN ({found})", **values)
+
     def held(self, sql: str, /, **values: Any) -> Row | None:
         """The same as `locked`, but others may do so, too; only `locked`, a change of its key and a deletion wait."""
         return self.one(f"{sql} FOR KEY SHARE", **values)
