@@ -349,10 +349,6 @@ ALTER TABLE run_data_latest ALTER COLUMN run_seq SET (n_distinct = 2);
 
 -- Once for a statement: each version of a row that a transaction makes stays until its end. If a row of run_data_latest
 -- were changed for each new entry of a key, each change would have to pass over those for all entries before it.
--- Once for a statement: each version of a row that a transaction makes stays until its end. If a row of run_data_latest
--- were changed for each new entry of a key, each change would have to pass over those for all entries before it.
--- Once for a statement: each version of a row that a transaction makes stays until its end. If a row of run_data_latest
--- were changed for each new entry of a key, each change would have to pass over those for all entries before it.
 CREATE FUNCTION run_data_created() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     number        bigint;
