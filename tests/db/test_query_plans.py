@@ -162,6 +162,7 @@ SORTS = {
     ("api/acts/steps.py", "USE TEMP B-TREE FOR ORDER BY"): "what matches, in an order that its index is not in",
     ("db/removal.py", "USE TEMP B-TREE FOR ORDER BY"): "all tasks of the run, which are deleted in that order",
     ("api/acts/cancel_and_retry.py", "USE TEMP B-TREE FOR ORDER BY"): "the tasks to be changed: only PostgreSQL locks",
+    ("background/metadata_paths.py", "USE TEMP B-TREE FOR ORDER BY"): "the rows to be read: only PostgreSQL locks",
     ("monitoring/counts.py", "USE TEMP B-TREE FOR GROUP BY"): "a row for each organisation and status",
     ("api/run_data.py", "USE TEMP B-TREE FOR ORDER BY"): "the matches, to find the page or the newest of each key; or "
     "the wanted tags, to find the rarest",
