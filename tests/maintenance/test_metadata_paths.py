@@ -205,29 +205,36 @@ def test_what_clients_write_meanwhile_is_found_as_it_is_at_the_end(served: Runni
             assert ("acme", name, str(value), item["id"]) in found
 
 
+LOCK = "SELECT FROM task WHERE id = %s FOR NO KEY UPDATE"
+CHANGE = """UPDATE task SET metadata = '{"team": "new"}' WHERE id = %s"""
+
+
 @pytest.mark.postgres
 @pytest.mark.parametrize("at_once", [1, 100])
-@pytest.mark.parametrize(("before", "after"), [((), ("team",)), (("team",), ())])
+@pytest.mark.parametrize(("before", "after", "begin"), [((), ("team",), LOCK), (("team",), (), CHANGE)])
 def test_transaction_of_several_tasks_goes_first(
     served: Running,
     client: httpx.Client,
     before: tuple[str, ...],
     after: tuple[str, ...],
+    begin: str,
     at_once: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run = make_run(client)
     tasks = [make_task(client, run, metadata={"team": f"team-{number}"})["id"] for number in range(4)]
+    least = str(uuid.UUID(int=0))
     with served.database.write() as tx:  # as if the clock of the server that made it had been slow
-        tx.run("UPDATE task SET id = :id WHERE id = :before", id=str(uuid.UUID(int=0)), before=tasks[2])
+        tx.run("UPDATE task SET id = :least WHERE id = :before", least=least, before=tasks[2])
     declare_now(served.database, *before)
     monkeypatch.setattr(metadata_paths, "AT_ONCE", at_once)
-    changed = """UPDATE task SET metadata = '{"team": "new"}' WHERE id = %s"""
     with ThreadPoolExecutor(1) as one, other(served) as client_of_two:
-        client_of_two.execute(changed, (str(uuid.UUID(int=0)),))
+        client_of_two.execute(begin, (least,))
         declaring = one.submit(declare_now, served.database, *after)
         until(lambda: waiting_for_a_lock(served))
-        client_of_two.execute(changed, (tasks[1],))
+        client_of_two.execute(begin, (tasks[1],))
+        for task in (least, tasks[1]):
+            client_of_two.execute(CHANGE, (task,))
         client_of_two.commit()
         declaring.result()
     assert {row[3] for row in found_in(served)} == ({"team-0", "new", "team-3"} if after else set())
