@@ -131,7 +131,7 @@ def _forget(database: Database, path: str, stopping: threading.Event) -> None:
                 # Clients have locked such rows in any order. What this leaves to them is deleted at the end.
                 while turns.tx().delete_unlocked(
                     f"{table}_metadata",
-                    "(org_id, path, value, created_at, seq)",
+                    "org_id, path, value, created_at, seq",
                     "org_id = :org_id AND path = :path LIMIT :limit",
                     org_id=org_id, path=path, limit=AT_ONCE,
                 ):  # fmt: skip

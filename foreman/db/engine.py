@@ -77,7 +77,7 @@ class Transaction(Protocol):
 
         It waits for nobody, so there is no order to keep.
 
-        :param key: the columns of the primary key, in parentheses
+        :param key: the columns of the primary key
         :param condition: what follows WHERE
         """
 

@@ -64,8 +64,8 @@ class Transaction:
 
     def delete_unlocked(self, table: str, key: str, condition: str, /, **values: Any) -> int:
         """Delete the rows that meet a condition: nobody else has locked any. Return how many."""
-        found = f"SELECT {key.strip('()')} FROM {table} WHERE {condition}"
-        return self.run(f"DELETE FROM {table} WHERE {key} IN ({found})", **values)
+        found = f"SELECT {key} FROM {table} WHERE {condition}"
+        return self.run(f"DELETE FROM {table} WHERE ({key}) IN ({found})", **values)
 
     def lock_rows(self, sql: str, /, **values: Any) -> None:
         """Lock all rows of a SELECT from one table, in its order: there is nothing to do."""

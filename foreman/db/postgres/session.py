@@ -212,8 +212,8 @@ class Session(psycopg.Connection[Row]):
 
     def delete_unlocked(self, table: str, key: str, condition: str, /, **values: Any) -> int:
         """Delete the rows that meet a condition, but those that another transaction has locked; return how many."""
-        found = f"SELECT {key.strip('()')} FROM {table} WHERE {condition} FOR UPDATE SKIP LOCKED"
-        return self.run(f"DELETE FROM {table} WHERE {key} IN ({found})", **values)
+        found = f"SELECT {key} FROM {table} WHERE {condition} FOR UPDATE SKIP LOCKED"
+        return self.run(f"DELETE FROM {table} WHERE ({key}) IN ({found})", **values)
 
     def held(self, sql: str, /, **values: Any) -> Row | None:
         """The same as `locked`, but others may do so, too; only `locked`, a change of its key and a deletion wait."""
